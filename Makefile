@@ -1,0 +1,72 @@
+# The project's commands; `make help` lists them.
+
+.DEFAULT_GOAL := help
+.NOTPARALLEL:
+MAKEFLAGS += --no-print-directory
+
+# The project's own library comes first; the user's are read, never written to.
+user_libs := $(R_LIBS)
+export R_LIBS := $(CURDIR)/build/library$(if $(user_libs),:$(user_libs))
+
+# The installed package is as new as its sources, or is installed again. The
+# folders are listed because a file may also vanish.
+installed := build/library/timetounsafe/DESCRIPTION
+sources := DESCRIPTION NAMESPACE R src src/core \
+  $(wildcard R/*.R src/*.[ch] src/core/*.[ch] src/Makevars data/*) \
+  $(shell find inst -type f 2>/dev/null)
+
+.PHONY: help demo test install build check test-core test-r docs bench \
+  valgrind clean setup-demo setup-test
+
+help: ## list these commands
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' \
+	  Makefile
+
+demo: setup-demo build ## show what the package does, on simulated prompts
+	@Rscript inst/demo/demo.R build/demo
+
+test: ## run every test and check, closing with their count
+	@tools/test.sh
+
+install: setup-demo ## install the package into your default R library
+	R_LIBS="$(user_libs)" R CMD INSTALL --preclean --clean .
+
+check: setup-test ## R CMD build and R CMD check --as-cran
+	@tools/test.sh package
+
+test-core: ## test the C core alone, under sanitizers; needs no R
+	@tools/test.sh core
+
+test-r: setup-test build ## run the testthat suite
+	@tools/test.sh r
+
+docs: setup-test ## write NAMESPACE and man/ from the comments in R/
+	@Rscript tools/docs.R
+
+bench: setup-test build ## run the benchmarks
+	@set -e; for script in bench/*.R; do \
+	  echo "== $$script"; Rscript "$$script"; done
+
+valgrind: ## test the C core alone, under valgrind
+	@tools/setup.sh valgrind
+	@tools/test-core.sh valgrind
+
+clean: ## remove all that was built
+	@rm -rf build timetounsafe.Rcheck timetounsafe_*.tar.gz
+	@./cleanup
+
+setup-demo:
+	@tools/setup.sh demo
+
+setup-test:
+	@tools/setup.sh test
+
+build: $(installed)
+
+$(installed): $(sources)
+	@echo "installing the package into build/library"
+	@mkdir -p build/library
+	@MAKEFLAGS=-j2 R CMD INSTALL --preclean --clean --no-test-load \
+	  --library=build/library . >build/install.log 2>&1 || \
+	  { cat build/install.log >&2; exit 1; }
+	@touch $@

@@ -1,0 +1,230 @@
+#include "geometric.h"
+
+#include <float.h>
+#include <math.h>
+
+#define POLL_EVERY 65536u
+
+/* ---- Double-double arithmetic: an unevaluated sum hi + lo, about 106 bits ---- */
+
+typedef struct {
+  double hi;
+  double lo;
+} dd;
+
+static dd dd_two_sum(double a, double b) {
+  double s = a + b;
+  double t = s - a;
+  dd r = {s, (a - (s - t)) + (b - t)};
+  return r;
+}
+
+static dd dd_two_product(double a, double b) {
+  double p = a * b;
+  dd r = {p, fma(a, b, -p)};
+  return r;
+}
+
+static dd dd_add(dd a, dd b) {
+  dd s = dd_two_sum(a.hi, b.hi);
+  dd t = dd_two_sum(a.lo, b.lo);
+  s = dd_two_sum(s.hi, s.lo + t.hi);
+  return dd_two_sum(s.hi, s.lo + t.lo);
+}
+
+static dd dd_multiply(dd a, dd b) {
+  dd p = dd_two_product(a.hi, b.hi);
+  return dd_two_sum(p.hi, p.lo + (a.hi * b.lo + a.lo * b.hi));
+}
+
+static dd dd_from(double a) {
+  dd r = {a, 0.0};
+  return r;
+}
+
+static dd dd_negate(dd a) {
+  dd r = {-a.hi, -a.lo};
+  return r;
+}
+
+/* Long division, three quotient digits of 53 bits each. */
+static dd dd_divide(dd a, dd b) {
+  double q1 = a.hi / b.hi;
+  dd r = dd_add(a, dd_negate(dd_multiply(b, dd_from(q1))));
+  double q2 = r.hi / b.hi;
+  r = dd_add(r, dd_negate(dd_multiply(b, dd_from(q2))));
+  double q3 = r.hi / b.hi;
+  return dd_add(dd_two_sum(q1, q2), dd_from(q3));
+}
+
+/* 2 * atanh(w) = 2 * (w + w^3/3 + w^5/5 + ...), for |w| <= 0.18. */
+static dd dd_two_atanh(dd w) {
+  dd square = dd_multiply(w, w);
+  dd power = w;
+  dd sum = w;
+  for (int k = 3; k < 51; k += 2) {
+    power = dd_multiply(power, square);
+    sum = dd_add(sum, dd_divide(power, dd_from((double)k)));
+    if (fabs(power.hi) < 1e-34 * fabs(sum.hi)) {
+      break;
+    }
+  }
+  return dd_add(sum, sum);
+}
+
+/* log(1 - x) for 0 < x < 1. For small x it is -2 atanh(x / (2 - x)), which keeps
+ * relative accuracy; otherwise 1 - x = 2^e f with f near 1, and
+ * log(1 - x) = e log 2 + 2 atanh((f - 1) / (f + 1)). */
+static dd dd_log1m(double x) {
+  if (x < 0.25) {
+    dd w = dd_divide(dd_from(x), dd_two_sum(2.0, -x));
+    return dd_negate(dd_two_atanh(w));
+  }
+  dd f = dd_two_sum(1.0, -x);
+  int e;
+  double mantissa = frexp(f.hi, &e);
+  if (mantissa < 0.70710678118654752) {
+    e -= 1;
+  }
+  f.hi = ldexp(f.hi, -e);
+  f.lo = ldexp(f.lo, -e);
+  dd w = dd_divide(dd_add(f, dd_from(-1.0)), dd_add(f, dd_from(1.0)));
+  const dd log2 = {0x1.62e42fefa39efp-1, 0x1.abc9e3b39803fp-56};
+  return dd_add(dd_multiply(log2, dd_from((double)e)), dd_two_atanh(w));
+}
+
+/* For p below 2^-94 both logarithms are their first terms, and t = tau / p unless
+ * that is an integer above 1: then (1 - p)^t > 1 - t p, so one more is needed. */
+static double quantile_tiny(double p, double tau) {
+  dd ratio = dd_divide(dd_from(ldexp(tau, 500)), dd_from(ldexp(p, 500)));
+  double t = ceil(ratio.hi);
+  if (ratio.hi == t) {
+    t += ratio.lo > 0.0 || (ratio.lo == 0.0 && t > 1.0) ? 1.0 : 0.0;
+  }
+  return t < 1.0 ? 1.0 : t;
+}
+
+/* The quantile where rounding could matter. A ratio within 2^-94 (relative) of an
+ * integer is that integer: (1 - p)^t = 1 - tau does happen, but only for t up to
+ * about 53, and nothing else comes that near in practice. */
+static double quantile_extended(double p, double tau) {
+  if (p < 0x1p-94) {
+    return quantile_tiny(p, tau);
+  }
+  dd ratio = dd_divide(dd_log1m(tau), dd_log1m(p));
+  double whole = nearbyint(ratio.hi);
+  double rest = (ratio.hi - whole) + ratio.lo;
+  double shift = nearbyint(rest);
+  rest -= shift;
+  whole += shift;
+  double t = rest > 0x1p-94 * ratio.hi ? whole + 1.0 : whole;
+  return t < 1.0 ? 1.0 : t;
+}
+
+/* log_p = log1p(-p) and log_tau = log1p(-tau), with p and tau inside (0, 1). */
+static double quantile_inside(double p, double tau, double log_p, double log_tau) {
+  double ratio = log_tau / log_p;
+  if (ratio <= 0.5) {
+    return 1.0;
+  }
+  if (ratio > 0x1p+51) {
+    return ceil(ratio);
+  }
+  /* ratio carries at most about 4 roundings: 8 epsilon covers them twice. */
+  if (fabs(ratio - nearbyint(ratio)) <= 8.0 * DBL_EPSILON * ratio) {
+    return quantile_extended(p, tau);
+  }
+  return ceil(ratio);
+}
+
+static double quantile_any(double p, double tau, double log_p, double log_tau) {
+  if (tau == 0.0 || p == 1.0) {
+    return 1.0;
+  }
+  if (p == 0.0 || tau == 1.0) {
+    return INFINITY;
+  }
+  return quantile_inside(p, tau, log_p, log_tau);
+}
+
+double tt_geometric_quantile1(double p, double tau) {
+  return quantile_any(p, tau, log1p(-p), log1p(-tau));
+}
+
+static tt_status check_unit(size_t n, const double *x, const char *what,
+                            tt_error *error) {
+  for (size_t i = 0; i < n; i++) {
+    if (!(x[i] >= 0.0 && x[i] <= 1.0)) {
+      return tt_fail(error, TT_EINVAL, what, i, x[i]);
+    }
+  }
+  return TT_OK;
+}
+
+tt_status tt_geometric_quantile(size_t n, const double *prob, size_t n_tau,
+                                const double *tau, double cap, double *out,
+                                double *scratch, const tt_poll *poll, tt_error *error) {
+  tt_status status = check_unit(n, prob, "prob", error);
+  if (status == TT_OK) {
+    status = check_unit(n_tau, tau, "tau", error);
+  }
+  if (status != TT_OK) {
+    return status;
+  }
+  if (!(cap >= 1.0)) {
+    return tt_fail(error, TT_EINVAL, "cap", 0, cap);
+  }
+  for (size_t i = 0; i < n; i++) {
+    scratch[i] = log1p(-prob[i]);
+  }
+  for (size_t k = 0; k < n_tau; k++) {
+    double log_tau = log1p(-tau[k]);
+    double *column = out + n * k;
+    for (size_t i = 0; i < n; i++) {
+      if (i % POLL_EVERY == 0 && tt_stop_requested(poll)) {
+        return TT_EINTERRUPT;
+      }
+      double q = quantile_any(prob[i], tau[k], scratch[i], log_tau);
+      column[i] = q < cap ? q : cap;
+    }
+  }
+  return TT_OK;
+}
+
+tt_status tt_geometric_distribution(size_t n, const double *time, const double *prob,
+                                    double *out, tt_error *error) {
+  tt_status status = check_unit(n, prob, "prob", error);
+  if (status != TT_OK) {
+    return status;
+  }
+  for (size_t i = 0; i < n; i++) {
+    if (!(time[i] >= 0.0)) {
+      return tt_fail(error, TT_EINVAL, "time", i, time[i]);
+    }
+    double t = floor(time[i]);
+    /* 0 * -Inf and Inf * 0 have to be settled by hand. */
+    out[i] = (t == 0.0 || prob[i] == 0.0) ? 0.0 : -expm1(t * log1p(-prob[i]));
+  }
+  return TT_OK;
+}
+
+tt_status tt_geometric_sample(size_t n, const double *prob, const tt_uniform *uniform,
+                              double *out, const tt_poll *poll, tt_error *error) {
+  tt_status status = check_unit(n, prob, "prob", error);
+  if (status != TT_OK) {
+    return status;
+  }
+  for (size_t i = 0; i < n; i++) {
+    if (i % POLL_EVERY == 0 && tt_stop_requested(poll)) {
+      return TT_EINTERRUPT;
+    }
+    double u = uniform->fn(uniform->ctx);
+    if (prob[i] == 0.0) {
+      out[i] = INFINITY;
+      continue;
+    }
+    double t = ceil(log(u) / log1p(-prob[i]));
+    out[i] = t < 1.0 ? 1.0 : t;
+  }
+  return TT_OK;
+}

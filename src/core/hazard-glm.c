@@ -1,0 +1,473 @@
+#include "hazard-glm.h"
+
+#include "gram.h"
+#include "numeric.h"
+
+#include <math.h>
+#include <string.h>
+
+#define ROWS TT_GRAM_ROWS
+
+/* exp(eta) is the hazard on the log-survival scale; outside this range 1 - p is 0,
+ * or p is 0, to within rounding. */
+#define ETA_MIN (-700.0)
+#define ETA_MAX 3.6
+
+#define MAX_HALVINGS 12
+#define MAX_PENALTY_STEPS 10
+#define PENALTY_TOLERANCE 1e-3 /* in effective degrees of freedom */
+
+/* Where the buffers lie in the scratch, and the state of one fit. */
+typedef struct {
+  const tt_glm_model *model;
+  tt_glm_fit_result *fit;
+  const tt_linalg *linalg;
+  const tt_poll *poll;
+  size_t size;      /* d + 1 coefficients */
+  size_t padded;    /* of d + 2 columns: intercept, x, working response */
+  double *slope;    /* size: coefficients of the raw columns, constant first */
+  double *previous; /* size: the last accepted coefficients */
+  double *panel;    /* padded * ROWS */
+  double *gram;     /* padded^2 */
+  double *factor;   /* size^2 */
+  double saturated; /* log-likelihood of the saturated model */
+  double log_likelihood;
+  double pearson;
+} work;
+
+/* ---- One row ---------------------------------------------------------------- */
+
+/* 1 - exp(-h) to full relative accuracy, without the cost of expm1(). */
+static double one_minus_exp(double h) {
+  if (h > 0.01) {
+    return 1.0 - exp(-h);
+  }
+  double s = 1.0 - h / 7.0;
+  s = 1.0 - h / 6.0 * s;
+  s = 1.0 - h / 5.0 * s;
+  s = 1.0 - h / 4.0 * s;
+  s = 1.0 - h / 3.0 * s;
+  s = 1.0 - h / 2.0 * s;
+  return h * s;
+}
+
+static double clip_eta(double eta) {
+  if (eta < ETA_MIN) {
+    return ETA_MIN;
+  }
+  return eta > ETA_MAX ? ETA_MAX : eta;
+}
+
+typedef struct {
+  double score;  /* d log-likelihood / d eta = h (y / p - m), h = exp(eta) */
+  double weight; /* Fisher information of eta = m h^2 (1 - p) / p */
+  double log_likelihood;
+  double pearson; /* (y - m p)^2 / (m p (1 - p)) */
+} row_terms;
+
+static row_terms evaluate_row(double eta, double y, double m) {
+  double h = exp(clip_eta(eta));
+  double p = one_minus_exp(h);
+  double safe = p < 1.0 ? 1.0 - p : 1e-16;
+  row_terms t;
+  t.score = h * (y / p - m);
+  t.weight = m * h * h * safe / p;
+  t.log_likelihood = (y > 0.0 ? y * log(p) : 0.0) - (m - y) * h;
+  double residual = y - m * p;
+  t.pearson = residual * residual / (m * p * safe);
+  return t;
+}
+
+/* ---- One pass over the rows -------------------------------------------------- */
+
+static void eta_block(size_t n, size_t d, const double *x, const double *slope,
+                      size_t first, size_t rows, double *eta) {
+  for (size_t r = 0; r < ROWS; r++) {
+    eta[r] = slope[0];
+  }
+  for (size_t j = 0; j < d; j++) {
+    const double *column = x + n * j + first;
+    double b = slope[j + 1];
+    if (rows == ROWS) {
+      for (size_t r = 0; r < ROWS; r++) {
+        eta[r] += b * column[r];
+      }
+    } else {
+      for (size_t r = 0; r < rows; r++) {
+        eta[r] += b * column[r];
+      }
+    }
+  }
+}
+
+/* Coefficients of the raw columns: b_j (x - centre) scale = b_j scale x - constant. */
+static void raw_slopes(size_t d, const double *centre, const double *scale,
+                       const double *beta, double *slope) {
+  tt_sum constant = {beta[0], 0.0};
+  for (size_t j = 0; j < d; j++) {
+    slope[j + 1] = beta[j + 1] * scale[j];
+    tt_sum_add(&constant, -slope[j + 1] * centre[j]);
+  }
+  slope[0] = tt_sum_value(&constant);
+}
+
+/* The block's rows of sqrt(weight) * (1, x, working response). */
+static void pack_block(const work *w, size_t first, size_t rows, const double *root,
+                       const double *response) {
+  const tt_glm_model *model = w->model;
+  double *column = tt_gram_column(w->panel, 0);
+  for (size_t r = 0; r < rows; r++) {
+    column[4 * r] = root[r];
+  }
+  for (size_t j = 0; j < model->d; j++) {
+    const double *x = model->x + model->n * j + first;
+    double centre = model->centre[j];
+    double scale = model->scale[j];
+    column = tt_gram_column(w->panel, j + 1);
+    for (size_t r = 0; r < rows; r++) {
+      column[4 * r] = root[r] * ((x[r] - centre) * scale);
+    }
+  }
+  column = tt_gram_column(w->panel, model->d + 1);
+  for (size_t r = 0; r < rows; r++) {
+    column[4 * r] = response[r];
+  }
+}
+
+/* Log-likelihood and Pearson statistic at `beta`; with want_gram also the Fisher
+ * information and the right-hand side of the scoring equations, as cross-products. */
+static tt_status pass(work *w, const double *beta, int want_gram) {
+  const tt_glm_model *model = w->model;
+  tt_sum log_likelihood = {0.0, 0.0};
+  tt_sum pearson = {0.0, 0.0};
+  raw_slopes(model->d, model->centre, model->scale, beta, w->slope);
+  memset(w->panel, 0, w->padded * ROWS * sizeof(double));
+  if (want_gram) {
+    memset(w->gram, 0, w->padded * w->padded * sizeof(double));
+  }
+  for (size_t first = 0; first < model->n; first += ROWS) {
+    size_t rows = model->n - first < ROWS ? model->n - first : ROWS;
+    double eta[ROWS], root[ROWS], response[ROWS];
+    if (tt_stop_requested(first / ROWS % 256 == 0 ? w->poll : NULL)) {
+      return TT_EINTERRUPT;
+    }
+    eta_block(model->n, model->d, model->x, w->slope, first, rows, eta);
+    for (size_t r = 0; r < rows; r++) {
+      row_terms t =
+          evaluate_row(eta[r], model->unsafe[first + r], model->draws[first + r]);
+      root[r] = sqrt(t.weight > 1e-300 ? t.weight : 1e-300);
+      response[r] = root[r] * clip_eta(eta[r]) + t.score / root[r];
+      tt_sum_add(&log_likelihood, t.log_likelihood);
+      tt_sum_add(&pearson, t.pearson);
+    }
+    if (want_gram) {
+      if (rows < ROWS) {
+        memset(w->panel, 0, w->padded * ROWS * sizeof(double));
+      }
+      pack_block(w, first, rows, root, response);
+      tt_gram_add(w->padded, w->panel, w->gram);
+    }
+  }
+  w->log_likelihood = tt_sum_value(&log_likelihood);
+  w->pearson = tt_sum_value(&pearson);
+  return TT_OK;
+}
+
+/* ---- The penalised scoring equations ------------------------------------------ */
+
+static double penalty_of(const work *w, size_t j) {
+  int g = w->model->group[j];
+  return g < 0 ? 0.0 : w->fit->lambda[g] * w->model->weight[j];
+}
+
+static double penalty_value(const work *w, const double *beta) {
+  tt_sum sum = {0.0, 0.0};
+  for (size_t j = 0; j < w->model->d; j++) {
+    tt_sum_add(&sum, penalty_of(w, j) * beta[j + 1] * beta[j + 1]);
+  }
+  return tt_sum_value(&sum);
+}
+
+/* Factors information + penalty; where that is singular (collinear columns without
+ * a penalty) adds the smallest of a few tiny ridges that helps. */
+static tt_status factor_information(work *w) {
+  double largest = 0.0;
+  for (size_t j = 0; j < w->size; j++) {
+    largest = fmax(largest, w->gram[j * w->padded + j]);
+  }
+  for (double ridge = 0.0; ridge<1e-3; ridge = ridge> 0.0 ? ridge * 100.0 : 1e-12) {
+    for (size_t j = 0; j < w->size; j++) {
+      memcpy(w->factor + j * w->size + j, w->gram + j * w->padded + j,
+             (w->size - j) * sizeof(double));
+      w->factor[j * w->size + j] +=
+          ridge * largest + (j > 0 ? penalty_of(w, j - 1) : 0.0);
+    }
+    if (w->linalg->cholesky(w->size, w->factor) == 0) {
+      w->fit->ridged = w->fit->ridged || ridge > 0.0;
+      return TT_OK;
+    }
+  }
+  return TT_ENUMERIC;
+}
+
+static void solve_information(const work *w, double *beta) {
+  for (size_t j = 0; j < w->size; j++) {
+    beta[j] = w->gram[j * w->padded + w->size];
+  }
+  w->linalg->solve(w->size, w->factor, beta);
+}
+
+/* One fixed-point step for the penalties. With the quadratic approximation of the
+ * log-likelihood the marginal likelihood is stationary where
+ *   lambda_g = dispersion * edf_g / sum_j weight_j b_j^2,
+ *   edf_g = sum_j (1 - lambda_g weight_j (H^-1)_jj).
+ * w->factor holds H^-1 on entry. Returns the largest change of any edf. */
+static double update_penalties(work *w) {
+  const tt_glm_model *model = w->model;
+  double largest_change = 0.0;
+  for (size_t g = 0; g < model->n_groups; g++) {
+    double edf = 0.0;
+    double size = 0.0;
+    for (size_t j = 0; j < model->d; j++) {
+      if (model->group[j] == (int)g) {
+        double b = w->fit->beta[j + 1];
+        edf += 1.0 - penalty_of(w, j) * w->factor[(j + 1) * (w->size + 1)];
+        size += model->weight[j] * b * b;
+      }
+    }
+    edf = fmax(edf, 0.0);
+    largest_change = fmax(largest_change, fabs(edf - w->fit->edf[g]));
+    w->fit->edf[g] = edf;
+    if (model->estimate) {
+      double lambda = w->fit->dispersion * edf / fmax(size, 1e-300);
+      w->fit->lambda[g] = fmin(fmax(lambda, 1e-8), 1e12);
+    }
+  }
+  return largest_change;
+}
+
+/* Solves for beta, and for the penalties too when they are estimated. The number of
+ * steps is limited where a step costs more than a pass over the rows. */
+static tt_status solve_step(work *w, double *edf_change) {
+  size_t steps = w->model->estimate && w->model->n_groups > 0 ? MAX_PENALTY_STEPS : 1;
+  if (w->size > 200) {
+    steps = steps < 2 ? steps : 2;
+  }
+  *edf_change = 0.0;
+  for (size_t step = 0; step < steps; step++) {
+    if (tt_stop_requested(w->poll)) {
+      return TT_EINTERRUPT;
+    }
+    if (factor_information(w) != TT_OK) {
+      return TT_ENUMERIC;
+    }
+    solve_information(w, w->fit->beta);
+    if (!w->model->estimate) {
+      break;
+    }
+    w->linalg->invert(w->size, w->factor);
+    double change = update_penalties(w);
+    *edf_change = step == 0 ? change : *edf_change;
+    if (change < PENALTY_TOLERANCE) {
+      break;
+    }
+  }
+  return TT_OK;
+}
+
+/* ---- The fit -------------------------------------------------------------------- */
+
+static double saturated_likelihood(const tt_glm_model *model) {
+  tt_sum sum = {0.0, 0.0};
+  for (size_t i = 0; i < model->n; i++) {
+    double y = model->unsafe[i];
+    double m = model->draws[i];
+    if (y > 0.0 && y < m) {
+      tt_sum_add(&sum, y * log(y / m) + (m - y) * log1p(-y / m));
+    }
+  }
+  return tt_sum_value(&sum);
+}
+
+static tt_status check_rows(const tt_glm_model *model, double *rate, tt_error *error) {
+  tt_sum events = {0.0, 0.0};
+  tt_sum total = {0.0, 0.0};
+  for (size_t i = 0; i < model->n; i++) {
+    if (!(model->draws[i] > 0.0 && model->draws[i] < INFINITY)) {
+      return tt_fail(error, TT_EINVAL, "draws", i, model->draws[i]);
+    }
+    if (!(model->unsafe[i] >= 0.0 && model->unsafe[i] <= model->draws[i])) {
+      return tt_fail(error, TT_EINVAL, "unsafe", i, model->unsafe[i]);
+    }
+    tt_sum_add(&events, model->unsafe[i]);
+    tt_sum_add(&total, model->draws[i]);
+  }
+  *rate = tt_sum_value(&events) / tt_sum_value(&total);
+  if (!(*rate > 0.0 && *rate < 1.0)) {
+    return tt_fail(error, TT_EINVAL, "unsafe", 0, tt_sum_value(&events));
+  }
+  return TT_OK;
+}
+
+/* Evaluates at fit->beta; while the penalised deviance is worse than at `previous`,
+ * walks half way back. The penalties may have moved since, so both are taken now. */
+static tt_status evaluate_step(work *w, double previous_likelihood, int first) {
+  tt_status status = pass(w, w->fit->beta, 1);
+  for (int half = 0; status == TT_OK && !first && half < MAX_HALVINGS; half++) {
+    double now = w->log_likelihood - penalty_value(w, w->fit->beta) / 2.0;
+    double before = previous_likelihood - penalty_value(w, w->previous) / 2.0;
+    if (now >= before - 1e-7 * (fabs(before) + 1.0)) {
+      break;
+    }
+    for (size_t j = 0; j < w->size; j++) {
+      w->fit->beta[j] = (w->fit->beta[j] + w->previous[j]) / 2.0;
+    }
+    status = pass(w, w->fit->beta, 1);
+  }
+  return status;
+}
+
+static void update_dispersion(work *w) {
+  if (!isnan(w->model->dispersion)) {
+    w->fit->dispersion = w->model->dispersion;
+    return;
+  }
+  double edf = 1.0;
+  for (size_t g = 0; g < w->model->n_groups; g++) {
+    edf += w->fit->edf[g];
+  }
+  double rest = (double)w->model->n - edf;
+  w->fit->dispersion = rest > 1.0 ? fmax(1.0, w->pearson / rest) : 1.0;
+}
+
+static tt_status iterate(work *w) {
+  tt_glm_fit_result *fit = w->fit;
+  double previous_likelihood = 0.0;
+  double edf_change = 0.0;
+  fit->converged = 0;
+  for (size_t k = 0;; k++) {
+    tt_status status = evaluate_step(w, previous_likelihood, k == 0);
+    if (status != TT_OK) {
+      return status;
+    }
+    double change = fabs(w->log_likelihood - previous_likelihood);
+    double scale = fabs(w->log_likelihood - w->saturated) + 1.0;
+    fit->iterations = k;
+    if (k > 0 && change < w->model->tolerance * scale && edf_change < 0.05) {
+      fit->converged = 1;
+      return TT_OK;
+    }
+    if (k == w->model->max_iterations) {
+      return TT_OK;
+    }
+    previous_likelihood = w->log_likelihood;
+    memcpy(w->previous, fit->beta, w->size * sizeof(double));
+    update_dispersion(w);
+    status = solve_step(w, &edf_change);
+    if (status != TT_OK) {
+      return status;
+    }
+  }
+}
+
+/* Covariance and effective degrees of freedom at the final coefficients. */
+static tt_status finish(work *w) {
+  tt_glm_fit_result *fit = w->fit;
+  if (factor_information(w) != TT_OK) {
+    return TT_ENUMERIC;
+  }
+  w->linalg->invert(w->size, w->factor);
+  for (size_t g = 0; g < w->model->n_groups; g++) {
+    fit->edf[g] = 0.0;
+  }
+  for (size_t j = 0; j < w->model->d; j++) {
+    int g = w->model->group[j];
+    if (g >= 0) {
+      fit->edf[g] += 1.0 - penalty_of(w, j) * w->factor[(j + 1) * (w->size + 1)];
+    }
+  }
+  update_dispersion(w);
+  for (size_t j = 0; j < w->size; j++) {
+    for (size_t i = j; i < w->size; i++) {
+      double v = fit->dispersion * w->factor[j * w->size + i];
+      fit->covariance[j * w->size + i] = v;
+      fit->covariance[i * w->size + j] = v;
+    }
+  }
+  fit->deviance = 2.0 * (w->saturated - w->log_likelihood);
+  return TT_OK;
+}
+
+tt_status tt_glm_scratch(size_t n, size_t d, size_t *count) {
+  (void)n; /* rows are visited in blocks: nothing grows with them */
+  size_t size, padded, square, panel, factor, total;
+  if (!tt_size_add(d, 1, &size) || (padded = tt_gram_padded(d + 2)) == 0 ||
+      !tt_size_mul(padded, padded, &square) || !tt_size_mul(padded, ROWS, &panel) ||
+      !tt_size_mul(size, size, &factor) || !tt_size_add(square, panel, &total) ||
+      !tt_size_add(total, factor, &total) || !tt_size_add(total, 2 * size, &total) ||
+      !tt_size_mul(total, sizeof(double), &square)) {
+    return TT_EOVERFLOW;
+  }
+  *count = total;
+  return TT_OK;
+}
+
+tt_status tt_glm_fit(const tt_glm_model *model, tt_glm_fit_result *fit,
+                     const tt_linalg *linalg, double *scratch, const tt_poll *poll,
+                     tt_error *error) {
+  double rate;
+  tt_status status = check_rows(model, &rate, error);
+  if (status != TT_OK) {
+    return status;
+  }
+  work w = {0};
+  w.model = model;
+  w.fit = fit;
+  w.linalg = linalg;
+  w.poll = poll;
+  w.size = model->d + 1;
+  w.padded = tt_gram_padded(model->d + 2);
+  w.slope = scratch;
+  w.previous = w.slope + w.size;
+  w.panel = w.previous + w.size;
+  w.gram = w.panel + w.padded * ROWS;
+  w.factor = w.gram + w.padded * w.padded;
+  w.saturated = saturated_likelihood(model);
+  fit->dispersion = isnan(model->dispersion) ? 1.0 : model->dispersion;
+  fit->ridged = 0;
+  memset(fit->beta, 0, w.size * sizeof(double));
+  for (size_t g = 0; g < model->n_groups; g++) {
+    fit->edf[g] = 0.0;
+  }
+  fit->beta[0] = log(-log1p(-rate));
+  status = iterate(&w);
+  if (status == TT_OK) {
+    status = finish(&w);
+  }
+  if (status == TT_ENUMERIC) {
+    return tt_fail(error, status, "x", 0, 0.0);
+  }
+  return status;
+}
+
+tt_status tt_glm_predict(size_t n, size_t d, const double *x, const double *centre,
+                         const double *scale, const double *beta, double *prob,
+                         const tt_poll *poll) {
+  double constant = beta[0];
+  for (size_t i = 0; i < n; i++) {
+    prob[i] = constant;
+  }
+  for (size_t j = 0; j < d; j++) {
+    if (tt_stop_requested(poll)) {
+      return TT_EINTERRUPT;
+    }
+    double slope = beta[j + 1] * scale[j];
+    for (size_t i = 0; i < n; i++) {
+      prob[i] += slope * (x[n * j + i] - centre[j]);
+    }
+  }
+  for (size_t i = 0; i < n; i++) {
+    prob[i] = one_minus_exp(exp(clip_eta(prob[i])));
+  }
+  return TT_OK;
+}

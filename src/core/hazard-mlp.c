@@ -1,0 +1,748 @@
+#include "hazard-mlp.h"
+
+#include <float.h>
+#include <math.h>
+#include <stdint.h>
+#include <string.h>
+
+/* Rows of activations are padded with zeros to whole blocks of LANES floats: loops
+ * of a constant length that is a multiple of the vector width are the ones that
+ * compilers vectorise at -O2. Padding stays zero through every operation. */
+#define LANES 16u
+#define DEPTH 8u           /* terms of an inner product added per load and store */
+#define TILE 64u           /* rows that pass through the layers together: fits cache */
+#define POLL_ROWS 65536u   /* poll after so many rows, or, in large networks, ... */
+#define POLL_WORK 2e8      /* ... after so many weights have met so many rows */
+#define LARGEST 1e30       /* far inside the range of a float */
+#define MOMENT1_DECAY 0.9  /* Adam's usual constants */
+#define MOMENT2_DECAY 0.999
+#define ADAM_EPSILON 1e-8
+
+/* One affine map and the activations that follow it. Matrices are row-major. */
+typedef struct {
+  size_t fan_in;
+  size_t fan_out;
+  size_t in_width; /* padded */
+  size_t out_width;
+  size_t offset;     /* of its block in the vector of weights */
+  float *forward;    /* fan_in x out_width: the transposed weights */
+  float *bias;       /* out_width */
+  float *active;     /* TILE x out_width: activations of a tile */
+  float *backward;   /* fan_out x in_width: the weights; training alone, as are: */
+  float *delta;      /* TILE x out_width: derivatives by the sums before ReLU */
+  float *slope;      /* fan_out x in_width: derivatives by the weights */
+  float *slope_bias; /* out_width */
+} layer;
+
+typedef struct {
+  size_t n_layers; /* affine maps: one more than there are hidden layers */
+  layer *layers;
+  size_t n_weights;
+  const double *weights;
+  float *input;  /* TILE x in_width of the first layer */
+  double *logit; /* TILE */
+} network;
+
+typedef struct {
+  const tt_poll *poll;
+  size_t rows;
+  size_t every;
+} pacer;
+
+typedef struct {
+  const tt_mlp_params *params;
+  const double *unsafe;
+  const double *draws;
+  double mean_draws; /* over the training rows */
+  network net;
+  float *x;      /* n x in_width: row-major, so that a shuffled row is one piece */
+  size_t *order; /* n: the rows as this epoch meets them */
+  double *weights;
+  double *moment1;
+  double *moment2;
+  double *best;
+  double power1; /* MOMENT1_DECAY to the number of steps made */
+  double power2;
+  pacer pace;
+} trainer;
+
+/* ---- Sizes and memory ---------------------------------------------------- */
+
+/* A cursor through the caller's scratch. With base null it only counts, so the
+ * size asked for and the memory used come from the same lines of code. */
+typedef struct {
+  unsigned char *base;
+  size_t used;
+  int overflow;
+} arena;
+
+static void *carve(arena *a, size_t rows, size_t columns, size_t item) {
+  const size_t align = 64;
+  const size_t room = SIZE_MAX / 2 - align - a->used;
+  if (columns != 0 && rows > room / item / columns) {
+    a->overflow = 1;
+    return NULL;
+  }
+  void *start = a->base == NULL ? NULL : a->base + a->used;
+  a->used += (rows * columns * item + align - 1) / align * align;
+  return start;
+}
+
+static size_t padded(size_t width) {
+  return (width + LANES - 1) / LANES * LANES;
+}
+
+static size_t fan_in(const tt_mlp_params *params, size_t l) {
+  return l == 0 ? params->n_features : params->hidden[l - 1];
+}
+
+static size_t fan_out(const tt_mlp_params *params, size_t l) {
+  return l == params->n_layers ? 1 : params->hidden[l];
+}
+
+tt_status tt_mlp_weights(const tt_mlp_params *params, size_t *count, tt_error *error) {
+  if (params->n_features == 0) {
+    return tt_fail(error, TT_EINVAL, "n_features", 0, 0.0);
+  }
+  if (params->n_layers == 0 || params->hidden == NULL) {
+    return tt_fail(error, TT_EINVAL, "hidden", 0, 0.0);
+  }
+  size_t total = 0;
+  for (size_t l = 0; l <= params->n_layers; l++) {
+    const size_t in = fan_in(params, l);
+    const size_t out = fan_out(params, l);
+    if (out == 0) {
+      return tt_fail(error, TT_EINVAL, "hidden", l, 0.0);
+    }
+    /* SIZE_MAX / 2 leaves room for the padding and for in + 1. */
+    if (in > SIZE_MAX / 2 - LANES || out > (SIZE_MAX / 2 - total) / (in + 1)) {
+      return tt_fail(error, TT_EOVERFLOW, l == 0 ? "n_features" : "hidden", l,
+                     (double)in);
+    }
+    total += out * (in + 1);
+  }
+  *count = total;
+  return TT_OK;
+}
+
+static void lay_out_network(arena *a, const tt_mlp_params *params, size_t n_weights,
+                            const double *weights, int training, network *net) {
+  net->n_layers = params->n_layers + 1;
+  net->n_weights = n_weights;
+  net->weights = weights;
+  net->layers = carve(a, net->n_layers, 1, sizeof(layer));
+  net->input = carve(a, TILE, padded(params->n_features), sizeof(float));
+  net->logit = carve(a, TILE, 1, sizeof(double));
+  size_t offset = 0;
+  for (size_t l = 0; l < net->n_layers; l++) {
+    layer here = {.fan_in = fan_in(params, l), .fan_out = fan_out(params, l)};
+    here.in_width = padded(here.fan_in);
+    here.out_width = padded(here.fan_out);
+    here.offset = offset;
+    offset += here.fan_out * (here.fan_in + 1);
+    here.forward = carve(a, here.fan_in, here.out_width, sizeof(float));
+    here.bias = carve(a, 1, here.out_width, sizeof(float));
+    here.active = carve(a, TILE, here.out_width, sizeof(float));
+    if (training) {
+      here.backward = carve(a, here.fan_out, here.in_width, sizeof(float));
+      here.delta = carve(a, TILE, here.out_width, sizeof(float));
+      here.slope = carve(a, here.fan_out, here.in_width, sizeof(float));
+      here.slope_bias = carve(a, 1, here.out_width, sizeof(float));
+    }
+    if (net->layers != NULL) {
+      net->layers[l] = here;
+    }
+  }
+}
+
+static void lay_out_trainer(arena *a, size_t n, size_t n_weights, double *weights,
+                            trainer *t) {
+  t->weights = weights;
+  lay_out_network(a, t->params, n_weights, weights, 1, &t->net);
+  t->x = carve(a, n, padded(t->params->n_features), sizeof(float));
+  t->order = carve(a, n, 1, sizeof(size_t));
+  t->moment1 = carve(a, n_weights, 1, sizeof(double));
+  t->moment2 = carve(a, n_weights, 1, sizeof(double));
+  t->best = carve(a, n_weights, 1, sizeof(double));
+}
+
+tt_status tt_mlp_fit_scratch(const tt_mlp_params *params, size_t n, size_t *bytes,
+                             tt_error *error) {
+  size_t n_weights = 0;
+  const tt_status status = tt_mlp_weights(params, &n_weights, error);
+  if (status != TT_OK) {
+    return status;
+  }
+  arena a = {NULL, 0, 0};
+  trainer t = {.params = params};
+  lay_out_trainer(&a, n, n_weights, NULL, &t);
+  *bytes = a.used;
+  return a.overflow ? tt_fail(error, TT_EOVERFLOW, "n", 0, (double)n) : TT_OK;
+}
+
+tt_status tt_mlp_predict_scratch(const tt_mlp_params *params, size_t *bytes,
+                                 tt_error *error) {
+  size_t n_weights = 0;
+  const tt_status status = tt_mlp_weights(params, &n_weights, error);
+  if (status != TT_OK) {
+    return status;
+  }
+  arena a = {NULL, 0, 0};
+  network net;
+  lay_out_network(&a, params, n_weights, NULL, 0, &net);
+  *bytes = a.used;
+  return a.overflow ? tt_fail(error, TT_EOVERFLOW, "hidden", 0, (double)n_weights)
+                    : TT_OK;
+}
+
+/* ---- The network --------------------------------------------------------- */
+
+static pacer new_pacer(const tt_poll *poll, size_t n_weights) {
+  const double every = POLL_WORK / (double)n_weights;
+  const pacer pace = {poll, 0, every < POLL_ROWS ? (size_t)every : POLL_ROWS - TILE};
+  return pace;
+}
+
+static int pace_stops(pacer *pace, size_t rows) {
+  pace->rows += rows;
+  if (pace->rows < pace->every) {
+    return 0;
+  }
+  pace->rows = 0;
+  return tt_stop_requested(pace->poll);
+}
+
+/* c += b * a for row-major matrices c (m x width) and a (k x width), and an m x k
+ * matrix b whose rows and columns are b_row and b_column apart. All three products
+ * of training are of this kind; the order of additions in an element depends on k
+ * alone. DEPTH terms are added at a time, because loads and stores of c would
+ * otherwise cost more than the arithmetic. */
+static void add_product(size_t m, size_t k, size_t width, const float *b, size_t b_row,
+                        size_t b_column, const float *a, float *c) {
+  for (size_t j = 0; j < width; j += LANES) {
+    for (size_t i = 0; i < m; i++) {
+      float *restrict sum = c + i * width + j;
+      const float *factor = b + i * b_row;
+      const float *restrict term = a + j;
+      size_t left = k;
+      for (; left >= DEPTH; left -= DEPTH) {
+        const float f0 = factor[0], f1 = factor[b_column], f2 = factor[2 * b_column],
+                    f3 = factor[3 * b_column], f4 = factor[4 * b_column],
+                    f5 = factor[5 * b_column], f6 = factor[6 * b_column],
+                    f7 = factor[7 * b_column];
+        const float *restrict t1 = term + width, *restrict t2 = t1 + width;
+        const float *restrict t3 = t2 + width, *restrict t4 = t3 + width;
+        const float *restrict t5 = t4 + width, *restrict t6 = t5 + width;
+        const float *restrict t7 = t6 + width;
+        for (size_t s = 0; s < LANES; s++) {
+          sum[s] += ((f0 * term[s] + f1 * t1[s]) + (f2 * t2[s] + f3 * t3[s])) +
+                    ((f4 * t4[s] + f5 * t5[s]) + (f6 * t6[s] + f7 * t7[s]));
+        }
+        term = t7 + width;
+        factor += DEPTH * b_column;
+      }
+      for (; left > 0; left--) {
+        const float f0 = factor[0];
+        for (size_t s = 0; s < LANES; s++) {
+          sum[s] += f0 * term[s];
+        }
+        term += width;
+        factor += b_column;
+      }
+    }
+  }
+}
+
+/* Copies the weights to single precision, in the layouts that add_product reads. */
+static void load_weights(network *net) {
+  for (size_t l = 0; l < net->n_layers; l++) {
+    const layer *here = &net->layers[l];
+    const double *w = net->weights + here->offset;
+    const double *bias = w + here->fan_out * here->fan_in;
+    for (size_t o = 0; o < here->fan_out; o++) {
+      here->bias[o] = (float)bias[o];
+      for (size_t i = 0; i < here->fan_in; i++) {
+        const float value = (float)w[o * here->fan_in + i];
+        here->forward[i * here->out_width + o] = value;
+        if (here->backward != NULL) {
+          here->backward[o * here->in_width + i] = value;
+        }
+      }
+    }
+  }
+}
+
+/* Rows first..first+rows-1 of the column-major x to row-major single precision. */
+static tt_status load_rows(size_t n, const double *x, size_t n_features, size_t first,
+                           size_t rows, size_t width, float *out, tt_error *error) {
+  for (size_t j = 0; j < n_features; j++) {
+    const size_t start = j * n + first;
+    for (size_t r = 0; r < rows; r++) {
+      const double value = x[start + r];
+      if (!(fabs(value) <= LARGEST)) {
+        return tt_fail(error, TT_EINVAL, "x", start + r, value);
+      }
+      out[r * width + j] = (float)value;
+    }
+  }
+  return TT_OK;
+}
+
+/* Written so that NaN stays NaN: an overflow must not pass for a prediction. */
+static void relu(size_t size, float *restrict z) {
+  for (size_t i = 0; i < size; i += LANES) {
+    float *restrict block = z + i;
+    for (size_t s = 0; s < LANES; s++) {
+      block[s] = block[s] < 0.0f ? 0.0f : block[s];
+    }
+  }
+}
+
+/* net->logit of a tile of rows. The output unit is computed in double, because the
+ * relative error of a small p is the absolute error of its logit. */
+static void run_forward(network *net, size_t rows, const float *input) {
+  const float *from = input;
+  for (size_t l = 0; l + 1 < net->n_layers; l++) {
+    const layer *here = &net->layers[l];
+    for (size_t r = 0; r < rows; r++) {
+      memcpy(here->active + r * here->out_width, here->bias,
+             here->out_width * sizeof(float));
+    }
+    add_product(rows, here->fan_in, here->out_width, from, here->in_width, 1,
+                here->forward, here->active);
+    relu(rows * here->out_width, here->active);
+    from = here->active;
+  }
+  const layer *last = &net->layers[net->n_layers - 1];
+  const double *w = net->weights + last->offset;
+  for (size_t r = 0; r < rows; r++) {
+    double sum = w[last->fan_in];
+    for (size_t i = 0; i < last->fan_in; i++) {
+      sum += w[i] * (double)from[r * last->in_width + i];
+    }
+    net->logit[r] = sum;
+  }
+}
+
+/* 1 / (1 + exp(-z)) without overflow and without loss at either end. */
+static double sigmoid(double z) {
+  const double e = exp(-fabs(z));
+  return z < 0.0 ? e / (1.0 + e) : 1.0 / (1.0 + e);
+}
+
+/* ---- Training ------------------------------------------------------------ */
+
+/* Cross-entropy of a proportion y with p = sigmoid(z), -y log p - (1-y) log(1-p) =
+ * log(1 + exp(z)) - y z, written without cancellation. Its derivative by z is
+ * p - y. */
+static double cross_entropy(double y, double z) {
+  return log1p(exp(-fabs(z))) + (z > 0.0 ? (1.0 - y) * z : -y * z);
+}
+
+/* The least that cross_entropy can be: at p = y. */
+static double entropy(double y) {
+  return (y > 0.0 ? -y * log(y) : 0.0) + (y < 1.0 ? -(1.0 - y) * log1p(-y) : 0.0);
+}
+
+/* What a row adds to half the deviance, its saturated part left out. */
+static double row_loss(const trainer *t, size_t row, double z) {
+  return t->draws[row] * cross_entropy(t->unsafe[row] / t->draws[row], z);
+}
+
+/* d(before ReLU) = d(after ReLU) where the unit is active, else 0. */
+static void mask_inactive(size_t size, const float *restrict active,
+                          float *restrict delta) {
+  for (size_t i = 0; i < size; i += LANES) {
+    const float *restrict on = active + i;
+    float *restrict block = delta + i;
+    for (size_t s = 0; s < LANES; s++) {
+      block[s] = on[s] > 0.0f ? block[s] : 0.0f;
+    }
+  }
+}
+
+static void add_rows(size_t rows, size_t width, const float *restrict from,
+                     float *restrict sum) {
+  for (size_t j = 0; j < width; j += LANES) {
+    float *restrict block = sum + j;
+    for (size_t r = 0; r < rows; r++) {
+      const float *restrict row = from + r * width + j;
+      for (size_t s = 0; s < LANES; s++) {
+        block[s] += row[s];
+      }
+    }
+  }
+}
+
+/* The chain rule from the last layer's delta, a tile of rows at a time (Goodfellow,
+ * Bengio & Courville, Deep Learning, 2016, algorithm 6.4): with z = W a + b,
+ *   dL/dW = delta' a,   dL/db = column sums of delta,   dL/da = delta W. */
+static void run_backward(network *net, size_t rows) {
+  for (size_t l = net->n_layers; l-- > 0;) {
+    const layer *here = &net->layers[l];
+    const float *input = l == 0 ? net->input : net->layers[l - 1].active;
+    add_product(here->fan_out, rows, here->in_width, here->delta, 1, here->out_width,
+                input, here->slope);
+    add_rows(rows, here->out_width, here->delta, here->slope_bias);
+    if (l > 0) {
+      const size_t size = rows * here->in_width;
+      float *below = net->layers[l - 1].delta;
+      memset(below, 0, size * sizeof(float));
+      add_product(rows, here->fan_out, here->in_width, here->delta, here->out_width, 1,
+                  here->backward, below);
+      mask_inactive(size, input, below);
+    }
+  }
+}
+
+/* Leaves the gradient of the mean loss over these rows in the layers' slopes, and
+ * adds the rows to *loss. */
+static tt_status run_batch(trainer *t, const size_t *order, size_t rows, double *loss) {
+  network *net = &t->net;
+  const layer *last = &net->layers[net->n_layers - 1];
+  const size_t width = net->layers[0].in_width;
+  for (size_t l = 0; l < net->n_layers; l++) {
+    const layer *here = &net->layers[l];
+    memset(here->slope, 0, here->fan_out * here->in_width * sizeof(float));
+    memset(here->slope_bias, 0, here->out_width * sizeof(float));
+  }
+  for (size_t first = 0; first < rows; first += TILE) {
+    const size_t count = rows - first < TILE ? rows - first : TILE;
+    if (pace_stops(&t->pace, count)) {
+      return TT_EINTERRUPT;
+    }
+    for (size_t r = 0; r < count; r++) {
+      memcpy(net->input + r * width, t->x + order[first + r] * width,
+             width * sizeof(float));
+    }
+    run_forward(net, count, net->input);
+    for (size_t r = 0; r < count; r++) {
+      const size_t row = order[first + r];
+      const double weight = t->params->weighted ? t->draws[row] / t->mean_draws : 1.0;
+      const double rate = t->unsafe[row] / t->draws[row];
+      const double slope = weight * (sigmoid(net->logit[r]) - rate) / (double)rows;
+      last->delta[r * last->out_width] = (float)slope;
+      *loss += row_loss(t, row, net->logit[r]);
+    }
+    run_backward(net, count);
+  }
+  return TT_OK;
+}
+
+/* AdamW (Loshchilov & Hutter, ICLR 2019, algorithm 2): the decay multiplies the
+ * weight and does not enter the moments. */
+typedef struct {
+  double keep;   /* 1 - learning_rate * weight_decay */
+  double rate;   /* learning_rate / (1 - MOMENT1_DECAY^step) */
+  double spread; /* 1 / sqrt(1 - MOMENT2_DECAY^step) */
+} adam_step;
+
+static void move_weights(trainer *t, const adam_step *step, size_t offset, size_t count,
+                         const float *slope) {
+  double *restrict w = t->weights + offset;
+  double *restrict m = t->moment1 + offset;
+  double *restrict v = t->moment2 + offset;
+  for (size_t i = 0; i < count; i++) {
+    const double g = (double)slope[i];
+    m[i] += (1.0 - MOMENT1_DECAY) * (g - m[i]);
+    v[i] += (1.0 - MOMENT2_DECAY) * (g * g - v[i]);
+    w[i] = w[i] * step->keep -
+           step->rate * m[i] / (sqrt(v[i]) * step->spread + ADAM_EPSILON);
+  }
+}
+
+static void run_adam(trainer *t) {
+  const tt_mlp_params *params = t->params;
+  t->power1 *= MOMENT1_DECAY;
+  t->power2 *= MOMENT2_DECAY;
+  const adam_step step = {1.0 - params->learning_rate * params->weight_decay,
+                          params->learning_rate / (1.0 - t->power1),
+                          1.0 / sqrt(1.0 - t->power2)};
+  for (size_t l = 0; l < t->net.n_layers; l++) {
+    const layer *here = &t->net.layers[l];
+    size_t offset = here->offset;
+    for (size_t o = 0; o < here->fan_out; o++) {
+      move_weights(t, &step, offset, here->fan_in, here->slope + o * here->in_width);
+      offset += here->fan_in;
+    }
+    move_weights(t, &step, offset, here->fan_out, here->slope_bias);
+  }
+  load_weights(&t->net);
+}
+
+/* Sum over rows of draws, and of draws times a perfect fit's cross-entropy. */
+static void count_rows(const trainer *t, size_t first, size_t end, double *draws,
+                       double *least) {
+  *draws = 0.0;
+  *least = 0.0;
+  for (size_t i = first; i < end; i++) {
+    *draws += t->draws[i];
+    *least += t->draws[i] * entropy(t->unsafe[i] / t->draws[i]);
+  }
+}
+
+static tt_status run_epoch(trainer *t, size_t n_train, const tt_uniform *uniform,
+                           double *loss) {
+  const size_t batch = t->params->batch_size;
+  tt_shuffle(uniform, n_train, t->order);
+  *loss = 0.0;
+  for (size_t first = 0; first < n_train;) {
+    const size_t rows = n_train - first < batch ? n_train - first : batch;
+    const tt_status status = run_batch(t, t->order + first, rows, loss);
+    if (status != TT_OK) {
+      return status;
+    }
+    run_adam(t);
+    first += rows;
+  }
+  return TT_OK;
+}
+
+static tt_status held_out_loss(trainer *t, size_t first, size_t n, double *loss) {
+  const size_t width = t->net.layers[0].in_width;
+  *loss = 0.0;
+  for (size_t start = first; start < n; start += TILE) {
+    const size_t rows = n - start < TILE ? n - start : TILE;
+    if (pace_stops(&t->pace, rows)) {
+      return TT_EINTERRUPT;
+    }
+    run_forward(&t->net, rows, t->x + start * width);
+    for (size_t r = 0; r < rows; r++) {
+      *loss += row_loss(t, start + r, t->net.logit[r]);
+    }
+  }
+  return TT_OK;
+}
+
+static tt_status run_epochs(trainer *t, size_t n, size_t n_train, double *history,
+                            size_t *epochs_run, const tt_uniform *uniform,
+                            tt_error *error) {
+  const tt_mlp_params *params = t->params;
+  const size_t bytes = t->net.n_weights * sizeof(double);
+  double *held_out = history + params->epochs;
+  double draws[2], least[2], lowest = INFINITY;
+  size_t since_lowest = 0;
+  count_rows(t, 0, n_train, &draws[0], &least[0]);
+  count_rows(t, n_train, n, &draws[1], &least[1]);
+  for (size_t epoch = 0; epoch < params->epochs; epoch++) {
+    double loss[2] = {0.0, 0.0};
+    tt_status status = run_epoch(t, n_train, uniform, &loss[0]);
+    if (status == TT_OK) {
+      status = held_out_loss(t, n_train, n, &loss[1]);
+    }
+    if (status != TT_OK) {
+      return status;
+    }
+    history[epoch] = 2.0 * (loss[0] - least[0]) / draws[0];
+    if (n_train < n) {
+      held_out[epoch] = 2.0 * (loss[1] - least[1]) / draws[1];
+    }
+    if (!isfinite(loss[0] + loss[1])) {
+      return tt_fail(error, TT_ENUMERIC, "deviance", epoch, loss[0] + loss[1]);
+    }
+    *epochs_run = epoch + 1;
+    if (params->patience == 0) {
+      continue;
+    }
+    since_lowest++;
+    if (loss[1] < lowest) {
+      lowest = loss[1];
+      since_lowest = 0;
+      memcpy(t->best, t->weights, bytes);
+    } else if (since_lowest == params->patience) {
+      break;
+    }
+  }
+  if (params->patience > 0) {
+    memcpy(t->weights, t->best, bytes);
+  }
+  return TT_OK;
+}
+
+/* ---- Entry points -------------------------------------------------------- */
+
+static tt_status check_training(const tt_mlp_params *params, size_t n, size_t n_train,
+                                tt_error *error) {
+  const double rate = params->learning_rate;
+  const double decay = params->weight_decay;
+  if (!(rate > 0.0 && rate <= 1.0)) {
+    return tt_fail(error, TT_EINVAL, "learning_rate", 0, rate);
+  }
+  if (!(decay >= 0.0 && rate * decay <= 1.0)) {
+    return tt_fail(error, TT_EINVAL, "weight_decay", 0, decay);
+  }
+  if (params->batch_size == 0) {
+    return tt_fail(error, TT_EINVAL, "batch_size", 0, 0.0);
+  }
+  if (params->epochs == 0) {
+    return tt_fail(error, TT_EINVAL, "epochs", 0, 0.0);
+  }
+  if (n_train == 0 || n_train > n) {
+    return tt_fail(error, TT_EINVAL, "n_train", 0, (double)n_train);
+  }
+  if (params->patience > 0 && n_train == n) {
+    return tt_fail(error, TT_EINVAL, "patience", 0, (double)params->patience);
+  }
+  return TT_OK;
+}
+
+static tt_status check_weights(size_t n_weights, const double *weights,
+                               tt_status otherwise, tt_error *error) {
+  for (size_t i = 0; i < n_weights; i++) {
+    if (!(fabs(weights[i]) <= LARGEST)) {
+      return tt_fail(error, otherwise, "weights", i, weights[i]);
+    }
+  }
+  return TT_OK;
+}
+
+static tt_status check_counts(size_t n, const double *unsafe, const double *draws,
+                              tt_error *error) {
+  for (size_t i = 0; i < n; i++) {
+    if (!(draws[i] > 0.0 && draws[i] <= LARGEST)) {
+      return tt_fail(error, TT_EINVAL, "draws", i, draws[i]);
+    }
+    if (!(unsafe[i] >= 0.0 && unsafe[i] <= draws[i])) {
+      return tt_fail(error, TT_EINVAL, "unsafe", i, unsafe[i]);
+    }
+  }
+  return TT_OK;
+}
+
+/* Checks the data and makes everything ready for the first batch. */
+static tt_status start_trainer(trainer *t, size_t n, const double *x, size_t n_train,
+                               double *weights, void *scratch, const tt_poll *poll,
+                               tt_error *error) {
+  size_t n_weights = 0;
+  size_t bytes = 0;
+  tt_status status = tt_mlp_weights(t->params, &n_weights, error);
+  if (status == TT_OK) {
+    status = tt_mlp_fit_scratch(t->params, n, &bytes, error);
+  }
+  if (status == TT_OK) {
+    status = check_weights(n_weights, weights, TT_EINVAL, error);
+  }
+  if (status == TT_OK) {
+    status = check_counts(n, t->unsafe, t->draws, error);
+  }
+  if (status != TT_OK) {
+    return status;
+  }
+  memset(scratch, 0, bytes);
+  arena a = {scratch, 0, 0};
+  lay_out_trainer(&a, n, n_weights, weights, t);
+  load_weights(&t->net);
+  t->pace = new_pacer(poll, n_weights);
+  t->power1 = 1.0;
+  t->power2 = 1.0;
+  double least = 0.0;
+  count_rows(t, 0, n_train, &t->mean_draws, &least);
+  t->mean_draws /= (double)n_train;
+  const size_t width = t->net.layers[0].in_width;
+  for (size_t first = 0; first < n; first += TILE) {
+    const size_t rows = n - first < TILE ? n - first : TILE;
+    for (size_t r = 0; r < rows; r++) {
+      t->order[first + r] = first + r;
+    }
+    status = load_rows(n, x, t->params->n_features, first, rows, width,
+                       t->x + first * width, error);
+    if (status != TT_OK) {
+      return status;
+    }
+    if (pace_stops(&t->pace, rows)) {
+      return TT_EINTERRUPT;
+    }
+  }
+  return TT_OK;
+}
+
+tt_status tt_mlp_init(const tt_mlp_params *params, double start_bias,
+                      const tt_uniform *uniform, double *weights, tt_error *error) {
+  size_t n_weights = 0;
+  const tt_status status = tt_mlp_weights(params, &n_weights, error);
+  if (status != TT_OK) {
+    return status;
+  }
+  if (fabs(start_bias) > LARGEST) {
+    return tt_fail(error, TT_EINVAL, "start_bias", 0, start_bias);
+  }
+  size_t filled = 0;
+  for (size_t l = 0; l <= params->n_layers; l++) {
+    const size_t count = fan_out(params, l) * (fan_in(params, l) + 1);
+    const double bound = 1.0 / sqrt((double)fan_in(params, l));
+    for (size_t i = 0; i < count; i++) {
+      weights[filled++] = bound * (2.0 * uniform->fn(uniform->ctx) - 1.0);
+    }
+  }
+  if (!isnan(start_bias)) {
+    weights[n_weights - 1] = start_bias;
+  }
+  return TT_OK;
+}
+
+tt_status tt_mlp_fit(const tt_mlp_params *params, size_t n, const double *x,
+                     const double *unsafe, const double *draws, size_t n_train,
+                     double *weights, double *history, size_t *epochs_run,
+                     const tt_uniform *uniform, void *scratch, const tt_poll *poll,
+                     tt_error *error) {
+  tt_status status = check_training(params, n, n_train, error);
+  if (status != TT_OK) {
+    return status;
+  }
+  *epochs_run = 0;
+  for (size_t i = 0; i < params->epochs; i++) {
+    history[i] = NAN;
+    history[params->epochs + i] = NAN;
+  }
+  trainer t = {.params = params, .unsafe = unsafe, .draws = draws};
+  status = start_trainer(&t, n, x, n_train, weights, scratch, poll, error);
+  if (status == TT_OK) {
+    status = run_epochs(&t, n, n_train, history, epochs_run, uniform, error);
+  }
+  if (status == TT_OK) {
+    status = check_weights(t.net.n_weights, weights, TT_ENUMERIC, error);
+  }
+  return status;
+}
+
+tt_status tt_mlp_predict(const tt_mlp_params *params, size_t n, const double *x,
+                         const double *weights, double *prob, void *scratch,
+                         const tt_poll *poll, tt_error *error) {
+  size_t n_weights = 0;
+  size_t bytes = 0;
+  tt_status status = tt_mlp_weights(params, &n_weights, error);
+  if (status == TT_OK) {
+    status = tt_mlp_predict_scratch(params, &bytes, error);
+  }
+  if (status == TT_OK) {
+    status = check_weights(n_weights, weights, TT_EINVAL, error);
+  }
+  if (status != TT_OK) {
+    return status;
+  }
+  memset(scratch, 0, bytes);
+  arena a = {scratch, 0, 0};
+  network net;
+  lay_out_network(&a, params, n_weights, weights, 0, &net);
+  load_weights(&net);
+  pacer pace = new_pacer(poll, n_weights);
+  for (size_t first = 0; first < n; first += TILE) {
+    const size_t rows = n - first < TILE ? n - first : TILE;
+    if (pace_stops(&pace, rows)) {
+      return TT_EINTERRUPT;
+    }
+    status = load_rows(n, x, params->n_features, first, rows, net.layers[0].in_width,
+                       net.input, error);
+    if (status != TT_OK) {
+      return status;
+    }
+    run_forward(&net, rows, net.input);
+    for (size_t r = 0; r < rows; r++) {
+      if (isnan(net.logit[r])) {
+        return tt_fail(error, TT_ENUMERIC, "x", first + r, net.logit[r]);
+      }
+      prob[first + r] = sigmoid(net.logit[r]);
+    }
+  }
+  return TT_OK;
+}

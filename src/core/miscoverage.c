@@ -1,0 +1,256 @@
+#include "miscoverage.h"
+
+#include "numeric.h"
+
+#include <math.h>
+
+#define POLL_EVERY 65536u
+
+/* Weights that reach alpha * n but for rounding count as reaching it. */
+#define REACHED (1.0 - 1e-12)
+
+/* ---- The curve on a grid -------------------------------------------------- */
+
+/* The inner loop works on blocks of a fixed width, which compilers vectorise at
+ * -O2, and keeps one partial sum per lane. */
+#define LANES 8u
+
+typedef struct {
+  double sum[LANES];
+  double bad[LANES]; /* becomes 1 where a quantile is below 1 or not a number */
+} lanes;
+
+static void add_block(lanes *acc, const double *time, const double *censor,
+                      const double *pi, const double *q) {
+  for (size_t j = 0; j < LANES; j++) {
+    double w = 1.0 / pi[j];
+    w = time[j] < q[j] ? w : 0.0;
+    w = q[j] <= censor[j] ? w : 0.0;
+    acc->sum[j] += w;
+    acc->bad[j] = q[j] >= 1.0 ? acc->bad[j] : 1.0;
+  }
+}
+
+static tt_status find_bad_quantile(size_t n, size_t offset, const double *q,
+                                   tt_error *error) {
+  for (size_t i = 0; i < n; i++) {
+    if (!(q[i] >= 1.0)) {
+      return tt_fail(error, TT_EINVAL, "quantiles", offset + i, q[i]);
+    }
+  }
+  return TT_OK;
+}
+
+static tt_status curve_at(size_t n, const double *time, const double *censor,
+                          const double *pi, const double *q, size_t offset, double *out,
+                          tt_error *error) {
+  lanes acc = {{0.0}, {0.0}};
+  size_t i = 0;
+  for (; i + LANES <= n; i += LANES) {
+    add_block(&acc, time + i, censor + i, pi + i, q + i);
+  }
+  tt_sum total = {0.0, 0.0};
+  double bad = 0.0;
+  for (size_t j = 0; j < LANES; j++) {
+    tt_sum_add(&total, acc.sum[j]);
+    bad += acc.bad[j];
+  }
+  for (; i < n; i++) {
+    if (time[i] < q[i] && q[i] <= censor[i]) {
+      tt_sum_add(&total, 1.0 / pi[i]);
+    }
+    bad += q[i] >= 1.0 ? 0.0 : 1.0;
+  }
+  if (bad > 0.0) {
+    return find_bad_quantile(n, offset, q, error);
+  }
+  *out = tt_sum_value(&total) / (double)n;
+  return TT_OK;
+}
+
+static tt_status check_prompts(size_t n, const double *time, const double *censor,
+                               tt_error *error) {
+  for (size_t i = 0; i < n; i++) {
+    if (!(censor[i] >= 0.0)) {
+      return tt_fail(error, TT_EINVAL, "censor", i, censor[i]);
+    }
+    if (!(time[i] >= 0.0 && time[i] <= censor[i])) {
+      return tt_fail(error, TT_EINVAL, "time", i, time[i]);
+    }
+  }
+  return TT_OK;
+}
+
+static tt_status check_pi(size_t n, const double *pi, tt_error *error) {
+  for (size_t i = 0; i < n; i++) {
+    if (!(pi[i] > 0.0 && pi[i] <= 1.0)) {
+      return tt_fail(error, TT_EINVAL, "pi", i, pi[i]);
+    }
+  }
+  return TT_OK;
+}
+
+tt_status tt_miscoverage_curve(size_t n, const double *time, const double *censor,
+                               const double *pi, int pi_by_level, size_t n_levels,
+                               const double *quantiles, double *curve,
+                               const tt_poll *poll, tt_error *error) {
+  if (n == 0) {
+    return tt_fail(error, TT_EINVAL, "time", 0, 0.0);
+  }
+  tt_status status = check_prompts(n, time, censor, error);
+  if (status == TT_OK) {
+    status = check_pi(pi_by_level ? n * n_levels : n, pi, error);
+  }
+  for (size_t k = 0; k < n_levels && status == TT_OK; k++) {
+    if (tt_stop_requested(poll)) {
+      return TT_EINTERRUPT;
+    }
+    const double *pi_k = pi_by_level ? pi + n * k : pi;
+    status = curve_at(n, time, censor, pi_k, quantiles + n * k, n * k, curve + k, error);
+  }
+  return status;
+}
+
+tt_status tt_select_level(size_t n_levels, const double *tau, const double *miscoverage,
+                          double alpha, size_t *selected, tt_error *error) {
+  if (!(alpha > 0.0 && alpha < 1.0)) {
+    return tt_fail(error, TT_EINVAL, "alpha", 0, alpha);
+  }
+  size_t feasible = 0;
+  int all = 1;
+  for (size_t k = 0; k < n_levels; k++) {
+    if (!(tau[k] >= 0.0 && tau[k] <= 1.0) || (k > 0 && !(tau[k] > tau[k - 1]))) {
+      return tt_fail(error, TT_EINVAL, "tau", k, tau[k]);
+    }
+    if (!(miscoverage[k] >= 0.0)) {
+      return tt_fail(error, TT_EINVAL, "miscoverage", k, miscoverage[k]);
+    }
+    all = all && miscoverage[k] < alpha;
+    feasible += all ? 1u : 0u;
+  }
+  *selected = feasible;
+  return TT_OK;
+}
+
+/* ---- The exact path ------------------------------------------------------- */
+
+tt_status tt_miscoverage_jumps(size_t n, const double *prob, const double *time,
+                               const double *censor, const double *reach, tt_jump *jumps,
+                               size_t *n_jumps, const tt_poll *poll, tt_error *error) {
+  tt_status status = check_prompts(n, time, censor, error);
+  if (status != TT_OK) {
+    return status;
+  }
+  size_t m = 0;
+  for (size_t i = 0; i < n; i++) {
+    if (i % POLL_EVERY == 0 && tt_stop_requested(poll)) {
+      return TT_EINTERRUPT;
+    }
+    if (!(prob[i] >= 0.0 && prob[i] <= 1.0)) {
+      return tt_fail(error, TT_EINVAL, "prob", i, prob[i]);
+    }
+    if (!(time[i] < censor[i])) {
+      continue;
+    }
+    if (!(reach[i] > 0.0 && reach[i] <= 1.0)) {
+      return tt_fail(error, TT_EINVAL, "pi", i, reach[i]);
+    }
+    double u = prob[i] == 0.0 ? 0.0 : -expm1(time[i] * log1p(-prob[i]));
+    tt_jump jump = {u, 1.0 / reach[i]};
+    jumps[m++] = jump;
+  }
+  *n_jumps = m;
+  return TT_OK;
+}
+
+static void swap(tt_jump *a, tt_jump *b) {
+  tt_jump t = *a;
+  *a = *b;
+  *b = t;
+}
+
+/* Splits jumps[from, to) into those below, at and above the pivot; returns the ends
+ * of the first two parts and their weights. */
+typedef struct {
+  size_t below_end;
+  size_t equal_end;
+  tt_sum below;
+  tt_sum equal;
+} split;
+
+static split partition(tt_jump *jumps, size_t from, size_t to, double pivot) {
+  split s = {from, from, {0.0, 0.0}, {0.0, 0.0}};
+  size_t above = to;
+  while (s.equal_end < above) {
+    tt_jump *jump = &jumps[s.equal_end];
+    if (jump->level < pivot) {
+      tt_sum_add(&s.below, jump->weight);
+      swap(jump, &jumps[s.below_end++]);
+      s.equal_end++;
+    } else if (jump->level > pivot) {
+      swap(jump, &jumps[--above]);
+    } else {
+      tt_sum_add(&s.equal, jump->weight);
+      s.equal_end++;
+    }
+  }
+  return s;
+}
+
+/* The smallest level at which the cumulative weight reaches the target. The caller
+ * has made sure that the weights altogether do. */
+static tt_status weighted_quantile(size_t n_jumps, tt_jump *jumps, double target,
+                                   double *level, const tt_poll *poll) {
+  size_t from = 0;
+  size_t to = n_jumps;
+  double passed = 0.0;
+  uint64_t counter = 0;
+  while (to - from > 1) {
+    if (tt_stop_requested(poll)) {
+      return TT_EINTERRUPT;
+    }
+    double pivot = jumps[from + tt_pivot_index(&counter, to - from)].level;
+    split s = partition(jumps, from, to, pivot);
+    double below = tt_sum_value(&s.below);
+    double equal = tt_sum_value(&s.equal);
+    if (passed + below >= target) {
+      to = s.below_end;
+    } else if (passed + below + equal >= target || s.equal_end == to) {
+      *level = pivot;
+      return TT_OK;
+    } else {
+      passed += below + equal;
+      from = s.equal_end;
+    }
+  }
+  *level = jumps[from].level;
+  return TT_OK;
+}
+
+tt_status tt_select_jump(size_t n, size_t n_jumps, tt_jump *jumps, double alpha,
+                         double limit, double *level, int *capped, const tt_poll *poll,
+                         tt_error *error) {
+  if (!(alpha > 0.0 && alpha < 1.0)) {
+    return tt_fail(error, TT_EINVAL, "alpha", 0, alpha);
+  }
+  if (!(limit >= 0.0 && limit <= 1.0)) {
+    return tt_fail(error, TT_EINVAL, "tau_prior", 0, limit);
+  }
+  double target = alpha * (double)n * REACHED;
+  tt_sum total = {0.0, 0.0};
+  for (size_t j = 0; j < n_jumps; j++) {
+    tt_sum_add(&total, jumps[j].weight);
+  }
+  double at = limit;
+  *capped = !(tt_sum_value(&total) >= target) || n_jumps == 0;
+  if (!*capped) {
+    tt_status status = weighted_quantile(n_jumps, jumps, target, &at, poll);
+    if (status != TT_OK) {
+      return status;
+    }
+    at *= 1.0 - 0x1p-46;
+    *capped = at >= limit;
+  }
+  *level = at < limit ? at : limit;
+  return TT_OK;
+}

@@ -1,0 +1,59 @@
+/* Weighted estimates of the miscoverage P(T < q_tau(X)) from censored draws, and
+ * the level that calibration selects from them. Formulas: methods vignette,
+ * "Calibration". */
+#ifndef TT_MISCOVERAGE_H
+#define TT_MISCOVERAGE_H
+
+#include "status.h"
+
+/* The curve at K levels from a matrix of quantiles:
+ *
+ *   curve[k] = (1/n) sum_i 1{time_i < q_ik <= censor_i} / pi_i(k).
+ *
+ *   time(n), censor(n)  0 <= time <= censor; 0 and 0 for a prompt not audited
+ *   pi                  in (0, 1]: n values, or n x K when pi_by_level is not 0
+ *   quantiles(n x K)    column-major, >= 1, may be Inf
+ *   curve(K)            out */
+tt_status tt_miscoverage_curve(size_t n, const double *time, const double *censor,
+                               const double *pi, int pi_by_level, size_t n_levels,
+                               const double *quantiles, double *curve,
+                               const tt_poll *poll, tt_error *error);
+
+/* The last of K strictly increasing levels up to which every miscoverage lies
+ * strictly below alpha. *selected counts the feasible levels: 0 when the first one
+ * fails, otherwise the level is tau[*selected - 1]. */
+tt_status tt_select_level(size_t n_levels, const double *tau, const double *miscoverage,
+                          double alpha, size_t *selected, tt_error *error);
+
+/* A prompt that is known to be missed by every level above `level`, and its share. */
+typedef struct {
+  double level;  /* u = 1 - (1 - p)^T: T < q_tau(x) exactly when tau > u */
+  double weight; /* 1 / P(seen) */
+} tt_jump;
+
+/* The jumps of the curve for weights that do not depend on the level: one for each
+ * audited prompt whose unsafe draw came before its horizon (time < censor).
+ *
+ *   prob(n)    in [0, 1], the estimated hazards
+ *   reach(n)   probability with which the event was to be seen, in (0, 1]; looked at
+ *              where there is a jump
+ *   jumps(n)   out, in the order of the prompts; *n_jumps of them are filled */
+tt_status tt_miscoverage_jumps(size_t n, const double *prob, const double *time,
+                               const double *censor, const double *reach, tt_jump *jumps,
+                               size_t *n_jumps, const tt_poll *poll, tt_error *error);
+
+/* The exact level: sup{tau <= limit : (1/n) sum of weights with u < tau' stays below
+ * alpha for all tau' <= tau}. It is the smallest jump at which the cumulative weight
+ * reaches alpha * n, found by weighted selection in expected O(m) time; ties are one
+ * jump. The level returned lies below that jump by 2^-46 of itself, so that rounding
+ * in the 16th digit of a hazard cannot lift a bound past the draw that set it.
+ *
+ *   n           number of planned prompts, audited or not
+ *   jumps(m)    reordered
+ *   level       out: in [0, limit]
+ *   capped      out: 1 when the curve stays below alpha up to the limit */
+tt_status tt_select_jump(size_t n, size_t n_jumps, tt_jump *jumps, double alpha,
+                         double limit, double *level, int *capped, const tt_poll *poll,
+                         tt_error *error);
+
+#endif

@@ -1,0 +1,70 @@
+#include "core/miscoverage.h"
+#include "ffi.h"
+
+SEXP ffi_miscoverage_curve(SEXP time, SEXP censor, SEXP pi, SEXP quantiles) {
+  R_xlen_t n = Rf_xlength(time);
+  R_xlen_t cells = Rf_xlength(quantiles);
+  R_xlen_t n_levels = n > 0 ? cells / n : 0;
+  int by_level = Rf_xlength(pi) != n;
+  SEXP curve = PROTECT(Rf_allocVector(REALSXP, n_levels));
+  tt_error error = {0};
+  tt_status status = tt_miscoverage_curve(
+      (size_t)n, tt_doubles(time, n, "time"), tt_doubles(censor, n, "censor"),
+      tt_doubles(pi, by_level ? cells : n, "pi"), by_level, (size_t)n_levels,
+      tt_doubles(quantiles, n * n_levels, "quantiles"), REAL(curve), &tt_r_poll, &error);
+  SEXP result = tt_result(status, &error, curve);
+  UNPROTECT(1);
+  return result;
+}
+
+SEXP ffi_select_level(SEXP tau, SEXP miscoverage, SEXP alpha) {
+  R_xlen_t n = Rf_xlength(tau);
+  size_t selected = 0;
+  tt_error error = {0};
+  tt_status status = tt_select_level((size_t)n, tt_doubles(tau, n, "tau"),
+                                     tt_doubles(miscoverage, n, "miscoverage"),
+                                     tt_scalar(alpha, "alpha"), &selected, &error);
+  SEXP value = PROTECT(Rf_ScalarReal((double)selected));
+  SEXP result = tt_result(status, &error, value);
+  UNPROTECT(1);
+  return result;
+}
+
+/* Copies the jumps out before the selection reorders them. */
+static void fill_jumps(SEXP value, size_t n_jumps, const tt_jump *jumps) {
+  SEXP level = Rf_allocVector(REALSXP, (R_xlen_t)n_jumps);
+  SET_VECTOR_ELT(value, 2, level);
+  SEXP weight = Rf_allocVector(REALSXP, (R_xlen_t)n_jumps);
+  SET_VECTOR_ELT(value, 3, weight);
+  for (size_t j = 0; j < n_jumps; j++) {
+    REAL(level)[j] = jumps[j].level;
+    REAL(weight)[j] = jumps[j].weight;
+  }
+}
+
+SEXP ffi_select_jump(SEXP prob, SEXP time, SEXP censor, SEXP reach, SEXP alpha,
+                     SEXP limit) {
+  static const char *const names[] = {"level", "capped", "jump_level", "jump_weight"};
+  R_xlen_t n = Rf_xlength(prob);
+  SEXP value = PROTECT(tt_named_list(4, names));
+  tt_jump *jumps = (tt_jump *)R_alloc(n > 0 ? (size_t)n : 1, sizeof(tt_jump));
+  size_t n_jumps = 0;
+  double level = 0.0;
+  int capped = 0;
+  tt_error error = {0};
+  tt_status status = tt_miscoverage_jumps(
+      (size_t)n, tt_doubles(prob, n, "prob"), tt_doubles(time, n, "time"),
+      tt_doubles(censor, n, "censor"), tt_doubles(reach, n, "pi"), jumps, &n_jumps,
+      &tt_r_poll, &error);
+  if (status == TT_OK) {
+    fill_jumps(value, n_jumps, jumps);
+    status = tt_select_jump((size_t)n, n_jumps, jumps, tt_scalar(alpha, "alpha"),
+                            tt_scalar(limit, "tau_prior"), &level, &capped, &tt_r_poll,
+                            &error);
+  }
+  SET_VECTOR_ELT(value, 0, Rf_ScalarReal(level));
+  SET_VECTOR_ELT(value, 1, Rf_ScalarLogical(capped));
+  SEXP result = tt_result(status, &error, value);
+  UNPROTECT(1);
+  return result;
+}

@@ -1,0 +1,83 @@
+#include "ffi.h"
+
+#include <R_ext/Utils.h>
+
+static void check_interrupt(void *unused) {
+  (void)unused;
+  R_CheckUserInterrupt();
+}
+
+static int poll_interrupt(void *unused) {
+  (void)unused;
+  return R_ToplevelExec(check_interrupt, NULL) == FALSE;
+}
+
+const tt_poll tt_r_poll = {poll_interrupt, NULL};
+
+static double draw_uniform(void *unused) {
+  (void)unused;
+  return unif_rand();
+}
+
+const tt_uniform tt_r_uniform = {draw_uniform, NULL};
+
+SEXP tt_named_list(int n, const char *const *names) {
+  SEXP list = PROTECT(Rf_allocVector(VECSXP, n));
+  SEXP labels = PROTECT(Rf_allocVector(STRSXP, n));
+  for (int i = 0; i < n; i++) {
+    SET_STRING_ELT(labels, i, Rf_mkChar(names[i]));
+  }
+  Rf_setAttrib(list, R_NamesSymbol, labels);
+  UNPROTECT(2);
+  return list;
+}
+
+SEXP tt_result(tt_status status, const tt_error *error, SEXP value) {
+  static const char *const names[] = {"status", "what", "index", "found", "value"};
+  PROTECT(value);
+  SEXP result = PROTECT(tt_named_list(5, names));
+  int told = status != TT_OK && error->what != NULL;
+  SET_VECTOR_ELT(result, 0, Rf_ScalarInteger((int)status));
+  SET_VECTOR_ELT(result, 1, Rf_mkString(told ? error->what : ""));
+  SET_VECTOR_ELT(result, 2, Rf_ScalarReal(told ? (double)error->index + 1.0 : 0.0));
+  SET_VECTOR_ELT(result, 3, Rf_ScalarReal(told ? error->value : 0.0));
+  SET_VECTOR_ELT(result, 4, value);
+  UNPROTECT(2);
+  return result;
+}
+
+const double *tt_doubles(SEXP x, R_xlen_t length, const char *what) {
+  if (TYPEOF(x) != REALSXP || (length >= 0 && Rf_xlength(x) != length)) {
+    Rf_error("internal: `%s` has the wrong type or length", what); // # nocov
+  }
+  return REAL(x);
+}
+
+const int *tt_integers(SEXP x, R_xlen_t length, const char *what) {
+  if (TYPEOF(x) != INTSXP || (length >= 0 && Rf_xlength(x) != length)) {
+    Rf_error("internal: `%s` has the wrong type or length", what); // # nocov
+  }
+  return INTEGER(x);
+}
+
+double tt_scalar(SEXP x, const char *what) {
+  return tt_doubles(x, 1, what)[0];
+}
+
+size_t tt_count(SEXP x, const char *what) {
+  double value = tt_scalar(x, what);
+  if (!(value >= 0.0 && value <= 4503599627370496.0)) {
+    Rf_error("internal: `%s` is not a count", what); // # nocov
+  }
+  return (size_t)value;
+}
+
+tt_column tt_column_of(SEXP x, R_xlen_t n, const char *what) {
+  R_xlen_t length = Rf_xlength(x);
+  tt_column column = {tt_doubles(x, length == 1 ? 1 : n, what), length == 1 ? 0 : 1};
+  return column;
+}
+
+double *tt_scratch_doubles(size_t count) {
+  return (double *)R_alloc(count > 0 ? count : 1, sizeof(double));
+}

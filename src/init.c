@@ -1,0 +1,29 @@
+#include "ffi.h"
+
+#include <R_ext/Rdynload.h>
+#include <R_ext/Visibility.h>
+
+#define ENTRY(name, n)                                                                   \
+  { #name, (DL_FUNC)(void (*)(void))(name), n }
+
+static const R_CallMethodDef entries[] = {ENTRY(ffi_allocate, 5),
+                                          ENTRY(ffi_allocate_given, 5),
+                                          ENTRY(ffi_geometric_quantile, 3),
+                                          ENTRY(ffi_geometric_distribution, 2),
+                                          ENTRY(ffi_geometric_sample, 1),
+                                          ENTRY(ffi_miscoverage_curve, 4),
+                                          ENTRY(ffi_select_level, 3),
+                                          ENTRY(ffi_select_jump, 6),
+                                          ENTRY(ffi_spline_expand, 4),
+                                          ENTRY(ffi_glm_fit, 12),
+                                          ENTRY(ffi_glm_predict, 4),
+                                          ENTRY(ffi_mlp_fit, 7),
+                                          ENTRY(ffi_mlp_predict, 3),
+                                          ENTRY(ffi_text_ngrams, 2),
+                                          {NULL, NULL, 0}};
+
+void attribute_visible R_init_timetounsafe(DllInfo *dll) {
+  R_registerRoutines(dll, NULL, entries, NULL, NULL);
+  R_useDynamicSymbols(dll, FALSE);
+  R_forceSymbols(dll, TRUE);
+}

@@ -1,0 +1,62 @@
+# The R packages that DESCRIPTION asks for: which are missing, and their
+# installation from CRAN into build/library.
+# usage: Rscript tools/packages.R missing|install <fields> <further packages>
+# where <fields> are fields of DESCRIPTION, such as Imports,Suggests
+
+arguments <- commandArgs(TRUE)
+action <- arguments[[1]]
+fields <- strsplit(arguments[[2]], ",")[[1]]
+extras <- arguments[-(1:2)]
+
+entries <- unlist(strsplit(read.dcf("DESCRIPTION", fields = fields), ","))
+entries <- c(trimws(entries[!is.na(entries)]), extras)
+entries <- entries[nzchar(entries)]
+names <- sub("[[:space:](].*", "", entries)
+floors <- ifelse(
+  grepl(">=", entries), gsub(".*>=[[:space:]]*|[)]", "", entries), "0"
+)
+
+# Base packages are always there, so they need no exception.
+is_missing <- function(name, floor) {
+  found <- tryCatch(packageVersion(name), error = function(e) NULL)
+  is.null(found) || found < floor
+}
+find_missing <- function() {
+  sort(unique(names[mapply(is_missing, names, floors)]))
+}
+
+missing <- find_missing()
+if (action == "install" && length(missing) > 0) {
+  library_dir <- file.path(getwd(), "build", "library")
+  logs_dir <- file.path(getwd(), "build", "logs")
+  dir.create(logs_dir, showWarnings = FALSE)
+  # A run that was cut off leaves its lock behind.
+  unlink(Sys.glob(file.path(library_dir, "00LOCK*")), recursive = TRUE)
+
+  repos <- getOption("repos")
+  if (is.null(repos)) {
+    repos <- c(CRAN = "@CRAN@")
+  }
+  mirror <- Sys.getenv("CRAN_MIRROR")
+  if (!nzchar(mirror)) {
+    mirror <- "https://cloud.r-project.org"
+  }
+  repos[repos == "@CRAN@"] <- mirror
+
+  cat("setup: installing from CRAN:", missing, "\n")
+  options(timeout = max(300, getOption("timeout")))
+  install.packages(
+    missing,
+    lib = library_dir, repos = repos, Ncpus = 2, quiet = TRUE,
+    keep_outputs = logs_dir
+  )
+  missing <- find_missing()
+  if (length(missing) > 0) {
+    cat("setup: could not install:", missing, "\n", file = stderr())
+    cat("setup: what went wrong may be in build/logs\n", file = stderr())
+    quit(status = 1)
+  }
+}
+if (action == "missing") {
+  writeLines(missing)
+}

@@ -55,7 +55,9 @@ apt_install() {
   apt_update
   known=
   for package; do
-    apt-cache show "$package" >/dev/null 2>&1 && known="$known $package"
+    if apt-cache show "$package" >/dev/null 2>&1; then
+      known="$known $package"
+    fi
   done
   # shellcheck disable=SC2086 # a list of names
   set -- $known
@@ -88,7 +90,7 @@ if can_apt; then
     wanted=$(echo "$wanted" | grep -v '^r-base-' || true)
   fi
   # shellcheck disable=SC2086
-  [ -z "$wanted" ] || apt_install $wanted
+  [ -z "$wanted" ] || apt_install $wanted || true # see below
 fi
 
 lacking=

@@ -1,6 +1,5 @@
 #include "hazard-mlp.h"
 
-#include <float.h>
 #include <math.h>
 #include <stdint.h>
 #include <string.h>
@@ -9,12 +8,12 @@
  * of a constant length that is a multiple of the vector width are the ones that
  * compilers vectorise at -O2. Padding stays zero through every operation. */
 #define LANES 16u
-#define DEPTH 8u           /* terms of an inner product added per load and store */
-#define TILE 64u           /* rows that pass through the layers together: fits cache */
-#define POLL_ROWS 65536u   /* poll after so many rows, or, in large networks, ... */
-#define POLL_WORK 2e8      /* ... after so many weights have met so many rows */
-#define LARGEST 1e30       /* far inside the range of a float */
-#define MOMENT1_DECAY 0.9  /* Adam's usual constants */
+#define DEPTH 8u          /* terms of an inner product added per load and store */
+#define TILE 64u          /* rows that pass through the layers together: fits cache */
+#define POLL_ROWS 65536u  /* poll after so many rows, or, in large networks, ... */
+#define POLL_WORK 2e8     /* ... after so many weights have met so many rows */
+#define LARGEST 1e30      /* far inside the range of a float */
+#define MOMENT1_DECAY 0.9 /* Adam's usual constants */
 #define MOMENT2_DECAY 0.999
 #define ADAM_EPSILON 1e-8
 
@@ -49,6 +48,12 @@ typedef struct {
   size_t every;
 } pacer;
 
+/* Deviance and draws of the rows met so far. */
+typedef struct {
+  double deviance;
+  double draws;
+} tally;
+
 typedef struct {
   const tt_mlp_params *params;
   const double *unsafe;
@@ -77,9 +82,9 @@ typedef struct {
 } arena;
 
 static void *carve(arena *a, size_t rows, size_t columns, size_t item) {
-  const size_t align = 64;
-  const size_t room = SIZE_MAX / 2 - align - a->used;
-  if (columns != 0 && rows > room / item / columns) {
+  const size_t align = 64; /* bytes; a->used stays a multiple of it */
+  const size_t room = SIZE_MAX / 2 / align * align - a->used;
+  if (rows > room / item / columns) {
     a->overflow = 1;
     return NULL;
   }
@@ -90,6 +95,10 @@ static void *carve(arena *a, size_t rows, size_t columns, size_t item) {
 
 static size_t padded(size_t width) {
   return (width + LANES - 1) / LANES * LANES;
+}
+
+static size_t at_most(size_t size, size_t limit) {
+  return size < limit ? size : limit;
 }
 
 static size_t fan_in(const tt_mlp_params *params, size_t l) {
@@ -212,42 +221,45 @@ static int pace_stops(pacer *pace, size_t rows) {
   return tt_stop_requested(pace->poll);
 }
 
+/* sum += the DEPTH products of factors[0], factors[step], ... with rows of LANES floats
+ * that are `width` apart. */
+static inline void add_terms(const float *restrict factors, size_t step,
+                             const float *restrict t0, size_t width,
+                             float *restrict sum) {
+  const float *restrict t1 = t0 + width, *restrict t2 = t1 + width;
+  const float *restrict t3 = t2 + width, *restrict t4 = t3 + width;
+  const float *restrict t5 = t4 + width, *restrict t6 = t5 + width;
+  const float *restrict t7 = t6 + width;
+  const float f0 = factors[0], f1 = factors[step], f2 = factors[2 * step];
+  const float f3 = factors[3 * step], f4 = factors[4 * step], f5 = factors[5 * step];
+  const float f6 = factors[6 * step], f7 = factors[7 * step];
+  for (size_t s = 0; s < LANES; s++) {
+    sum[s] += ((f0 * t0[s] + f1 * t1[s]) + (f2 * t2[s] + f3 * t3[s])) +
+              ((f4 * t4[s] + f5 * t5[s]) + (f6 * t6[s] + f7 * t7[s]));
+  }
+}
+
 /* c += b * a for row-major matrices c (m x width) and a (k x width), and an m x k
  * matrix b whose rows and columns are b_row and b_column apart. All three products
  * of training are of this kind; the order of additions in an element depends on k
  * alone. DEPTH terms are added at a time, because loads and stores of c would
  * otherwise cost more than the arithmetic. */
-static void add_product(size_t m, size_t k, size_t width, const float *b, size_t b_row,
-                        size_t b_column, const float *a, float *c) {
+static void add_product(size_t m, size_t k, size_t width, const float *restrict b,
+                        size_t b_row, size_t b_column, const float *restrict a,
+                        float *restrict c) {
   for (size_t j = 0; j < width; j += LANES) {
     for (size_t i = 0; i < m; i++) {
-      float *restrict sum = c + i * width + j;
-      const float *factor = b + i * b_row;
-      const float *restrict term = a + j;
-      size_t left = k;
-      for (; left >= DEPTH; left -= DEPTH) {
-        const float f0 = factor[0], f1 = factor[b_column], f2 = factor[2 * b_column],
-                    f3 = factor[3 * b_column], f4 = factor[4 * b_column],
-                    f5 = factor[5 * b_column], f6 = factor[6 * b_column],
-                    f7 = factor[7 * b_column];
-        const float *restrict t1 = term + width, *restrict t2 = t1 + width;
-        const float *restrict t3 = t2 + width, *restrict t4 = t3 + width;
-        const float *restrict t5 = t4 + width, *restrict t6 = t5 + width;
-        const float *restrict t7 = t6 + width;
-        for (size_t s = 0; s < LANES; s++) {
-          sum[s] += ((f0 * term[s] + f1 * t1[s]) + (f2 * t2[s] + f3 * t3[s])) +
-                    ((f4 * t4[s] + f5 * t5[s]) + (f6 * t6[s] + f7 * t7[s]));
-        }
-        term = t7 + width;
-        factor += DEPTH * b_column;
+      float *sum = c + i * width + j;
+      size_t t = 0;
+      for (; t + DEPTH <= k; t += DEPTH) {
+        add_terms(b + i * b_row + t * b_column, b_column, a + t * width + j, width, sum);
       }
-      for (; left > 0; left--) {
-        const float f0 = factor[0];
+      for (; t < k; t++) {
+        const float factor = b[i * b_row + t * b_column];
+        const float *term = a + t * width + j;
         for (size_t s = 0; s < LANES; s++) {
-          sum[s] += f0 * term[s];
+          sum[s] += factor * term[s];
         }
-        term += width;
-        factor += b_column;
       }
     }
   }
@@ -344,9 +356,10 @@ static double entropy(double y) {
   return (y > 0.0 ? -y * log(y) : 0.0) + (y < 1.0 ? -(1.0 - y) * log1p(-y) : 0.0);
 }
 
-/* What a row adds to half the deviance, its saturated part left out. */
-static double row_loss(const trainer *t, size_t row, double z) {
-  return t->draws[row] * cross_entropy(t->unsafe[row] / t->draws[row], z);
+static void count_row(const trainer *t, size_t row, double z, tally *sum) {
+  const double y = t->unsafe[row] / t->draws[row];
+  sum->deviance += 2.0 * t->draws[row] * (cross_entropy(y, z) - entropy(y));
+  sum->draws += t->draws[row];
 }
 
 /* d(before ReLU) = d(after ReLU) where the unit is active, else 0. */
@@ -395,9 +408,8 @@ static void run_backward(network *net, size_t rows) {
   }
 }
 
-/* Leaves the gradient of the mean loss over these rows in the layers' slopes, and
- * adds the rows to *loss. */
-static tt_status run_batch(trainer *t, const size_t *order, size_t rows, double *loss) {
+/* Leaves the gradient of the mean loss over these rows in the layers' slopes. */
+static tt_status run_batch(trainer *t, const size_t *order, size_t rows, tally *sum) {
   network *net = &t->net;
   const layer *last = &net->layers[net->n_layers - 1];
   const size_t width = net->layers[0].in_width;
@@ -407,7 +419,7 @@ static tt_status run_batch(trainer *t, const size_t *order, size_t rows, double 
     memset(here->slope_bias, 0, here->out_width * sizeof(float));
   }
   for (size_t first = 0; first < rows; first += TILE) {
-    const size_t count = rows - first < TILE ? rows - first : TILE;
+    const size_t count = at_most(rows - first, TILE);
     if (pace_stops(&t->pace, count)) {
       return TT_EINTERRUPT;
     }
@@ -422,23 +434,20 @@ static tt_status run_batch(trainer *t, const size_t *order, size_t rows, double 
       const double rate = t->unsafe[row] / t->draws[row];
       const double slope = weight * (sigmoid(net->logit[r]) - rate) / (double)rows;
       last->delta[r * last->out_width] = (float)slope;
-      *loss += row_loss(t, row, net->logit[r]);
+      count_row(t, row, net->logit[r], sum);
     }
     run_backward(net, count);
   }
   return TT_OK;
 }
 
-/* AdamW (Loshchilov & Hutter, ICLR 2019, algorithm 2): the decay multiplies the
- * weight and does not enter the moments. */
-typedef struct {
-  double keep;   /* 1 - learning_rate * weight_decay */
-  double rate;   /* learning_rate / (1 - MOMENT1_DECAY^step) */
-  double spread; /* 1 / sqrt(1 - MOMENT2_DECAY^step) */
-} adam_step;
-
-static void move_weights(trainer *t, const adam_step *step, size_t offset, size_t count,
-                         const float *slope) {
+/* One step of AdamW for a run of weights (Loshchilov & Hutter, ICLR 2019, algorithm
+ * 2): the decay multiplies the weight and does not enter the moments. */
+static void move_weights(trainer *t, size_t offset, size_t count, const float *slope) {
+  const double rate = t->params->learning_rate;
+  const double keep = 1.0 - rate * t->params->weight_decay;
+  const double step = rate / (1.0 - t->power1);
+  const double spread = 1.0 / sqrt(1.0 - t->power2);
   double *restrict w = t->weights + offset;
   double *restrict m = t->moment1 + offset;
   double *restrict v = t->moment2 + offset;
@@ -446,69 +455,50 @@ static void move_weights(trainer *t, const adam_step *step, size_t offset, size_
     const double g = (double)slope[i];
     m[i] += (1.0 - MOMENT1_DECAY) * (g - m[i]);
     v[i] += (1.0 - MOMENT2_DECAY) * (g * g - v[i]);
-    w[i] = w[i] * step->keep -
-           step->rate * m[i] / (sqrt(v[i]) * step->spread + ADAM_EPSILON);
+    w[i] = keep * w[i] - step * m[i] / (sqrt(v[i]) * spread + ADAM_EPSILON);
   }
 }
 
-static void run_adam(trainer *t) {
-  const tt_mlp_params *params = t->params;
+static void take_step(trainer *t) {
   t->power1 *= MOMENT1_DECAY;
   t->power2 *= MOMENT2_DECAY;
-  const adam_step step = {1.0 - params->learning_rate * params->weight_decay,
-                          params->learning_rate / (1.0 - t->power1),
-                          1.0 / sqrt(1.0 - t->power2)};
   for (size_t l = 0; l < t->net.n_layers; l++) {
     const layer *here = &t->net.layers[l];
     size_t offset = here->offset;
     for (size_t o = 0; o < here->fan_out; o++) {
-      move_weights(t, &step, offset, here->fan_in, here->slope + o * here->in_width);
+      move_weights(t, offset, here->fan_in, here->slope + o * here->in_width);
       offset += here->fan_in;
     }
-    move_weights(t, &step, offset, here->fan_out, here->slope_bias);
+    move_weights(t, offset, here->fan_out, here->slope_bias);
   }
   load_weights(&t->net);
 }
 
-/* Sum over rows of draws, and of draws times a perfect fit's cross-entropy. */
-static void count_rows(const trainer *t, size_t first, size_t end, double *draws,
-                       double *least) {
-  *draws = 0.0;
-  *least = 0.0;
-  for (size_t i = first; i < end; i++) {
-    *draws += t->draws[i];
-    *least += t->draws[i] * entropy(t->unsafe[i] / t->draws[i]);
-  }
-}
-
 static tt_status run_epoch(trainer *t, size_t n_train, const tt_uniform *uniform,
-                           double *loss) {
-  const size_t batch = t->params->batch_size;
+                           tally *sum) {
   tt_shuffle(uniform, n_train, t->order);
-  *loss = 0.0;
   for (size_t first = 0; first < n_train;) {
-    const size_t rows = n_train - first < batch ? n_train - first : batch;
-    const tt_status status = run_batch(t, t->order + first, rows, loss);
+    const size_t rows = at_most(n_train - first, t->params->batch_size);
+    const tt_status status = run_batch(t, t->order + first, rows, sum);
     if (status != TT_OK) {
       return status;
     }
-    run_adam(t);
+    take_step(t);
     first += rows;
   }
   return TT_OK;
 }
 
-static tt_status held_out_loss(trainer *t, size_t first, size_t n, double *loss) {
+static tt_status watch_rows(trainer *t, size_t first, size_t n, tally *sum) {
   const size_t width = t->net.layers[0].in_width;
-  *loss = 0.0;
-  for (size_t start = first; start < n; start += TILE) {
-    const size_t rows = n - start < TILE ? n - start : TILE;
+  for (; first < n; first += TILE) {
+    const size_t rows = at_most(n - first, TILE);
     if (pace_stops(&t->pace, rows)) {
       return TT_EINTERRUPT;
     }
-    run_forward(&t->net, rows, t->x + start * width);
+    run_forward(&t->net, rows, t->x + first * width);
     for (size_t r = 0; r < rows; r++) {
-      *loss += row_loss(t, start + r, t->net.logit[r]);
+      count_row(t, first + r, t->net.logit[r], sum);
     }
   }
   return TT_OK;
@@ -519,37 +509,29 @@ static tt_status run_epochs(trainer *t, size_t n, size_t n_train, double *histor
                             tt_error *error) {
   const tt_mlp_params *params = t->params;
   const size_t bytes = t->net.n_weights * sizeof(double);
-  double *held_out = history + params->epochs;
-  double draws[2], least[2], lowest = INFINITY;
-  size_t since_lowest = 0;
-  count_rows(t, 0, n_train, &draws[0], &least[0]);
-  count_rows(t, n_train, n, &draws[1], &least[1]);
+  double lowest = INFINITY;
+  size_t lowest_epoch = 0;
   for (size_t epoch = 0; epoch < params->epochs; epoch++) {
-    double loss[2] = {0.0, 0.0};
-    tt_status status = run_epoch(t, n_train, uniform, &loss[0]);
+    tally train = {0.0, 0.0}, held_out = {0.0, 0.0};
+    tt_status status = run_epoch(t, n_train, uniform, &train);
     if (status == TT_OK) {
-      status = held_out_loss(t, n_train, n, &loss[1]);
+      status = watch_rows(t, n_train, n, &held_out);
     }
     if (status != TT_OK) {
       return status;
     }
-    history[epoch] = 2.0 * (loss[0] - least[0]) / draws[0];
-    if (n_train < n) {
-      held_out[epoch] = 2.0 * (loss[1] - least[1]) / draws[1];
+    if (!isfinite(train.deviance + held_out.deviance)) {
+      return tt_fail(error, TT_ENUMERIC, "deviance", epoch, train.deviance);
     }
-    if (!isfinite(loss[0] + loss[1])) {
-      return tt_fail(error, TT_ENUMERIC, "deviance", epoch, loss[0] + loss[1]);
-    }
+    const double watched = held_out.deviance / held_out.draws; /* of none: NaN */
+    history[epoch] = train.deviance / train.draws;
+    history[params->epochs + epoch] = watched;
     *epochs_run = epoch + 1;
-    if (params->patience == 0) {
-      continue;
-    }
-    since_lowest++;
-    if (loss[1] < lowest) {
-      lowest = loss[1];
-      since_lowest = 0;
+    if (params->patience > 0 && watched < lowest) {
+      lowest = watched;
+      lowest_epoch = epoch;
       memcpy(t->best, t->weights, bytes);
-    } else if (since_lowest == params->patience) {
+    } else if (params->patience > 0 && epoch - lowest_epoch == params->patience) {
       break;
     }
   }
@@ -586,14 +568,16 @@ static tt_status check_training(const tt_mlp_params *params, size_t n, size_t n_
   return TT_OK;
 }
 
-static tt_status check_weights(size_t n_weights, const double *weights,
-                               tt_status otherwise, tt_error *error) {
-  for (size_t i = 0; i < n_weights; i++) {
+/* *count: how many there are. `otherwise`: the status when one is out of range. */
+static tt_status check_weights(const tt_mlp_params *params, const double *weights,
+                               tt_status otherwise, size_t *count, tt_error *error) {
+  const tt_status status = tt_mlp_weights(params, count, error);
+  for (size_t i = 0; status == TT_OK && i < *count; i++) {
     if (!(fabs(weights[i]) <= LARGEST)) {
       return tt_fail(error, otherwise, "weights", i, weights[i]);
     }
   }
-  return TT_OK;
+  return status;
 }
 
 static tt_status check_counts(size_t n, const double *unsafe, const double *draws,
@@ -613,17 +597,15 @@ static tt_status check_counts(size_t n, const double *unsafe, const double *draw
 static tt_status start_trainer(trainer *t, size_t n, const double *x, size_t n_train,
                                double *weights, void *scratch, const tt_poll *poll,
                                tt_error *error) {
+  const size_t n_features = t->params->n_features;
   size_t n_weights = 0;
   size_t bytes = 0;
-  tt_status status = tt_mlp_weights(t->params, &n_weights, error);
-  if (status == TT_OK) {
-    status = tt_mlp_fit_scratch(t->params, n, &bytes, error);
-  }
-  if (status == TT_OK) {
-    status = check_weights(n_weights, weights, TT_EINVAL, error);
-  }
+  tt_status status = tt_mlp_fit_scratch(t->params, n, &bytes, error);
   if (status == TT_OK) {
     status = check_counts(n, t->unsafe, t->draws, error);
+  }
+  if (status == TT_OK) {
+    status = check_weights(t->params, weights, TT_EINVAL, &n_weights, error);
   }
   if (status != TT_OK) {
     return status;
@@ -635,25 +617,18 @@ static tt_status start_trainer(trainer *t, size_t n, const double *x, size_t n_t
   t->pace = new_pacer(poll, n_weights);
   t->power1 = 1.0;
   t->power2 = 1.0;
-  double least = 0.0;
-  count_rows(t, 0, n_train, &t->mean_draws, &least);
-  t->mean_draws /= (double)n_train;
-  const size_t width = t->net.layers[0].in_width;
-  for (size_t first = 0; first < n; first += TILE) {
-    const size_t rows = n - first < TILE ? n - first : TILE;
-    for (size_t r = 0; r < rows; r++) {
-      t->order[first + r] = first + r;
-    }
-    status = load_rows(n, x, t->params->n_features, first, rows, width,
-                       t->x + first * width, error);
-    if (status != TT_OK) {
-      return status;
-    }
-    if (pace_stops(&t->pace, rows)) {
-      return TT_EINTERRUPT;
-    }
+  for (size_t i = 0; i < n; i++) {
+    t->order[i] = i;
+    t->mean_draws += i < n_train ? t->draws[i] / (double)n_train : 0.0;
   }
-  return TT_OK;
+  for (size_t first = 0; first < n && status == TT_OK; first += TILE) {
+    const size_t rows = at_most(n - first, TILE);
+    status = pace_stops(&t->pace, rows)
+                 ? TT_EINTERRUPT
+                 : load_rows(n, x, n_features, first, rows, padded(n_features),
+                             t->x + first * padded(n_features), error);
+  }
+  return status;
 }
 
 tt_status tt_mlp_init(const tt_mlp_params *params, double start_bias,
@@ -700,7 +675,35 @@ tt_status tt_mlp_fit(const tt_mlp_params *params, size_t n, const double *x,
     status = run_epochs(&t, n, n_train, history, epochs_run, uniform, error);
   }
   if (status == TT_OK) {
-    status = check_weights(t.net.n_weights, weights, TT_ENUMERIC, error);
+    size_t count = 0;
+    status = check_weights(params, weights, TT_ENUMERIC, &count, error);
+  }
+  return status;
+}
+
+tt_status tt_mlp_gradient(const tt_mlp_params *params, size_t n, const double *x,
+                          const double *unsafe, const double *draws, double *weights,
+                          double *gradient, void *scratch, tt_error *error) {
+  if (n == 0) {
+    return tt_fail(error, TT_EINVAL, "n", 0, 0.0);
+  }
+  trainer t = {.params = params, .unsafe = unsafe, .draws = draws};
+  tally sum = {0.0, 0.0};
+  tt_status status = start_trainer(&t, n, x, n, weights, scratch, NULL, error);
+  if (status == TT_OK) {
+    status = run_batch(&t, t.order, n, &sum);
+  }
+  for (size_t l = 0; status == TT_OK && l < t.net.n_layers; l++) {
+    const layer *here = &t.net.layers[l];
+    double *out = gradient + here->offset;
+    for (size_t o = 0; o < here->fan_out; o++) {
+      for (size_t i = 0; i < here->fan_in; i++) {
+        *out++ = (double)here->slope[o * here->in_width + i];
+      }
+    }
+    for (size_t o = 0; o < here->fan_out; o++) {
+      *out++ = (double)here->slope_bias[o];
+    }
   }
   return status;
 }
@@ -710,12 +713,9 @@ tt_status tt_mlp_predict(const tt_mlp_params *params, size_t n, const double *x,
                          const tt_poll *poll, tt_error *error) {
   size_t n_weights = 0;
   size_t bytes = 0;
-  tt_status status = tt_mlp_weights(params, &n_weights, error);
+  tt_status status = tt_mlp_predict_scratch(params, &bytes, error);
   if (status == TT_OK) {
-    status = tt_mlp_predict_scratch(params, &bytes, error);
-  }
-  if (status == TT_OK) {
-    status = check_weights(n_weights, weights, TT_EINVAL, error);
+    status = check_weights(params, weights, TT_EINVAL, &n_weights, error);
   }
   if (status != TT_OK) {
     return status;
@@ -727,7 +727,7 @@ tt_status tt_mlp_predict(const tt_mlp_params *params, size_t n, const double *x,
   load_weights(&net);
   pacer pace = new_pacer(poll, n_weights);
   for (size_t first = 0; first < n; first += TILE) {
-    const size_t rows = n - first < TILE ? n - first : TILE;
+    const size_t rows = at_most(n - first, TILE);
     if (pace_stops(&pace, rows)) {
       return TT_EINTERRUPT;
     }

@@ -1,0 +1,111 @@
+# The one place where conditions are made. Every class is documented in
+# timetounsafe-package.R.
+
+stop_classed <- function(class, message, ..., call = rlang::caller_env(),
+                         parent = NULL) {
+  rlang::abort(
+    message,
+    class = c(paste0("timetounsafe_error_", class), "timetounsafe_error"),
+    ...,
+    call = call,
+    parent = parent
+  )
+}
+
+warn_classed <- function(class, message, ..., call = rlang::caller_env()) {
+  rlang::warn(
+    message,
+    class = c(paste0("timetounsafe_warning_", class), "timetounsafe_warning"),
+    ...,
+    call = call
+  )
+}
+
+# "`budget` must be a number above 1, not -3."
+stop_argument <- function(arg, must, found = NULL, fix = NULL,
+                          call = rlang::caller_env(), parent = NULL) {
+  found <- if (!is.null(found)) paste0(", not ", found)
+  stop_classed(
+    "argument",
+    c(paste0("`", arg, "` ", must, found, "."), i = fix),
+    argument = arg, call = call, parent = parent
+  )
+}
+
+stop_unavailable <- function(message, fix = NULL, call = rlang::caller_env()) {
+  stop_classed("unavailable", c(message, i = fix), call = call)
+}
+
+check_installed <- function(package, why, call = rlang::caller_env()) {
+  if (!requireNamespace(package, quietly = TRUE)) {
+    stop_unavailable(
+      paste0("The package '", package, "' is needed ", why, "."),
+      paste0("Install it with install.packages(\"", package, "\")."),
+      call = call
+    )
+  }
+}
+
+# ---- From a status of the core to an R condition -----------------------------
+
+core_status <- c(
+  invalid = 1L, infeasible = 2L, interrupt = 3L, numeric = 4L, overflow = 5L
+)
+
+# What the core demands of each argument it can complain about.
+core_demands <- c(
+  prob = "must hold probabilities between 0 and 1",
+  tau = "must hold strictly increasing levels between 0 and 1",
+  cap = "must be a number of at least 1",
+  cost = "must hold finite numbers that are not negative",
+  benefit = "must hold finite numbers that are not negative",
+  lower = "must hold finite numbers that are not negative",
+  upper = paste(
+    "must not be below `lower`, and must be finite where the cost or the",
+    "benefit is 0"
+  ),
+  total_budget = "must be a number that is not negative",
+  multiplier = "must be a number that is not negative",
+  time = "must hold numbers from 0 to `censor`",
+  censor = "must hold numbers that are not negative",
+  pi = "must hold inclusion probabilities above 0 and at most 1",
+  quantiles = "must hold numbers of at least 1",
+  miscoverage = "must hold numbers that are not negative",
+  alpha = "must be a number strictly between 0 and 1",
+  tau_prior = "must be a number between 0 and 1",
+  knots = "must be strictly increasing and finite",
+  x = "must hold finite numbers",
+  unsafe = "must hold counts between 0 and `draws`",
+  draws = "must hold positive, finite counts"
+)
+
+core_value <- function(result, call = rlang::caller_env()) {
+  if (result$status == 0L) {
+    return(result$value)
+  }
+  # nolint next: object_usage_linter.
+  kind <- names(core_status)[core_status == result$status]
+  switch(kind,
+    interrupt = rlang::interrupt(),
+    invalid = stop_core_argument(result, call),
+    stop_classed(
+      "internal",
+      c(
+        paste0("The computation failed (", kind, ")."),
+        x = if (nzchar(result$what)) paste0("It concerns `", result$what, "`."),
+        i = "Are there numbers of an extreme size in the input?"
+      ),
+      call = call
+    )
+  )
+}
+
+stop_core_argument <- function(result, call) {
+  arg <- result$what
+  must <- core_demands[arg]
+  if (is.na(must)) {
+    must <- "has a value that the computation cannot use"
+  }
+  where <- paste0(format(result$found), " (element ", format(result$index), ")")
+  stop_argument(arg, unname(must), where, call = call)
+}

@@ -1,0 +1,191 @@
+# How features become the numeric matrix that an engine sees. An encoder is
+# learnt from the training features and applied to new ones; it knows enough to
+# say exactly what does not match.
+
+# A list of the class "encoder" with `kind` and what that kind needs.
+new_encoder <- function(kind, ...) {
+  structure(list(kind = kind, ...), class = "encoder")
+}
+
+# Returns list(encoder, matrix).
+learn_encoder <- function(x, arg = "x", call = rlang::caller_env()) {
+  if (is.character(x)) {
+    features <- text_features(x)
+    matrix <- features$features
+    features$features <- NULL
+    encoder <- new_encoder("text", text = features)
+  } else if (is.data.frame(x)) {
+    return(learn_frame(x, stats::terms(~., data = x), arg, call))
+  } else {
+    matrix <- as_feature_matrix(x, arg, call)
+    encoder <- new_encoder("matrix", names = colnames(matrix))
+  }
+  encoder$n_columns <- ncol(matrix)
+  list(encoder = encoder, matrix = matrix)
+}
+
+learn_frame <- function(data, terms, arg = "data", call = rlang::caller_env()) {
+  check_frame(data, all.vars(stats::delete.response(terms)), arg, call)
+  frame <- stats::model.frame(stats::delete.response(terms), data,
+                              na.action = stats::na.pass,
+                              drop.unused.levels = TRUE)
+  learnt <- attr(frame, "terms")
+  matrix <- frame_matrix(frame, learnt, NULL)
+  check_finite_columns(matrix, arg, call)
+  encoder <- new_encoder(
+    "frame", terms = learnt, levels = stats::.getXlevels(learnt, frame),
+    contrasts = attr(matrix, "contrasts"), n_columns = ncol(matrix)
+  )
+  attr(matrix, "contrasts") <- NULL
+  list(encoder = encoder, matrix = matrix)
+}
+
+# The columns of the model matrix but for the intercept, which every engine has.
+frame_matrix <- function(frame, terms, contrasts) {
+  attr(terms, "intercept") <- 1L
+  matrix <- stats::model.matrix(terms, frame, contrasts.arg = contrasts)
+  out <- matrix[, colnames(matrix) != "(Intercept)", drop = FALSE]
+  rownames(out) <- NULL
+  attr(out, "contrasts") <- attr(matrix, "contrasts")
+  out
+}
+
+encode <- function(encoder, newx, arg = "newx", call = rlang::caller_env()) {
+  matrix <- switch(encoder$kind,
+    text = encode_text(encoder, newx, arg, call),
+    frame = encode_frame(encoder, newx, arg, call),
+    matrix = encode_matrix(encoder, newx, arg, call)
+  )
+  dimnames(matrix) <- list(NULL, colnames(matrix))
+  matrix
+}
+
+encode_text <- function(encoder, newx, arg, call) {
+  if (!is.character(newx) && !is.factor(newx)) {
+    stop_features(arg, "must be the prompts' text, as in training",
+                  describe(newx), call = call)
+  }
+  stats::predict(encoder$text, newx)
+}
+
+encode_frame <- function(encoder, newx, arg, call) {
+  if (!is.data.frame(newx)) {
+    stop_features(arg, "must be a data frame, as in training", describe(newx),
+                  call = call)
+  }
+  check_frame(newx, all.vars(encoder$terms), arg, call)
+  check_levels(newx, encoder$levels, arg, call)
+  frame <- tryCatch(
+    stats::model.frame(encoder$terms, newx, na.action = stats::na.pass,
+                       xlev = encoder$levels),
+    error = function(e) {
+      stop_features(arg, "does not match the features of the fitted model",
+                    conditionMessage(e), call = call)
+    }
+  )
+  matrix <- frame_matrix(frame, encoder$terms, encoder$contrasts)
+  check_finite_columns(matrix, arg, call)
+  matrix
+}
+
+encode_matrix <- function(encoder, newx, arg, call) {
+  matrix <- as_feature_matrix(newx, arg, call)
+  wanted <- encoder$names
+  given <- colnames(matrix)
+  if (!is.null(wanted) && !is.null(given) && all(wanted %in% given)) {
+    return(matrix[, wanted, drop = FALSE])
+  }
+  if (!is.null(wanted) && !is.null(given)) {
+    absent <- setdiff(wanted, given)
+    stop_features(arg, "must have the columns of the training features",
+                  paste("without", list_names(absent)), absent, call = call)
+  }
+  if (ncol(matrix) != encoder$n_columns) {
+    must <- sprintf("must have %d columns, as in training", encoder$n_columns)
+    stop_features(arg, must, as.character(ncol(matrix)), call = call)
+  }
+  matrix
+}
+
+stop_features <- function(arg, must, found, columns = character(),
+                          call = rlang::caller_env()) {
+  stop_classed("features", paste0("`", arg, "` ", must, ", not ", found, "."),
+               argument = arg, columns = columns, call = call)
+}
+
+list_names <- function(names, most = 5L) {
+  more <- length(names) - most
+  shown <- paste0("\"", utils::head(names, most), "\"", collapse = ", ")
+  if (more > 0L) paste0(shown, " and ", more, " more") else shown
+}
+
+# A plain or sparse numeric matrix, or a vector as its one column.
+as_feature_matrix <- function(x, arg, call) {
+  if (inherits(x, "Matrix")) {
+    check_dense_size(x, arg, call)
+    x <- as.matrix(x)
+  }
+  if (is.atomic(x) && is.null(dim(x)) && (is.numeric(x) || is.logical(x))) {
+    x <- matrix(x, ncol = 1L)
+  }
+  if (!is.matrix(x) || !(is.numeric(x) || is.logical(x))) {
+    stop_argument(
+      arg,
+      "must be a numeric matrix, a sparse matrix, a data frame or the text",
+      describe(x), call = call
+    )
+  }
+  storage.mode(x) <- "double"
+  check_finite_columns(x, arg, call)
+  rownames(x) <- NULL
+  x
+}
+
+# Engines work on dense columns.
+check_dense_size <- function(x, arg, call) {
+  cells <- as.double(nrow(x)) * ncol(x)
+  if (cells > 2^28) {
+    stop_argument(
+      arg, "is too large to be made dense",
+      sprintf("%d x %d", nrow(x), ncol(x)),
+      fix = "Reduce its columns first, say by a truncated SVD.", call = call
+    )
+  }
+}
+
+check_frame <- function(data, variables, arg, call) {
+  absent <- setdiff(variables, c(names(data), "."))
+  if (length(absent) > 0L && arg != "data") {
+    stop_features(arg, "must have the columns of the training features",
+                  paste("without", list_names(absent)), absent, call = call)
+  }
+  used <- intersect(variables, names(data))
+  missing <- used[vapply(data[used], anyNA, logical(1))]
+  if (length(missing) > 0L) {
+    stop_features(arg, "must not have missing values",
+                  paste("NA in", list_names(missing)), missing, call = call)
+  }
+}
+
+check_levels <- function(data, levels, arg, call) {
+  for (name in intersect(names(levels), names(data))) {
+    new <- setdiff(unique(as.character(data[[name]])), levels[[name]])
+    if (length(new) > 0L) {
+      stop_features(
+        arg, sprintf("must have the training levels in \"%s\"", name),
+        list_names(new), name, call = call
+      )
+    }
+  }
+}
+
+check_finite_columns <- function(matrix, arg, call) {
+  if (all(is.finite(matrix))) {
+    return(invisible())
+  }
+  bad <- which(colSums(!is.finite(matrix)) > 0)
+  names <- colnames(matrix)[bad] %||% as.character(bad)
+  stop_features(arg, "must hold finite numbers",
+                paste("NA, NaN or Inf in", list_names(names)), names,
+                call = call)
+}

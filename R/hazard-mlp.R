@@ -1,0 +1,57 @@
+# The engine "mlp": a multilayer perceptron. Training is src/core/hazard-mlp.c.
+
+fit_mlp <- function(x, unsafe, draws, call, hidden = c(32, 32),
+                    learning_rate = 1e-3, weight_decay = 1e-4, batch_size = 100,
+                    epochs = 100, validation = 0.1, patience = 10,
+                    weighted = TRUE, start_at_rate = TRUE) {
+  hidden <- check_numeric(hidden, "hidden", min = 1, max = 10000, whole = TRUE,
+                          call = call)
+  control <- c(
+    check_number(learning_rate, "learning_rate", min = 0, max = 1,
+                 open = c(TRUE, FALSE), call = call),
+    check_number(weight_decay, "weight_decay", min = 0, max = 100, call = call),
+    check_number(batch_size, "batch_size", min = 1, max = 2^30, whole = TRUE,
+                 call = call),
+    check_number(epochs, "epochs", min = 1, max = 1e6, whole = TRUE,
+                 call = call)
+  )
+  validation <- check_number(validation, "validation", min = 0, max = 0.9,
+                             call = call)
+  patience <- check_number(patience, "patience", min = 1, max = 1e6,
+                           whole = TRUE, call = call)
+  weighted <- check_flag(weighted, "weighted", call = call)
+  start_at_rate <- check_flag(start_at_rate, "start_at_rate", call = call)
+
+  n <- length(unsafe)
+  held_out <- min(round(validation * n), n - 1)
+  rows <- if (held_out > 0) sample.int(n) else seq_len(n)
+  linear <- standardise(x)
+  rate <- sum(unsafe) / sum(draws)
+  fit <- core_value(.Call(
+    ffi_mlp_fit, apply_scale(x, linear)[rows, , drop = FALSE], unsafe[rows],
+    draws[rows], n - held_out, as.integer(hidden),
+    c(control, if (held_out > 0) patience else 0, weighted),
+    if (start_at_rate) stats::qlogis(rate) else NaN
+  ), call)
+  colnames(fit$history) <- c("training", "validation")
+  structure(
+    list(
+      weights = fit$weights, hidden = as.integer(hidden), linear = linear,
+      history = fit$history[seq_len(fit$epochs), , drop = FALSE],
+      epochs = fit$epochs, held_out = held_out,
+      converged = held_out == 0 || fit$epochs < epochs
+    ),
+    class = "mlp_model"
+  )
+}
+
+#' @export
+predict_model.mlp_model <- function(model, matrix) {
+  core_value(.Call(ffi_mlp_predict, apply_scale(matrix, model$linear),
+                   model$hidden, model$weights))
+}
+
+apply_scale <- function(x, linear) {
+  n <- nrow(x)
+  (x - rep(linear$centre, each = n)) * rep(linear$scale, each = n)
+}

@@ -1,0 +1,418 @@
+#' Estimate the hazard: the probability that one draw is unsafe
+#'
+#' A censored survival model. Draws of a prompt are exchangeable, so the time of
+#' its first unsafe draw is geometric, and a prompt with `unsafe` unsafe ones
+#' among `draws` draws contributes
+#' `unsafe * log(p) + (draws - unsafe) * log(1 - p)` to the log-likelihood,
+#' whether the number of draws was fixed or stopped at the first unsafe one.
+#'
+#' **Engine `"glm"`** (the default): complementary log-log link, the
+#' discrete-time proportional-hazards model, on standardised features. A feature
+#' with many distinct values may bend: it gets a natural cubic spline. One ridge
+#' penalty for all linear terms and one for the curvature of each feature are
+#' chosen by (approximate) marginal likelihood, so that features that tell
+#' nothing are shrunk away. Arguments in `...`:
+#' * `splines`: `NULL` (the default: splines with up to 10 knots where the
+#'   training events can carry them, see Details), `FALSE`, or the number of
+#'   knots, 4 to 50.
+#' * `penalty`: `NULL` (the default: chosen from the data) or a number of at least
+#'   0 that all penalties share; 0 is maximum likelihood.
+#' * `dispersion`: `NULL` (the default: Pearson's estimate, at least 1) or a
+#'   number above 0. It scales the penalties: draws of prompts whose hazards
+#'   differ more than their features tell must not count as independent.
+#' * `tolerance` (1e-8) and `max_iterations` (50) of the scoring iterations.
+#'
+#' **Engine `"mlp"`**: a perceptron with ReLU layers, trained by AdamW on
+#' mini-batches. Arguments in `...`:
+#' * `hidden` (`c(32, 32)`): the widths of the layers.
+#' * `learning_rate` (1e-3), `weight_decay` (1e-4), `batch_size` (100),
+#'   `epochs` (100: the most).
+#' * `validation` (0.1): the share of prompts held out, on whose deviance
+#'   training stops early after `patience` (10) epochs without improvement.
+#'   0 trains for all epochs and keeps the last weights.
+#' * `weighted` (`TRUE`): the binomial likelihood; `FALSE` gives each prompt the
+#'   same weight, as in the paper.
+#' * `start_at_rate` (`TRUE`): start at the overall rate of unsafe draws.
+#'
+#' The paper's model is `engine = "mlp", hidden = c(32, 32, 32, 32),
+#' learning_rate = 1e-4, weight_decay = 1e-5, epochs = 10, validation = 0,
+#' weighted = FALSE, start_at_rate = FALSE`.
+#'
+#' @details
+#' With `splines = NULL` the number of knots is limited so that there are at
+#' least 5 training prompts and 2 unsafe draws for each column; below 4 knots,
+#' and for features with fewer than 8 distinct values, only the linear term is
+#' used.
+#'
+#' @param x The features, one row for each prompt: a numeric matrix, a sparse
+#'   matrix from the Matrix package, a data frame (factors and text columns
+#'   become indicators), or a character vector of prompts, from which
+#'   [text_features()] makes features and keeps the featuriser. Or a formula,
+#'   with the counts on its left: `cbind(unsafe, safe) ~ ...`, or
+#'   `survival::Surv(time, status) ~ ...` for draws that stopped at the first
+#'   unsafe one.
+#' @param unsafe Numeric vector: the number of unsafe draws of each prompt.
+#' @param draws Numeric vector, as long as `unsafe`, or one number: the number of
+#'   draws made, at least 1. Prompts with 0 draws are left out.
+#' @param formula,data A formula and the data frame with its variables.
+#' @param engine `"glm"` or `"mlp"`, see Details.
+#' @param sampling `"fixed"` when the number of draws was chosen beforehand,
+#'   `"stopped"` when drawing stopped at the first unsafe one. It does not change
+#'   the fit, but some estimates are biased on stopped draws, and the fit
+#'   remembers. The default is `"fixed"`, and `"stopped"` for
+#'   `Surv()`.
+#' @param ... Settings of the engine, as listed above.
+#' @returns An object of class `hazard_fit`: a list with `engine`, `encoder`,
+#'   `model` (the engine's own), `fitted` (hazards of the training prompts),
+#'   `unsafe`, `draws`, `sampling`, `deviance`, `null_deviance`, `n`, `version` and
+#'   `call`. `predict(fit, newx, type = "prob")` gives hazards, `predict(fit, newx,
+#'   type = "quantile", tau = )` quantiles of the first-unsafe time; see
+#'   [predict.hazard_fit()].
+#' @section No unsafe draw at all: When every training draw is safe (or every
+#'   one unsafe) nothing can be learnt from the features. The fit then is one
+#'   constant, the mean of the posterior under Jeffreys' prior,
+#'   `(unsafe + 1/2) / (draws + 1)`, with a warning of class
+#'   `timetounsafe_warning_no_unsafe`. Calibration makes up for it.
+#' @section Errors: `timetounsafe_error_argument`;
+#'   `timetounsafe_error_features` names columns with missing values;
+#'   `timetounsafe_warning_convergence` when the iterations ran out.
+#' @references arXiv 2506.13593, section 3.1; methods vignette, "The generalised
+#'   linear model" and "The perceptron". Wood, S. N. and Fasiolo, M. (2017). A
+#'   generalized Fellner-Schall method for smoothing parameter optimization.
+#'   Biometrics 73, 1071-1081. \doi{10.1111/biom.12666}
+#' @examples
+#' set.seed(1)
+#' x <- matrix(rnorm(2000), 500, 4)
+#' p <- 1 - exp(-exp(-4 + x[, 1]))
+#' unsafe <- rbinom(500, 50, p)
+#' fit <- fit_hazard(x, unsafe, draws = 50)
+#' fit
+#' predict(fit, x[1:3, ], type = "quantile", tau = 0.1)
+#'
+#' data <- data.frame(unsafe, safe = 50 - unsafe, x1 = x[, 1], x2 = x[, 2])
+#' fit_hazard(cbind(unsafe, safe) ~ x1 + x2, data)
+#' @export
+fit_hazard <- function(x, ...) {
+  UseMethod("fit_hazard")
+}
+
+#' @rdname fit_hazard
+#' @export
+fit_hazard.default <- function(x, unsafe, draws, engine = c("glm", "mlp"), ...,
+                               sampling = c("fixed", "stopped")) {
+  if (missing(x)) {
+    stop_argument("x", "is missing")
+  }
+  n <- n_rows(x)
+  counts <- check_counts(unsafe, draws, n)
+  sampling <- check_choice(sampling, c("fixed", "stopped"), "sampling")
+  used <- counts$draws > 0
+  learnt <- learn_encoder(if (all(used)) x else take_rows(x, used))
+  fit_engine(learnt, counts$unsafe[used], counts$draws[used],
+             check_choice(engine, c("glm", "mlp"), "engine"), sampling,
+             list(...), match.call())
+}
+
+#' @rdname fit_hazard
+#' @export
+fit_hazard.formula <- function(formula, data, engine = c("glm", "mlp"), ...,
+                               sampling = NULL) {
+  if (missing(data) || !is.data.frame(data)) {
+    stop_argument("data", "must be a data frame",
+                  if (!missing(data)) describe(data))
+  }
+  if (length(formula) != 3L) {
+    stop_argument(
+      "formula", "must have counts on its left",
+      fix = "For example cbind(unsafe, safe) ~ x1 + x2."
+    )
+  }
+  terms <- stats::terms(formula, data = data)
+  counts <- read_response(formula, data)
+  if (!is.null(sampling)) {
+    counts$sampling <- check_choice(sampling, c("fixed", "stopped"), "sampling")
+  }
+  used <- counts$draws > 0
+  learnt <- learn_frame(data[used, , drop = FALSE], terms)
+  fit_engine(learnt, counts$unsafe[used], counts$draws[used],
+             check_choice(engine, c("glm", "mlp"), "engine"), counts$sampling,
+             list(...), match.call())
+}
+
+check_counts <- function(unsafe, draws, n, call = rlang::caller_env()) {
+  unsafe <- check_numeric(unsafe, "unsafe", n, min = 0, finite = TRUE,
+                          call = call)
+  draws <- check_numeric(draws, "draws", n, min = 0, finite = TRUE,
+                         recycle = TRUE, call = call)
+  draws <- rep_len(draws, n)
+  if (any(unsafe > draws)) {
+    at <- which(unsafe > draws)[1L]
+    stop_argument("unsafe", "must not exceed `draws`",
+                  sprintf("%s of %s (element %d)", format(unsafe[at]),
+                          format(draws[at]), at), call = call)
+  }
+  if (!any(draws > 0)) {
+    stop_argument("draws", "must be above 0 for at least one prompt",
+                  call = call)
+  }
+  list(unsafe = unsafe, draws = draws)
+}
+
+# cbind(unsafe, safe), or Surv(time, status): the draws of a censored first
+# unsafe time have the same likelihood as counts.
+read_response <- function(formula, data, call = rlang::caller_env()) {
+  response <- tryCatch(
+    eval(formula[[2L]], data, environment(formula)),
+    error = function(e) {
+      stop_argument("formula", "has a left side that cannot be computed",
+                    call = call, parent = e)
+    }
+  )
+  if (survival::is.Surv(response)) {
+    return(read_surv(response, call))
+  }
+  if (!is.matrix(response) || !is.numeric(response) || ncol(response) != 2L) {
+    stop_argument("formula", paste(
+      "must have cbind(unsafe, safe) or Surv(time, status) on its left"
+    ), describe(response), call = call)
+  }
+  unsafe <- check_numeric(response[, 1L], "unsafe", min = 0, finite = TRUE,
+                          call = call)
+  safe <- check_numeric(response[, 2L], "safe", min = 0, finite = TRUE,
+                        call = call)
+  c(check_counts(unsafe, unsafe + safe, length(unsafe), call),
+    sampling = "fixed")
+}
+
+read_surv <- function(response, call) {
+  if (attr(response, "type") != "right") {
+    stop_argument("formula", "must have right-censored times on its left",
+                  paste(attr(response, "type"), "censoring"), call = call)
+  }
+  time <- check_numeric(response[, "time"], "time", min = 0, finite = TRUE,
+                        whole = TRUE, call = call)
+  status <- check_numeric(response[, "status"], "status", call = call)
+  c(check_counts(status, time, length(time), call), sampling = "stopped")
+}
+
+fit_engine <- function(learnt, unsafe, draws, engine, sampling, settings, call,
+                       error_call = rlang::caller_env()) {
+  run <- switch(engine, glm = fit_glm, mlp = fit_mlp)
+  known <- names(formals(run))[-(1:4)]
+  unknown <- setdiff(names(settings) %||% rep("", length(settings)), known)
+  if (length(unknown) > 0L) {
+    stop_argument("...", sprintf(
+      "must hold settings of the engine \"%s\" (%s)", engine,
+      paste(known, collapse = ", ")
+    ), list_names(unknown), call = error_call)
+  }
+  rate <- sum(unsafe) / sum(draws)
+  if (rate == 0 || rate == 1 || ncol(learnt$matrix) == 0L) {
+    model <- fit_constant(unsafe, draws, error_call)
+    engine <- "constant"
+  } else {
+    model <- do.call(run, c(
+      list(learnt$matrix, unsafe, draws, error_call), settings
+    ))
+  }
+  new_hazard_fit(engine, learnt, model, unsafe, draws, sampling, call)
+}
+
+new_hazard_fit <- function(engine, learnt, model, unsafe, draws, sampling,
+                           call) {
+  fitted <- predict_model(model, learnt$matrix)
+  rate <- rep_len(sum(unsafe) / sum(draws), length(unsafe))
+  structure(
+    list(
+      engine = engine, encoder = learnt$encoder, model = model,
+      fitted = fitted, unsafe = unsafe, draws = draws, sampling = sampling,
+      deviance = binomial_deviance(unsafe, draws, fitted),
+      null_deviance = binomial_deviance(unsafe, draws, rate),
+      n = length(unsafe), version = 1L, call = call
+    ),
+    class = "hazard_fit"
+  )
+}
+
+# Every engine's model is a list with a class of its own and this method.
+predict_model <- function(model, matrix) {
+  UseMethod("predict_model")
+}
+
+binomial_deviance <- function(unsafe, draws, prob) {
+  term <- function(count, expected) {
+    ifelse(count > 0, count * log(count / expected), 0)
+  }
+  2 * sum(term(unsafe, draws * prob) +
+            term(draws - unsafe, draws * (1 - prob)))
+}
+
+# ---- The constant ------------------------------------------------------------
+
+fit_constant <- function(unsafe, draws, call) {
+  prob <- (sum(unsafe) + 0.5) / (sum(draws) + 1)
+  if (sum(unsafe) == 0 || sum(unsafe) == sum(draws)) {
+    warn_classed(
+      "no_unsafe",
+      c(
+        sprintf("All %s training draws are %s.", format(sum(draws)),
+                if (sum(unsafe) == 0) "safe" else "unsafe"),
+        i = sprintf("The hazard of every prompt is set to %s.",
+                    format(prob, digits = 3)),
+        i = "More training draws, or riskier prompts, would tell them apart."
+      ),
+      call = call
+    )
+  }
+  structure(list(prob = prob, converged = TRUE), class = "constant_model")
+}
+
+#' @export
+predict_model.constant_model <- function(model, matrix) {
+  rep_len(model$prob, nrow(matrix))
+}
+
+# ---- Prediction --------------------------------------------------------------
+
+#' Hazards and quantiles from a hazard fit
+#'
+#' @param object A `hazard_fit` from [fit_hazard()] or [as_hazard()].
+#' @param newx Features of new prompts, in the form used for training (a matrix,
+#'   a data frame, the prompts' text, ...). When left out, the training prompts.
+#' @param type `"prob"`: the probability that one draw is unsafe. `"quantile"`:
+#'   quantiles of the first-unsafe time, see [geometric_quantile()].
+#' @param tau For quantiles: levels from 0 to 1.
+#' @param cap For quantiles: a number that none exceeds; `Inf`, the default, is no
+#'   cap.
+#' @param ... Must be empty.
+#' @returns A numeric vector with one hazard or quantile for each row of `newx`;
+#'   a matrix with a column for each level when there are several `tau`.
+#' @section Errors: `timetounsafe_error_features` when `newx` does not match the
+#'   training features; `timetounsafe_error_argument`.
+#' @examples
+#' set.seed(1)
+#' x <- matrix(rnorm(400), 200, 2)
+#' fit <- fit_hazard(x, rbinom(200, 20, 0.05), draws = 20)
+#' predict(fit, x[1:3, ])
+#' predict(fit, x[1:3, ], type = "quantile", tau = c(0.1, 0.2))
+#' @export
+predict.hazard_fit <- function(object, newx, type = c("prob", "quantile"),
+                               tau = NULL, cap = Inf, ...) {
+  check_no_dots(...)
+  type <- check_choice(type, c("prob", "quantile"), "type")
+  if (missing(newx)) {
+    if (is.null(object$fitted)) {
+      stop_argument("newx", "is needed: this hazard has no training prompts")
+    }
+    prob <- object$fitted
+  } else {
+    prob <- predict_hazard(object, newx)
+  }
+  if (type == "prob") {
+    return(prob)
+  }
+  if (is.null(tau)) {
+    stop_argument("tau", "is needed for quantiles")
+  }
+  geometric_quantile(prob, tau, cap)
+}
+
+predict_hazard <- function(object, newx, arg = "newx",
+                           call = rlang::caller_env()) {
+  if (object$engine == "user") {
+    return(predict_user(object, newx, call))
+  }
+  predict_model(object$model, encode(object$encoder, newx, arg, call))
+}
+
+#' Use your own model as a hazard
+#'
+#' Wraps any fitted model whose predictions are probabilities that one draw is
+#' unsafe, so that [plan_audit()] and [calibrate_lpb()] can use it. The bound
+#' holds for every model; a better one gives longer bounds.
+#'
+#' @param object The fitted model, or a function of the new features that returns
+#'   the probabilities.
+#' @param predict A function of `object` and `newx` that returns one probability
+#'   from 0 to 1 for each row of `newx`. May be left out when `object` is itself a
+#'   function.
+#' @returns An object of class `hazard_fit` with `engine = "user"`.
+#' @section Errors: `timetounsafe_error_argument`. Predictions are checked at
+#'   every call: numeric, one for each row, none missing, from 0 to 1.
+#' @section Assumptions: The model must not have been trained on the prompts that
+#'   calibrate the bound.
+#' @examples
+#' set.seed(1)
+#' data <- data.frame(x = rnorm(300))
+#' data$unsafe <- rbinom(300, 50, plogis(-4 + data$x))
+#'
+#' # Predictions of a generalised additive model
+#' if (requireNamespace("mgcv", quietly = TRUE)) {
+#'   model <- mgcv::gam(cbind(unsafe, 50 - unsafe) ~ s(x), binomial, data)
+#'   hazard <- as_hazard(model, function(object, newx) {
+#'     as.vector(predict(object, newx, type = "response"))
+#'   })
+#'   predict(hazard, data[1:3, ], type = "quantile", tau = 0.1)
+#' }
+#'
+#' # ... of glmnet, which wants the safe draws first
+#' if (requireNamespace("glmnet", quietly = TRUE)) {
+#'   x <- cbind(data$x, data$x^2)
+#'   model <- glmnet::cv.glmnet(x, cbind(50 - data$unsafe, data$unsafe),
+#'                              family = "binomial")
+#'   hazard <- as_hazard(model, function(object, newx) {
+#'     as.vector(predict(object, newx, s = "lambda.min", type = "response"))
+#'   })
+#'   predict(hazard, x[1:3, ])
+#' }
+#' @export
+as_hazard <- function(object, predict = NULL) {
+  if (inherits(object, "hazard_fit")) {
+    return(object)
+  }
+  if (is.null(predict) && is.function(object)) {
+    predict <- function(object, newx) object(newx)
+  }
+  if (is.null(predict)) {
+    stop_argument(
+      "predict", "must be a function(object, newx) that returns probabilities",
+      "NULL"
+    )
+  }
+  check_function(predict, "predict", "of `object` and `newx`")
+  structure(
+    list(engine = "user", model = list(object = object, predict = predict),
+         fitted = NULL, version = 1L, call = match.call()),
+    class = "hazard_fit"
+  )
+}
+
+predict_user <- function(object, newx, call) {
+  prob <- tryCatch(
+    object$model$predict(object$model$object, newx),
+    error = function(e) {
+      stop_argument("predict", "failed on the new features", call = call,
+                    parent = e)
+    }
+  )
+  if (is.array(prob)) {
+    prob <- as.vector(prob)
+  }
+  n <- n_rows(newx)
+  fine <- is.numeric(prob) && length(prob) == n && !anyNA(prob) &&
+    all(prob >= 0 & prob <= 1)
+  if (!fine) {
+    found <- if (is.numeric(prob) && length(prob) == n) {
+      bad <- which(is.na(prob) | prob < 0 | prob > 1)[1L]
+      sprintf("%s (row %d)", format(prob[bad]), bad)
+    } else {
+      describe(prob)
+    }
+    stop_argument(
+      "predict",
+      sprintf("must return %d probabilities between 0 and 1", n), found,
+      fix = "Does the model predict on the scale of the response?", call = call
+    )
+  }
+  as.double(prob)
+}

@@ -1,0 +1,50 @@
+#' timetounsafe: calibrated lower bounds on the time to the first unsafe response
+#'
+#' How many responses can be drawn for a prompt before the first unsafe one
+#' appears, with a guarantee? The way of the data is
+#'
+#' prompts -> draws -> hazard -> plan -> audit -> bound,
+#'
+#' and each arrow is one function: [audit_prompts()], [fit_hazard()],
+#' [plan_audit()], [run_audit()], [calibrate_lpb()]. [time_to_unsafe()] walks the
+#' whole way in one call, and [assess_lpb()] checks the result on held-out
+#' prompts. The numeric layer underneath ([allocate_budget()],
+#' [geometric_quantile()], [miscoverage_curve()], [select_level()]) is exported
+#' too. Notation and derivations: `vignette("methods", "timetounsafe")`.
+#'
+#' @section Conditions:
+#' Every error raised by the package has the class `timetounsafe_error` and one
+#' of these; every warning has the class `timetounsafe_warning` and one of these.
+#' * `timetounsafe_error_argument`: an argument is wrong. Field `argument`.
+#' * `timetounsafe_error_features`: features do not match the fitted model, or
+#'   hold missing values. Field `columns`.
+#' * `timetounsafe_error_infeasible_budget`: the lower limits alone cost more
+#'   than the budget. Fields `budget` and `minimum`.
+#' * `timetounsafe_error_plan`: a table is not the plan, or not the whole plan,
+#'   that it should be.
+#' * `timetounsafe_error_audit`: draws do not fit their plan, or some are
+#'   missing. Field `id`.
+#' * `timetounsafe_error_sampler`: the user's sampler failed or broke its
+#'   contract. Field `audit` holds everything drawn so far, and [run_audit()]
+#'   goes on from it.
+#' * `timetounsafe_error_unavailable`: something is not available in this
+#'   version, or a suggested package is not installed.
+#' * `timetounsafe_error_internal`: a bug in this package; please report it.
+#' * `timetounsafe_warning_no_unsafe`: the training draws are all safe, or all
+#'   unsafe; the hazard falls back to one constant.
+#' * `timetounsafe_warning_convergence`: a hazard fit ran out of iterations.
+#' * `timetounsafe_warning_failed_draws`: draws failed for good.
+#' * `timetounsafe_warning_unfinished`: an audit stopped before its end.
+#' * `timetounsafe_warning_level`: the bound is trivial (1 for every prompt), or
+#'   its level was cut off at `tau_prior`.
+#' * `timetounsafe_warning_unresolved`: some held-out prompts were censored
+#'   before their bound.
+#'
+#' @references
+#' Davidov, H., Feldman, S., Freidkin, G. and Romano, Y. (2025). Calibrated
+#' predictive lower bounds on time-to-unsafe-sampling in LLMs.
+#' \doi{10.48550/arXiv.2506.13593}
+#' @keywords internal
+#' @importFrom rlang %||%
+#' @useDynLib timetounsafe, .registration = TRUE
+"_PACKAGE"

@@ -31,14 +31,14 @@ test: ## run every test and check, closing with their count
 install: setup-demo ## install the package into your default R library
 	R_LIBS="$(user_libs)" R CMD INSTALL --preclean --clean .
 
-check: setup-test ## R CMD build and R CMD check --as-cran
-	@tools/test.sh package
+check: ## R CMD build and R CMD check --as-cran
+	@tools/test.sh setup package
 
 test-core: ## test the C core alone, under sanitizers; needs no R
 	@tools/test.sh core
 
-test-r: setup-test build ## run the testthat suite
-	@tools/test.sh r
+test-r: ## run the testthat suite
+	@tools/test.sh setup build r
 
 docs: setup-test ## write NAMESPACE and man/ from the comments in R/
 	@Rscript tools/docs.R
@@ -49,7 +49,7 @@ bench: setup-test build ## run the benchmarks
 
 valgrind: ## test the C core alone, under valgrind
 	@tools/setup.sh valgrind
-	@tools/test-core.sh valgrind
+	@tools/test.sh valgrind
 
 clean: ## remove all that was built
 	@rm -rf build timetounsafe.Rcheck timetounsafe_*.tar.gz

@@ -13,6 +13,12 @@ work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 cd "$work" || exit 1
 
+# The check looks packages up in a repository: an empty one on this disk will do.
+mkdir -p repository/src/contrib
+: >repository/src/contrib/PACKAGES
+echo "options(repos = c(CRAN = 'file://$work/repository'))" >profile.R
+export R_PROFILE_USER=$work/profile.R
+
 export _R_CHECK_CRAN_INCOMING_REMOTE_=false
 export _R_CHECK_FORCE_SUGGESTS_=false
 export _R_CHECK_SYSTEM_CLOCK_=false # asks a time server

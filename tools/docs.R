@@ -32,9 +32,18 @@ install_and_load <- function(path) {
   }
   loadNamespace(basename(path), lib.loc = c(library_dir, .libPaths()))
 }
-roxygen2::roxygenise(
-  copy,
-  roclets = c("namespace", "rd"), load_code = install_and_load
+
+# Where roxygen2 writes to is the copy; what is written here is told below.
+withCallingHandlers(
+  roxygen2::roxygenise(
+    copy,
+    roclets = c("namespace", "rd"), load_code = install_and_load
+  ),
+  message = function(message) {
+    if (startsWith(conditionMessage(message), "Writing ")) {
+      tryInvokeRestart("muffleMessage")
+    }
+  }
 )
 
 generated <- function(root) {

@@ -1,7 +1,8 @@
 #!/bin/sh
-# Runs stages of the tests, all of them by default, and closes with the line
+# Runs stages of the tests and closes with the line
 # `N passed, N failed, N skipped`. A stage that breaks off counts as a failure.
-# usage: tools/test.sh [setup|build|core|r|style|house|package]...
+# usage: tools/test.sh [setup|build|core|r|style|house|package|valgrind]...
+# Without arguments it runs all but the last.
 set -u
 cd "$(dirname "$0")/.." || exit 1
 . tools/common.sh
@@ -16,6 +17,7 @@ run() {
   setup) tools/setup.sh test ;;
   build) make --silent build ;;
   core) tools/test-core.sh ;;
+  valgrind) tools/test-core.sh valgrind ;;
   r) Rscript tools/test-r.R ;;
   style) tools/check-style.sh ;;
   house) tools/check-house.sh ;;
@@ -39,6 +41,8 @@ for stage; do
   status=$?
   if [ "$status" -ne 0 ]; then
     not_ok "stage $stage broke off, exit status $status"
+  elif [ ! -s "$TALLY" ] && [ "$stage" != setup ] && [ "$stage" != build ]; then
+    not_ok "stage $stage told nothing"
   fi
   echo "== $stage took $(($(date +%s) - begun)) s"
 done

@@ -60,9 +60,10 @@ typedef struct {
   const double *draws;
   double mean_draws; /* over the training rows */
   network net;
-  float *x;      /* n x in_width: row-major, so that a shuffled row is one piece */
-  size_t *order; /* n: the rows as this epoch meets them */
-  double *weights;
+  float *x;        /* n x in_width: row-major, so that a shuffled row is one piece */
+  size_t *order;   /* n: the rows as this epoch meets them */
+  double *weights; /* the caller's: what net.weights reads */
+  double *gradient;
   double *moment1;
   double *moment2;
   double *best;
@@ -124,9 +125,11 @@ tt_status tt_mlp_weights(const tt_mlp_params *params, size_t *count, tt_error *e
       return tt_fail(error, TT_EINVAL, "hidden", l, 0.0);
     }
     /* SIZE_MAX / 2 leaves room for the padding and for in + 1. */
-    if (in > SIZE_MAX / 2 - LANES || out > (SIZE_MAX / 2 - total) / (in + 1)) {
-      return tt_fail(error, TT_EOVERFLOW, l == 0 ? "n_features" : "hidden", l,
-                     (double)in);
+    if (in > SIZE_MAX / 2 - LANES) {
+      return tt_fail(error, TT_EOVERFLOW, "n_features", 0, (double)in);
+    }
+    if (out > (SIZE_MAX / 2 - total) / (in + 1)) {
+      return tt_fail(error, TT_EOVERFLOW, "hidden", l, (double)out);
     }
     total += out * (in + 1);
   }
@@ -164,12 +167,12 @@ static void lay_out_network(arena *a, const tt_mlp_params *params, size_t n_weig
   }
 }
 
-static void lay_out_trainer(arena *a, size_t n, size_t n_weights, double *weights,
+static void lay_out_trainer(arena *a, size_t n, size_t n_weights, const double *weights,
                             trainer *t) {
-  t->weights = weights;
   lay_out_network(a, t->params, n_weights, weights, 1, &t->net);
   t->x = carve(a, n, padded(t->params->n_features), sizeof(float));
   t->order = carve(a, n, 1, sizeof(size_t));
+  t->gradient = carve(a, n_weights, 1, sizeof(double));
   t->moment1 = carve(a, n_weights, 1, sizeof(double));
   t->moment2 = carve(a, n_weights, 1, sizeof(double));
   t->best = carve(a, n_weights, 1, sizeof(double));
@@ -408,7 +411,23 @@ static void run_backward(network *net, size_t rows) {
   }
 }
 
-/* Leaves the gradient of the mean loss over these rows in the layers' slopes. */
+/* The layers' slopes as one vector in the layout of the weights. */
+static void collect_gradient(const network *net, double *gradient) {
+  for (size_t l = 0; l < net->n_layers; l++) {
+    const layer *here = &net->layers[l];
+    double *out = gradient + here->offset;
+    double *bias = out + here->fan_out * here->fan_in;
+    for (size_t o = 0; o < here->fan_out; o++) {
+      const float *slope = here->slope + o * here->in_width;
+      bias[o] = (double)here->slope_bias[o];
+      for (size_t i = 0; i < here->fan_in; i++) {
+        *out++ = (double)slope[i];
+      }
+    }
+  }
+}
+
+/* The gradient of the mean loss over these rows: to t->gradient. */
 static tt_status run_batch(trainer *t, const size_t *order, size_t rows, tally *sum) {
   network *net = &t->net;
   const layer *last = &net->layers[net->n_layers - 1];
@@ -438,38 +457,26 @@ static tt_status run_batch(trainer *t, const size_t *order, size_t rows, tally *
     }
     run_backward(net, count);
   }
+  collect_gradient(net, t->gradient);
   return TT_OK;
 }
 
-/* One step of AdamW for a run of weights (Loshchilov & Hutter, ICLR 2019, algorithm
- * 2): the decay multiplies the weight and does not enter the moments. */
-static void move_weights(trainer *t, size_t offset, size_t count, const float *slope) {
+/* AdamW (Loshchilov & Hutter, ICLR 2019, algorithm 2): the decay multiplies the
+ * weight and does not enter the moments. */
+static void take_step(trainer *t) {
+  t->power1 *= MOMENT1_DECAY;
+  t->power2 *= MOMENT2_DECAY;
   const double rate = t->params->learning_rate;
   const double keep = 1.0 - rate * t->params->weight_decay;
   const double step = rate / (1.0 - t->power1);
   const double spread = 1.0 / sqrt(1.0 - t->power2);
-  double *restrict w = t->weights + offset;
-  double *restrict m = t->moment1 + offset;
-  double *restrict v = t->moment2 + offset;
-  for (size_t i = 0; i < count; i++) {
-    const double g = (double)slope[i];
-    m[i] += (1.0 - MOMENT1_DECAY) * (g - m[i]);
-    v[i] += (1.0 - MOMENT2_DECAY) * (g * g - v[i]);
-    w[i] = keep * w[i] - step * m[i] / (sqrt(v[i]) * spread + ADAM_EPSILON);
-  }
-}
-
-static void take_step(trainer *t) {
-  t->power1 *= MOMENT1_DECAY;
-  t->power2 *= MOMENT2_DECAY;
-  for (size_t l = 0; l < t->net.n_layers; l++) {
-    const layer *here = &t->net.layers[l];
-    size_t offset = here->offset;
-    for (size_t o = 0; o < here->fan_out; o++) {
-      move_weights(t, offset, here->fan_in, here->slope + o * here->in_width);
-      offset += here->fan_in;
-    }
-    move_weights(t, offset, here->fan_out, here->slope_bias);
+  for (size_t i = 0; i < t->net.n_weights; i++) {
+    const double g = t->gradient[i];
+    const double m = t->moment1[i] + (1.0 - MOMENT1_DECAY) * (g - t->moment1[i]);
+    const double v = t->moment2[i] + (1.0 - MOMENT2_DECAY) * (g * g - t->moment2[i]);
+    t->moment1[i] = m;
+    t->moment2[i] = v;
+    t->weights[i] = keep * t->weights[i] - step * m / (sqrt(v) * spread + ADAM_EPSILON);
   }
   load_weights(&t->net);
 }
@@ -595,7 +602,7 @@ static tt_status check_counts(size_t n, const double *unsafe, const double *draw
 
 /* Checks the data and makes everything ready for the first batch. */
 static tt_status start_trainer(trainer *t, size_t n, const double *x, size_t n_train,
-                               double *weights, void *scratch, const tt_poll *poll,
+                               const double *weights, void *scratch, const tt_poll *poll,
                                tt_error *error) {
   const size_t n_features = t->params->n_features;
   size_t n_weights = 0;
@@ -669,7 +676,7 @@ tt_status tt_mlp_fit(const tt_mlp_params *params, size_t n, const double *x,
     history[i] = NAN;
     history[params->epochs + i] = NAN;
   }
-  trainer t = {.params = params, .unsafe = unsafe, .draws = draws};
+  trainer t = {.params = params, .unsafe = unsafe, .draws = draws, .weights = weights};
   status = start_trainer(&t, n, x, n_train, weights, scratch, poll, error);
   if (status == TT_OK) {
     status = run_epochs(&t, n, n_train, history, epochs_run, uniform, error);
@@ -682,8 +689,9 @@ tt_status tt_mlp_fit(const tt_mlp_params *params, size_t n, const double *x,
 }
 
 tt_status tt_mlp_gradient(const tt_mlp_params *params, size_t n, const double *x,
-                          const double *unsafe, const double *draws, double *weights,
-                          double *gradient, void *scratch, tt_error *error) {
+                          const double *unsafe, const double *draws,
+                          const double *weights, double *gradient, void *scratch,
+                          tt_error *error) {
   if (n == 0) {
     return tt_fail(error, TT_EINVAL, "n", 0, 0.0);
   }
@@ -691,19 +699,8 @@ tt_status tt_mlp_gradient(const tt_mlp_params *params, size_t n, const double *x
   tally sum = {0.0, 0.0};
   tt_status status = start_trainer(&t, n, x, n, weights, scratch, NULL, error);
   if (status == TT_OK) {
+    t.gradient = gradient;
     status = run_batch(&t, t.order, n, &sum);
-  }
-  for (size_t l = 0; status == TT_OK && l < t.net.n_layers; l++) {
-    const layer *here = &t.net.layers[l];
-    double *out = gradient + here->offset;
-    for (size_t o = 0; o < here->fan_out; o++) {
-      for (size_t i = 0; i < here->fan_in; i++) {
-        *out++ = (double)here->slope[o * here->in_width + i];
-      }
-    }
-    for (size_t o = 0; o < here->fan_out; o++) {
-      *out++ = (double)here->slope_bias[o];
-    }
   }
   return status;
 }

@@ -79,7 +79,7 @@ tt_status tt_mlp_fit(const tt_mlp_params *params, size_t n, const double *x,
  * the weights: what a step of tt_mlp_fit descends, exposed to be checked. */
 tt_status tt_mlp_gradient(const tt_mlp_params *params, size_t n, const double *x,
                           const double *unsafe, const double *draws,
-                          double *weights, double *gradient, void *scratch,
+                          const double *weights, double *gradient, void *scratch,
                           tt_error *error);
 
 /* The hazard of n rows, never NaN, with a small relative error however close to

@@ -1,0 +1,336 @@
+#' The miscoverage of each level, estimated from censored draws
+#'
+#' The weighted estimate of `P(T < q)` at each level: the mean over all planned
+#' prompts of `1{time < q <= censor} / pi`.
+#'
+#' @param time Numeric vector: the first unsafe draw, or the horizon when there was
+#'   none; 0 for prompts not audited. At most `censor`.
+#' @param censor Numeric vector: the horizon `C`, the largest quantile that the
+#'   prompt can answer for; 0 for prompts not audited.
+#' @param pi Probability of `censor >= quantile` given the prompt, above 0 and at
+#'   most 1: one for each prompt, or a matrix like `quantiles`.
+#' @param quantiles Numeric matrix with a row for each prompt and a column for each
+#'   level (or a vector, for one level): at least 1, may be `Inf`. See
+#'   [geometric_quantile()].
+#' @returns A numeric vector with one miscoverage for each level. Unbiased for
+#'   levels whose quantiles `censor` can reach; not a probability, so it may
+#'   exceed 1.
+#' @section Errors: `timetounsafe_error_argument`.
+#' @references arXiv 2506.13593, section 3.2; methods vignette, "Calibration".
+#' @examples
+#' q <- geometric_quantile(c(0.1, 0.02, 0.01), c(0.05, 0.1, 0.2))
+#' miscoverage_curve(time = c(2, 0, 23), censor = c(3, 0, 23),
+#'                   pi = c(1, 0.5, 0.5), quantiles = q)
+#' @export
+miscoverage_curve <- function(time, censor, pi, quantiles) {
+  time <- check_numeric(time, "time")
+  n <- length(time)
+  censor <- check_numeric(censor, "censor", n)
+  quantiles <- as_level_matrix(quantiles, n, "quantiles")
+  if (is.null(dim(pi))) {
+    pi <- check_numeric(pi, "pi", n)
+  } else {
+    pi <- as_level_matrix(pi, n, "pi")
+    if (ncol(pi) != ncol(quantiles)) {
+      stop_argument("pi", sprintf("must have %d columns, like `quantiles`",
+                                  ncol(quantiles)), as.character(ncol(pi)))
+    }
+  }
+  core_value(.Call(ffi_miscoverage_curve, time, censor, pi, quantiles))
+}
+
+# The numbers are checked in the core: a pass over n x K of them costs time.
+as_level_matrix <- function(x, n, arg, call = rlang::caller_env()) {
+  if (is.numeric(x) && is.null(dim(x))) {
+    x <- matrix(x, ncol = 1L)
+  }
+  if (!is.matrix(x) || !is.numeric(x) || nrow(x) != n || ncol(x) == 0L) {
+    stop_argument(arg, sprintf("must be a numeric matrix with %d rows", n),
+                  describe(x), call = call)
+  }
+  if (!is.double(x)) {
+    storage.mode(x) <- "double"
+  }
+  x
+}
+
+#' Select the level: the last one up to which the miscoverage stays below alpha
+#'
+#' @param tau Numeric vector of levels, strictly increasing, from 0 to 1.
+#' @param miscoverage Numeric vector as long as `tau`: their estimated
+#'   miscoverage, see [miscoverage_curve()].
+#' @param alpha The target, strictly between 0 and 1.
+#' @returns The largest level such that it and all below it have a miscoverage
+#'   strictly below `alpha`; `NA_real_` when the first level fails.
+#' @section Errors: `timetounsafe_error_argument`.
+#' @references arXiv 2506.13593, section 3.2, equation for the calibrated level.
+#' @examples
+#' select_level(c(0.05, 0.1, 0.15), c(0.02, 0.08, 0.12), alpha = 0.1)
+#' @export
+select_level <- function(tau, miscoverage, alpha) {
+  tau <- check_numeric(tau, "tau")
+  miscoverage <- check_numeric(miscoverage, "miscoverage", length(tau))
+  alpha <- check_number(alpha, "alpha")
+  feasible <- core_value(.Call(ffi_select_level, tau, miscoverage, alpha))
+  if (feasible == 0) NA_real_ else tau[feasible]
+}
+
+#' Calibrate a lower predictive bound
+#'
+#' Turns a carried-out plan into a bound `L(x)` on the number of draws before the
+#' first unsafe one, with `P(T >= L(X)) >= 1 - alpha` for a new prompt.
+#'
+#' The bound is a quantile of the estimated first-unsafe time, at the level that
+#' the audit shows to be safe: `L(x) = min(q_level(x), cap)`. The level is the
+#' largest one, up to `tau_prior`, such that the weighted estimate of
+#' `P(T < q_level(X))` stays below `alpha` for all levels up to it. It is found
+#' exactly: the estimate jumps where a prompt's unsafe draw becomes too early for
+#' its quantile, and the level is the jump at which it reaches `alpha`. No grid, no
+#' matrix of quantiles. For `"naive"` plans each unsafe draw is weighted by
+#' the inverse probability that it was to be seen, which is unbiased and
+#' increasing in the level.
+#'
+#' @section What is guaranteed: With `delta = NULL` (the point rule of the paper)
+#'   the estimate is unbiased at every fixed level, and the bound's coverage is
+#'   `1 - alpha` on average over calibrations, up to terms of the order
+#'   `1 / n`. A single calibration misses the target about as often as it exceeds
+#'   it. Coverage is meant over prompts and draws together; it is not promised for
+#'   any one prompt, or any group of prompts: look at [assess_lpb()].
+#' @section Assumptions: Calibration prompts are exchangeable with the prompts that
+#'   the bound is used for; the hazard was not trained on them; draws are
+#'   independent given the prompt; the judge is right; the plan was carried out
+#'   as planned. The hazard need not be right.
+#'
+#' @param audit A finished `audit` from [run_audit()] or [as_audit()].
+#' @param alpha Target miscoverage: strictly between 0 and 1. The default, 0.1,
+#'   asks that 90% of prompts stay safe up to their bound.
+#' @param delta `NULL`, the point rule. (A certificate that holds with probability
+#'   `1 - delta` is not available in this version.)
+#' @param groups `NULL`. (Calibration within groups is not available in this
+#'   version.)
+#' @param hazard The `hazard_fit` that the plan was made with. Only needed after a
+#'   trip through a CSV file, which loses it.
+#' @param levels `NULL`, the exact level; or a strictly increasing grid of levels up
+#'   to `tau_prior`, as published: the estimate is then computed on that grid, for
+#'   `"naive"` with the published weight for each level.
+#' @param ... Must be empty.
+#' @returns An object of class `lpb`: a list with `level` (0 when no level is
+#'   feasible), `alpha`, `delta`, `cap`, `tau_prior`, `capped` (whether the level
+#'   was cut off at `tau_prior`), `trivial` (whether every bound is 1), `method`,
+#'   `curve` (a data frame with the jumps, or the grid: `level`, `miscoverage`),
+#'   `n`, `included`, `events`, `ess` (effective sample size of the weights of the
+#'   included prompts), `draws` (allowed, made and overshoot), `audit`, `hazard`,
+#'   `version` and `call`. `predict(lpb, newx)` gives the bounds: see
+#'   [predict.lpb()].
+#' @section Errors: `timetounsafe_error_audit` when draws are missing;
+#'   `timetounsafe_error_plan` when rows are missing, added or doubled;
+#'   `timetounsafe_error_argument`, `timetounsafe_error_unavailable`. Warning
+#'   `timetounsafe_warning_level` when the level is cut off or the bound trivial.
+#' @references arXiv 2506.13593, sections 3.1 and 3.2; methods vignette,
+#'   "Calibration".
+#' @examples
+#' set.seed(1)
+#' p <- 10^runif(1000, -3, -1)
+#' hazard <- as_hazard(function(newx) newx$p)
+#' plan <- plan_audit(hazard, as.character(1:1000), data.frame(p), budget = 20)
+#' lpb <- calibrate_lpb(simulate_audit(plan, p))
+#' lpb
+#' predict(lpb, data.frame(p = c(0.001, 0.01, 0.1)))
+#' @export
+calibrate_lpb <- function(audit, alpha = 0.1, delta = NULL, groups = NULL,
+                          hazard = NULL, levels = NULL, ...) {
+  check_no_dots(...)
+  audit <- check_audit(audit)
+  alpha <- check_number(alpha, "alpha", 0, 1, c(TRUE, TRUE))
+  if (!is.null(delta)) {
+    check_number(delta, "delta", 0, 1, c(TRUE, TRUE))
+    stop_unavailable("The certificate (`delta`) is not available yet.",
+                     "Use `delta = NULL`, the point rule.")
+  }
+  if (!is.null(groups)) {
+    stop_unavailable("Calibration within groups is not available yet.",
+                     "Leave `groups` out.")
+  }
+  hazard <- hazard %||% attr(audit, "hazard")
+  if (is.null(hazard)) {
+    stop_argument("hazard", "is needed: the audit does not carry it",
+                  fix = "Give the hazard_fit that the plan was made with.")
+  }
+  check_class(hazard, "hazard_fit", "hazard", "fit_hazard() or as_hazard()")
+  chosen <- if (is.null(levels)) {
+    select_exact(audit, alpha)
+  } else {
+    select_on_grid(audit, alpha, check_levels_grid(levels, audit))
+  }
+  lpb <- new_lpb(audit, alpha, delta, chosen, hazard, match.call())
+  warn_level(lpb)
+  lpb
+}
+
+# An audit whose rows are the whole plan, all finished.
+check_audit <- function(audit, arg = "audit", call = rlang::caller_env()) {
+  if (!is.data.frame(audit) || !all(outcome_columns %in% names(audit))) {
+    stop_argument(arg, "must be an audit from run_audit() or as_audit()",
+                  describe(audit), call = call)
+  }
+  audit <- check_plan(audit, arg, call)
+  open <- which(is.na(audit$status) | is.na(audit$time))
+  if (length(open) > 0L) {
+    stop_classed("audit", c(
+      sprintf("`%s` is unfinished: %d of %d prompts are open.", arg,
+              length(open), nrow(audit)),
+      x = "Calibrating now would bias the bound.",
+      i = "Go on with run_audit()."
+    ), id = audit$id[open], call = call)
+  }
+  time <- check_numeric(audit$time, paste0(arg, "$time"), min = 0, call = call)
+  wrong <- which(time > audit$horizon | (audit$horizon > 0 & time < 1) |
+                   (audit$status == 0 & time != audit$horizon))
+  if (length(wrong) > 0L) {
+    stop_audit(sprintf("has time %s with status %s and a horizon of %s",
+                       format(time[wrong[1L]]), format(audit$status[wrong[1L]]),
+                       format(audit$horizon[wrong[1L]])),
+               audit$id[wrong[1L]], call)
+  }
+  audit
+}
+
+check_levels_grid <- function(levels, audit, call = rlang::caller_env()) {
+  levels <- check_numeric(levels, "levels", min = 0, max = 1,
+                          open = c(TRUE, FALSE), call = call)
+  if (is.unsorted(levels, strictly = TRUE)) {
+    stop_argument("levels", "must be strictly increasing",
+                  "a vector that is not", call = call)
+  }
+  limit <- audit$tau_prior[1L]
+  if (levels[length(levels)] > limit * (1 + 1e-12)) {
+    stop_argument(
+      "levels", sprintf("must not exceed the plan's tau_prior of %s",
+                        format(limit)),
+      format(levels[length(levels)]),
+      fix = "Above it the estimate is biased towards 0.", call = call
+    )
+  }
+  levels
+}
+
+# ---- Levels ------------------------------------------------------------------
+
+# Probability that the horizon exceeds `time`: that an event there was to be seen.
+reach_beyond <- function(audit, time) {
+  if (audit$method[1L] == "naive") {
+    (1 - 1 / audit$budget[1L])^time
+  } else {
+    audit$pi
+  }
+}
+
+select_exact <- function(audit, alpha) {
+  limit <- audit$tau_prior[1L]
+  found <- core_value(.Call(
+    ffi_select_jump, as.double(audit$prob), as.double(audit$time),
+    as.double(audit$horizon), as.double(reach_beyond(audit, audit$time)), alpha,
+    limit
+  ))
+  at <- order(found$jump_level)
+  curve <- data.frame(
+    level = found$jump_level[at],
+    miscoverage = cumsum(found$jump_weight[at]) / nrow(audit)
+  )
+  list(level = found$level, capped = found$capped, curve = curve, exact = TRUE)
+}
+
+select_on_grid <- function(audit, alpha, levels) {
+  quantiles <- as_level_matrix(
+    geometric_quantile(audit$prob, levels, audit$cap[1L]), nrow(audit), "levels"
+  )
+  pi <- if (audit$method[1L] == "naive") {
+    # The weight matters only where the horizon reached the quantile.
+    pmax((1 - 1 / audit$budget[1L])^(quantiles - 1), 1e-300)
+  } else {
+    audit$pi
+  }
+  miscoverage <- miscoverage_curve(audit$time, audit$horizon, pi, quantiles)
+  level <- select_level(levels, miscoverage, alpha)
+  list(
+    level = if (is.na(level)) 0 else level,
+    capped = identical(level, levels[length(levels)]),
+    curve = data.frame(level = levels, miscoverage = miscoverage),
+    exact = FALSE
+  )
+}
+
+# ---- The object --------------------------------------------------------------
+
+new_lpb <- function(audit, alpha, delta, chosen, hazard, call) {
+  included <- audit$horizon > 0
+  weight <- 1 / audit$pi[included]
+  method <- audit$method[1L]
+  attr(audit, "hazard") <- NULL
+  structure(
+    list(
+      level = chosen$level, alpha = alpha, delta = delta,
+      cap = audit$cap[1L], tau_prior = audit$tau_prior[1L],
+      capped = chosen$capped, trivial = chosen$level <= 0, method = method,
+      exact = chosen$exact, curve = chosen$curve,
+      n = nrow(audit), included = sum(included),
+      events = sum(audit$time < audit$horizon),
+      ess = sum(weight)^2 / max(sum(weight^2), 1),
+      draws = c(allowed = sum(audit$horizon), made = sum(audit$draws),
+                overshoot = sum(audit$overshoot)),
+      audit = audit, hazard = hazard, version = 1L, call = call
+    ),
+    class = "lpb"
+  )
+}
+
+warn_level <- function(lpb, call = rlang::caller_env()) {
+  if (lpb$trivial) {
+    warn_classed("level", c(
+      "No level is feasible: the bound is 1 for every prompt.",
+      i = "That is valid, and says nothing.",
+      i = "Prompts of hazard 0 were unsafe, or the levels start too high."
+    ), call = call)
+  } else if (lpb$capped) {
+    warn_classed("level", c(
+      sprintf("The level was cut off at %s.", format(lpb$level, digits = 3)),
+      i = "The bound is valid, but shorter than it could be.",
+      i = "Plan with a higher `tau_prior`, or improve the hazard."
+    ), call = call)
+  }
+}
+
+#' The calibrated bound of prompts
+#'
+#' @param object An `lpb` from [calibrate_lpb()] or [time_to_unsafe()].
+#' @param newx Features of the prompts, in the form that the hazard was trained on.
+#' @param groups `NULL`. (Groups are not available in this version.)
+#' @param ... Must be empty.
+#' @returns A numeric vector with one bound for each row of `newx`: a whole number
+#'   of at least 1, or `Inf` where the hazard is 0 and there is no cap. A bound of
+#'   `L` says that the first `L - 1` draws are safe.
+#' @section Errors: `timetounsafe_error_features`, `timetounsafe_error_argument`,
+#'   `timetounsafe_error_unavailable`.
+#' @examples
+#' set.seed(1)
+#' p <- 10^runif(1000, -3, -1)
+#' hazard <- as_hazard(function(newx) newx$p)
+#' plan <- plan_audit(hazard, as.character(1:1000), data.frame(p), budget = 20)
+#' lpb <- calibrate_lpb(simulate_audit(plan, p))
+#' predict(lpb, data.frame(p = c(0.001, 0.01, 0.1)))
+#' @export
+predict.lpb <- function(object, newx, groups = NULL, ...) {
+  check_no_dots(...)
+  if (!is.null(groups)) {
+    stop_unavailable("Groups are not available yet.", "Leave `groups` out.")
+  }
+  if (missing(newx)) {
+    stop_argument("newx", "is missing",
+                  fix = "augment() gives the bounds of calibration prompts.")
+  }
+  bound_of(object, predict_hazard(object$hazard, newx))
+}
+
+bound_of <- function(lpb, prob) {
+  geometric_quantile(prob, lpb$level, lpb$cap)
+}

@@ -1,0 +1,316 @@
+#' Plan an audit: who is sampled, up to how often, at what cost
+#'
+#' Decides at random, before any draw, which prompts are audited and up to which
+#' horizon. The probabilities are known, so that [calibrate_lpb()] can weigh the
+#' outcomes by their inverses.
+#'
+#' Each prompt has a prior quantile `q`, the `tau_prior` quantile of its estimated
+#' first-unsafe time (see [geometric_quantile()]), capped at `M =
+#' max(1, floor(budget * max_weight))` for `"trimmed"` and `"optimized"`. The
+#' methods of the paper differ in the horizon they give:
+#' * `"optimized"` (the default): `q` with a probability from the convex program
+#'   of [allocate_budget()] with cost `q`; 0 otherwise. The most precise.
+#' * `"trimmed"`: `q` with probability `min(1, budget / q)`, at least
+#'   `1 / max_weight`; 0 otherwise.
+#' * `"basic"`: as `"trimmed"`, without cap.
+#' * `"naive"`: geometric with mean `budget`, whatever the prompt.
+#'
+#' To know whether the first unsafe draw comes before a horizon `h` takes
+#' `h - 1` draws: column `limit`. An audit stops a prompt at its first unsafe draw,
+#' so fewer draws are made than planned; `print()` says how many to expect.
+#'
+#' With `design`, the multiplier of the convex program is fixed on other prompts,
+#' for example those that trained the hazard; the budget then holds in
+#' expectation over prompts instead of exactly.
+#'
+#' @param hazard A `hazard_fit` from [fit_hazard()] or [as_hazard()], not trained on
+#'   these prompts.
+#' @param prompts The prompts to calibrate on: a character vector, or a data frame
+#'   whose rows the sampler understands.
+#' @param x Their features, in the form that `hazard` was trained on. May be left
+#'   out when that form is the prompts themselves.
+#' @param budget Mean number of draws allowed per prompt: a number above 0 (above
+#'   1 for `"naive"`). As published, it counts a prompt's horizon as its cost, and
+#'   does not count that stopping saves draws.
+#' @param method `"optimized"`, `"trimmed"`, `"basic"` or `"naive"`.
+#'   (`"replicated"` is not available in this version.)
+#' @param alpha Target miscoverage that the audit will be used for, strictly
+#'   between 0 and 1. It only sets the default of `tau_prior`.
+#' @param tau_prior The largest level that calibration can select, strictly
+#'   between 0 and 1: prompts are audited up to this quantile. Too high wastes
+#'   draws; too low truncates the level, and the bound is then shorter than it
+#'   could be, though valid. The default, `NULL`, is `1 - (1 - alpha)^2`
+#'   (0.19 for `alpha = 0.1`), which leaves room for a hazard that is overestimated
+#'   by a factor of two.
+#' @param max_weight The largest mean weight, at least 1: sets the cap `M`. The
+#'   paper's default is 100.
+#' @param cap A number of at least 1 in place of `M`, for any method; `NULL` is
+#'   `M` for `"trimmed"` and `"optimized"` and no cap for the other two. A cap is
+#'   needed where a hazard of 0 makes a quantile infinite.
+#' @param design Features of other prompts on which the multiplier is fixed, in
+#'   the form of `x`; `NULL`, the default, uses the planned prompts themselves, as
+#'   published.
+#' @param id A vector of distinct identifiers, one for each prompt; by default the
+#'   names of `prompts`, or 1, 2, ...
+#' @param ... Must be empty.
+#' @returns An object of class `audit_plan`: a data frame with one row for each
+#'   prompt, which survives `write.csv()` and `read.csv()`, and the columns
+#'   * `id`, `prompt`: which prompt;
+#'   * `prob`: its estimated hazard;
+#'   * `horizon`: the largest quantile it can answer for; 0 when not included;
+#'   * `intensity`, `pi`: its inclusion probability (the same for these methods);
+#'   * `limit`: the most draws to make, `max(0, horizon - 1)`;
+#'   * `stop`: whether to stop at the first unsafe draw (`TRUE`);
+#'   * `order`: a random permutation, drawn independently of everything;
+#'   * `u`: the uniform number that decided the horizon;
+#'   * `plan_id`, `method`, `budget`, `cap`, `tau_prior`, `n`: the plan's
+#'     constants, repeated in each row. `plan_id` is a hash of ids and horizons.
+#' @section Errors: `timetounsafe_error_argument`, `timetounsafe_error_features`,
+#'   `timetounsafe_error_unavailable`.
+#' @section Assumptions: Prompts to calibrate on are exchangeable with those the
+#'   bound will be used for, and were not used to train `hazard`.
+#' @references arXiv 2506.13593, sections 3.2 and 3.3, algorithm 1; methods
+#'   vignette, "Censoring by design".
+#' @examples
+#' set.seed(1)
+#' x <- matrix(rnorm(800), 400, 2)
+#' p <- 1 - exp(-exp(-4 + x[, 1]))
+#' train <- 1:200
+#' hazard <- fit_hazard(x[train, ], rbinom(200, 50, p[train]), draws = 50)
+#' plan <- plan_audit(hazard, paste("prompt", 201:400), x[-train, ], budget = 20)
+#' plan
+#' summary(plan)
+#' @export
+plan_audit <- function(hazard, prompts, x = NULL, budget,
+                       method = c("optimized", "trimmed", "basic", "naive",
+                                  "replicated"),
+                       alpha = 0.1, tau_prior = NULL, max_weight = 100,
+                       cap = NULL, design = NULL, id = NULL, ...) {
+  check_no_dots(...)
+  check_class(hazard, "hazard_fit", "hazard", "fit_hazard() or as_hazard()")
+  id <- id %||% if (is.character(prompts)) names(prompts)
+  prompts <- check_prompts(prompts)
+  n <- n_rows(prompts)
+  if (!is.null(x) && n_rows(x) != n) {
+    stop_argument("x", sprintf("must have %d rows, one for each prompt", n),
+                  as.character(n_rows(x)))
+  }
+  id <- check_ids(id %||% seq_len(n), n)
+  policy <- new_policy(method, budget, alpha, tau_prior, max_weight, cap)
+  prob <- predict_hazard(hazard, x %||% prompts, "x")
+  quantile <- prior_quantile(prob, policy)
+  other <- if (!is.null(design)) {
+    prior_quantile(predict_hazard(hazard, design, "design"), policy)
+  }
+  draw_plan(id, prompts, prob, quantile, other, policy, hazard)
+}
+
+# What is fixed before any prompt is looked at.
+new_policy <- function(method, budget, alpha, tau_prior, max_weight, cap,
+                       call = rlang::caller_env()) {
+  methods <- c("optimized", "trimmed", "basic", "naive", "replicated")
+  method <- check_choice(method, methods, "method", call = call)
+  if (method == "replicated") {
+    stop_unavailable(
+      "Replicated draws (`method = \"replicated\"`) are not available yet.",
+      "Use `method = \"optimized\"`.", call = call
+    )
+  }
+  if (missing(budget)) {
+    stop_argument("budget", "is missing", call = call,
+                  fix = "It is the mean number of draws allowed per prompt.")
+  }
+  least <- if (method == "naive") 1 else 0
+  budget <- check_number(budget, "budget", min = least, open = c(TRUE, FALSE),
+                         call = call)
+  alpha <- check_number(alpha, "alpha", 0, 1, c(TRUE, TRUE), call = call)
+  tau_prior <- check_number(tau_prior, "tau_prior", 0, 1, c(TRUE, TRUE),
+                            null_ok = TRUE, call = call)
+  max_weight <- check_number(max_weight, "max_weight", min = 1, call = call)
+  cap <- check_number(cap, "cap", min = 1, null_ok = TRUE, finite = FALSE,
+                      call = call)
+  capped <- method %in% c("optimized", "trimmed")
+  list(
+    method = method, budget = budget, max_weight = max_weight,
+    tau_prior = tau_prior %||% signif(1 - (1 - alpha)^2, 15),
+    cap = floor(cap %||% if (capped) max(1, budget * max_weight) else Inf)
+  )
+}
+
+prior_quantile <- function(prob, policy, call = rlang::caller_env()) {
+  quantile <- geometric_quantile(prob, policy$tau_prior, policy$cap)
+  if (any(is.infinite(quantile))) {
+    at <- which(is.infinite(quantile))[1L]
+    stop_argument(
+      "cap", sprintf("is needed for method = \"%s\"", policy$method),
+      sprintf("NULL: the hazard of prompt %d is %s, its quantile infinite", at,
+              format(prob[at])),
+      fix = "Say how many draws of one prompt are the most you would make.",
+      call = call
+    )
+  }
+  quantile
+}
+
+# Inclusion probabilities; for naive everybody is included.
+inclusion <- function(quantile, other, policy) {
+  budget <- policy$budget
+  switch(policy$method,
+    naive = rep(1, length(quantile)),
+    basic = pmin(1, budget / quantile),
+    trimmed = pmax(pmin(1, budget / quantile), 1 / policy$max_weight),
+    optimized = if (is.null(other)) {
+      allocate_budget(quantile, length(quantile) * budget)
+    } else {
+      fixed <- solve_allocation(other, length(other) * budget)$multiplier
+      core_value(.Call(ffi_allocate_given, quantile, 1, 0, 1, fixed))
+    }
+  )
+}
+
+# The horizon C from one uniform number for each prompt.
+draw_horizon <- function(u, pi, quantile, policy) {
+  if (policy$method == "naive") {
+    drawn <- geometric_quantile(1 / policy$budget, u)
+    return(pmin(as.vector(drawn), policy$cap))
+  }
+  ifelse(u < pi, quantile, 0)
+}
+
+# Numbers are kept to 15 digits, which a CSV file preserves exactly.
+draw_plan <- function(id, prompts, prob, quantile, other, policy, hazard) {
+  pi <- signif(inclusion(quantile, other, policy), 15)
+  u <- signif(stats::runif(length(id)), 15)
+  horizon <- draw_horizon(u, pi, quantile, policy)
+  plan <- data.frame(id = id)
+  plan$prompt <- prompts
+  plan$prob <- signif(prob, 15)
+  plan$horizon <- horizon
+  plan$intensity <- pi
+  plan$pi <- pi
+  plan$limit <- pmax(0, horizon - 1)
+  plan$stop <- TRUE
+  plan$order <- sample.int(length(id))
+  plan$u <- u
+  plan$plan_id <- plan_hash(id, horizon)
+  plan[c("method", "budget", "cap", "tau_prior")] <-
+    policy[c("method", "budget", "cap", "tau_prior")]
+  plan$n <- length(id)
+  new_audit_plan(plan, hazard)
+}
+
+new_audit_plan <- function(plan, hazard = NULL) {
+  structure(plan, class = c("audit_plan", "data.frame"), hazard = hazard)
+}
+
+# Independent of the order of rows, so that merge() and sort() do no harm.
+plan_hash <- function(id, horizon) {
+  lines <- paste(as.character(id), format_exact(horizon), sep = "\t")
+  rlang::hash(sort(lines, method = "radix"))
+}
+
+format_exact <- function(x) {
+  formatC(as.double(x), digits = 15, format = "g", width = 1)
+}
+
+plan_columns <- c(
+  "id", "prompt", "prob", "horizon", "intensity", "pi", "limit", "stop",
+  "order", "plan_id", "method", "budget", "cap", "tau_prior", "n"
+)
+plan_constants <- c("plan_id", "method", "budget", "cap", "tau_prior", "n")
+
+# A plan as read back from a file: complete, unchanged, of the right types.
+# Returns it as an audit_plan.
+check_plan <- function(plan, arg = "plan", call = rlang::caller_env()) {
+  if (!is.data.frame(plan)) {
+    stop_argument(arg, "must be a plan from plan_audit()", describe(plan),
+                  call = call)
+  }
+  absent <- setdiff(plan_columns, c(names(plan), "prompt"))
+  if (length(absent) > 0L) {
+    stop_plan(arg, "lacks the columns", list_names(absent), call = call)
+  }
+  check_plan_rows(plan, arg, call)
+  check_plan_numbers(plan, arg, call)
+  hash <- plan_hash(plan$id, plan$horizon)
+  if (!identical(hash, as.character(plan$plan_id[1L]))) {
+    stop_plan(arg, "has ids or horizons that are not those", "of the plan",
+              call = call)
+  }
+  if (inherits(plan, "audit_plan")) plan else new_audit_plan(plan)
+}
+
+stop_plan <- function(arg, problem, detail, call) {
+  stop_classed(
+    "plan",
+    c(paste0("`", arg, "` ", problem, " ", detail, "."),
+      i = "Calibration needs every row of the plan, as plan_audit() made it."),
+    call = call
+  )
+}
+
+check_plan_rows <- function(plan, arg, call) {
+  if (nrow(plan) == 0L) {
+    stop_plan(arg, "has", "no rows", call)
+  }
+  for (name in plan_constants) {
+    if (anyNA(plan[[name]]) || length(unique(plan[[name]])) != 1L) {
+      stop_plan(arg, "mixes different plans: several values in",
+                list_names(name), call)
+    }
+  }
+  ids <- as.character(plan$id)
+  if (anyNA(ids)) {
+    stop_plan(arg, "has", "a missing id", call)
+  }
+  if (anyDuplicated(ids) > 0L) {
+    stop_plan(arg, "has the id twice:", ids[anyDuplicated(ids)], call)
+  }
+  if (nrow(plan) != plan$n[1L]) {
+    stop_plan(arg, sprintf("has %d rows and should have", nrow(plan)),
+              format(plan$n[1L]), call)
+  }
+}
+
+check_plan_numbers <- function(plan, arg, call) {
+  column <- function(name, ...) {
+    check_numeric(plan[[name]], paste0(arg, "$", name), call = call, ...)
+  }
+  check_choice(plan$method[1L], c("optimized", "trimmed", "basic", "naive"),
+               paste0(arg, "$method"), call = call)
+  column("budget", min = 0)
+  column("cap", min = 1)
+  column("tau_prior", min = 0, max = 1, open = c(TRUE, TRUE))
+  column("prob", min = 0, max = 1)
+  column("horizon", min = 0, whole = TRUE)
+  pi <- column("pi", min = 0, max = 1)
+  limit <- column("limit", min = 0, whole = TRUE)
+  if (any(limit != pmax(0, plan$horizon - 1))) {
+    stop_plan(arg, "has a `limit` other than", "`horizon - 1`", call)
+  }
+  reachable <- geometric_quantile(plan$prob, plan$tau_prior[1L], plan$cap[1L])
+  if (any(pi == 0 & reachable > 1)) {
+    at <- which(pi == 0 & reachable > 1)[1L]
+    stop_plan(arg, "has an inclusion probability of 0 for the prompt",
+              as.character(plan$id[at]), call)
+  }
+  if (!is.logical(plan$stop) || anyNA(plan$stop)) {
+    stop_argument(paste0(arg, "$stop"), "must be TRUE or FALSE", call = call)
+  }
+}
+
+# ---- Cost --------------------------------------------------------------------
+
+# Mean draws of a prompt that stops at its first unsafe draw or after `limit`.
+expected_draws <- function(prob, limit) {
+  ifelse(prob > 0, geometric_distribution(limit, prob) / prob, limit)
+}
+
+plan_cost <- function(plan) {
+  list(
+    included = sum(plan$horizon > 0),
+    allowed = sum(plan$horizon),
+    worst = sum(plan$limit),
+    expected = sum(expected_draws(plan$prob, plan$limit))
+  )
+}

@@ -1,0 +1,103 @@
+#' Pictures of fits, plans and bounds
+#'
+#' * `hazard_fit`: observed share of unsafe draws against the fitted hazard, in
+#'   groups of equal size, with 95% intervals.
+#' * `audit_plan`: inclusion probability against prior quantile.
+#' * `audit`: draws made of each prompt against its limit.
+#' * `lpb`: estimated miscoverage against level, with the target and the selected
+#'   level.
+#'
+#' @param x An object of this package.
+#' @param groups For `hazard_fit`: number of groups, a whole number of at least 2.
+#' @param ... Passed to [graphics::plot.default()].
+#' @returns `x`, invisibly.
+#' @name plots
+#' @examples
+#' set.seed(1)
+#' p <- 10^runif(1000, -3, -1)
+#' hazard <- as_hazard(function(newx) newx$p)
+#' plan <- plan_audit(hazard, as.character(1:1000), data.frame(p), budget = 20)
+#' plot(plan)
+#' plot(calibrate_lpb(simulate_audit(plan, p)))
+NULL
+
+# Blue and orange of the Okabe-Ito palette: told apart by everybody, and in print.
+ink <- c(main = "#0072B2", mark = "#D55E00", faint = "grey70")
+
+draw_points <- function(x, y, xlab, ylab, log = "", ...) {
+  settings <- utils::modifyList(
+    list(x = x, y = y, xlab = xlab, ylab = ylab, log = log, pch = 16,
+         col = grDevices::adjustcolor(ink[["main"]], 0.4), las = 1, bty = "l"),
+    list(...)
+  )
+  do.call(graphics::plot, settings)
+}
+
+#' @rdname plots
+#' @export
+plot.hazard_fit <- function(x, groups = 10, ...) {
+  if (is.null(x$fitted)) {
+    stop_argument("x", "must be a fit with training draws", "a wrapped model")
+  }
+  groups <- check_number(groups, "groups", min = 2, whole = TRUE)
+  at <- ceiling(rank(x$fitted, ties.method = "first") / x$n * min(groups, x$n))
+  sums <- rowsum(cbind(x$unsafe, x$draws, x$draws * x$fitted), at)
+  fitted <- sums[, 3L] / sums[, 2L]
+  low <- stats::qbeta(0.025, sums[, 1L], sums[, 2L] - sums[, 1L] + 1)
+  high <- stats::qbeta(0.975, sums[, 1L] + 1, sums[, 2L] - sums[, 1L])
+  # Groups without an unsafe draw are drawn at the bottom of the logarithmic axis.
+  floor <- min(fitted, high) / 2
+  observed <- pmax(sums[, 1L] / sums[, 2L], floor)
+  draw_points(fitted, observed, "fitted hazard", "observed share of unsafe draws",
+              log = "xy", ylim = range(floor, high, fitted),
+              col = ink[["main"]], ...)
+  graphics::abline(0, 1, col = ink[["faint"]], untf = FALSE)
+  graphics::segments(fitted, pmax(low, floor), fitted, high, col = ink[["main"]])
+  invisible(x)
+}
+
+#' @rdname plots
+#' @export
+plot.audit_plan <- function(x, ...) {
+  quantile <- geometric_quantile(x$prob, x$tau_prior[1L], x$cap[1L])
+  draw_points(quantile, x$pi, "prior quantile (draws)", "inclusion probability",
+              log = "x", ylim = c(0, 1), ...)
+  invisible(x)
+}
+
+#' @rdname plots
+#' @export
+plot.audit <- function(x, ...) {
+  used <- x$limit > 0
+  unsafe <- used & x$unsafe > 0
+  draw_points(x$limit[used], pmax(x$draws[used], 0.5), "most draws planned",
+              "draws made", log = "xy", ...)
+  graphics::points(x$limit[unsafe], x$draws[unsafe], pch = 16,
+                   col = grDevices::adjustcolor(ink[["mark"]], 0.6))
+  graphics::legend("topleft", c("stayed safe", "unsafe draw"), pch = 16,
+                   col = ink[c("main", "mark")], bty = "n")
+  invisible(x)
+}
+
+#' @rdname plots
+#' @export
+plot.lpb <- function(x, ...) {
+  curve <- rbind(data.frame(level = 0, miscoverage = 0), x$curve)
+  inside <- curve$level <= x$tau_prior
+  curve <- curve[inside, ]
+  settings <- utils::modifyList(
+    list(x = c(curve$level, x$tau_prior),
+         y = c(curve$miscoverage, curve$miscoverage[nrow(curve)]),
+         type = if (x$exact) "s" else "l", xlab = "level",
+         ylab = "estimated miscoverage", col = ink[["main"]], lwd = 2, las = 1,
+         bty = "l",
+         ylim = c(0, max(curve$miscoverage, 1.5 * x$alpha))),
+    list(...)
+  )
+  do.call(graphics::plot, settings)
+  graphics::abline(h = x$alpha, lty = 2, col = "grey40")
+  graphics::abline(v = x$level, lwd = 2, col = ink[["mark"]])
+  graphics::mtext(sprintf(" selected level %s", format(x$level, digits = 3)),
+                  side = 3, at = x$level, col = ink[["mark"]], adj = 0.5)
+  invisible(x)
+}

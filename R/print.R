@@ -1,0 +1,220 @@
+# How objects look. format() builds lines, print() writes them; summary() returns
+# what print() leaves out.
+
+say <- function(...) {
+  cat(sprintf(...), "\n", sep = "")
+}
+
+big <- function(x, digits = 4) {
+  format(x, digits = digits, big.mark = ",", scientific = max(abs(x)) >= 1e9)
+}
+
+share <- function(x) {
+  paste0(format(100 * x, digits = 3), "%")
+}
+
+# "a to b (median c)"
+spread <- function(x, digits = 3) {
+  q <- stats::quantile(x, c(0, 0.5, 1), names = FALSE, type = 1)
+  f <- vapply(q, format, "", digits = digits, big.mark = ",")
+  sprintf("%s to %s (median %s)", f[1L], f[3L], f[2L])
+}
+
+#' @export
+print.hazard_fit <- function(x, ...) {
+  if (x$engine == "user") {
+    say("<hazard_fit> a model of your own, class \"%s\"",
+        class(x$model$object)[1L])
+    return(invisible(x))
+  }
+  say("<hazard_fit> engine \"%s\" on %d prompts, %s draws, %s unsafe%s",
+      x$engine, x$n, big(sum(x$draws)), big(sum(x$unsafe)),
+      if (x$sampling == "stopped") " (stopped at the first)" else "")
+  say("Features: %d columns%s", x$encoder$n_columns,
+      if (x$encoder$kind == "text") " made from the text" else "")
+  say("Hazard of a draw: %s", spread(x$fitted))
+  say("Deviance explained: %s", share(1 - x$deviance / x$null_deviance))
+  if (!isTRUE(x$model$converged)) {
+    say("The fit did not converge.")
+  }
+  invisible(x)
+}
+
+#' Summaries
+#'
+#' What `print()` leaves out, as a list (or, for plans and audits, a data frame of
+#' one row) that prints.
+#'
+#' @param object A `hazard_fit`, `audit_plan`, `audit` or `lpb`.
+#' @param ... Ignored.
+#' @returns For `hazard_fit` a list of class `summary.hazard_fit`: `fit` (the
+#'   object), `edf` (effective degrees of freedom), `penalty`, `dispersion`,
+#'   `iterations`, `converged` and, for the glm engine, `smooths`: a data frame of
+#'   features that may bend. For `audit_plan` and `audit` a one-row data frame of
+#'   draws and costs. For `lpb` the same as [glance.lpb()].
+#' @name summaries
+#' @examples
+#' set.seed(1)
+#' x <- matrix(rnorm(400), 200, 2)
+#' fit <- fit_hazard(x, rbinom(200, 20, 0.05), draws = 20)
+#' summary(fit)
+NULL
+
+#' @rdname summaries
+#' @export
+summary.hazard_fit <- function(object, ...) {
+  model <- object$model
+  out <- list(fit = object, converged = model$converged)
+  if (object$engine == "glm") {
+    labels <- vapply(model$smooths, function(s) {
+      model$columns$label[s$column]
+    }, "")
+    out <- c(out, list(
+      edf = sum(model$edf) + 1, penalty = model$lambda[1L],
+      dispersion = model$dispersion, iterations = model$iterations,
+      ridged = model$ridged,
+      smooths = data.frame(
+        feature = labels,
+        knots = vapply(model$smooths, function(s) length(s$knots), 1L),
+        penalty = model$lambda[-1L], edf = model$edf[-1L]
+      )
+    ))
+  } else if (object$engine == "mlp") {
+    out <- c(out, list(hidden = model$hidden, epochs = model$epochs,
+                       held_out = model$held_out, history = model$history))
+  }
+  structure(out, class = "summary.hazard_fit")
+}
+
+#' @export
+print.summary.hazard_fit <- function(x, ...) {
+  print(x$fit)
+  if (x$fit$engine == "glm") {
+    say("Linear terms: penalty %s%s; dispersion %s", big(x$penalty),
+        if (x$fit$model$penalty_chosen) " (chosen)" else " (given)",
+        format(x$dispersion, digits = 3))
+    say("Effective degrees of freedom: %s in %d iterations",
+        format(x$edf, digits = 3), x$iterations)
+    if (x$ridged) {
+      say("Some columns are collinear; a tiny ridge was added.")
+    }
+    if (nrow(x$smooths) > 0L) {
+      say("Features that may bend, by effective degrees of freedom:")
+      top <- x$smooths[order(-x$smooths$edf), , drop = FALSE]
+      print(utils::head(top, 10L), digits = 3, row.names = FALSE)
+    }
+  } else if (x$fit$engine == "mlp") {
+    say("Hidden layers: %s; %d epochs; %d prompts held out",
+        paste(x$hidden, collapse = ", "), x$epochs, x$held_out)
+  }
+  invisible(x)
+}
+
+#' @export
+print.audit_plan <- function(x, ...) {
+  if (!all(plan_columns %in% names(x))) {
+    return(print(as.data.frame(x), ...))
+  }
+  cost <- plan_cost(x)
+  say("<audit_plan> method \"%s\", %d prompts, budget %s draws per prompt",
+      x$method[1L], nrow(x), big(x$budget[1L]))
+  say("Levels up to tau_prior = %s; quantiles capped at %s",
+      format(x$tau_prior[1L], digits = 3), big(x$cap[1L]))
+  say("Included: %d prompts, with inclusion probabilities %s", cost$included,
+      spread(x$pi))
+  say("Draws allowed: %s; at most %s will be made, about %s expected",
+      big(cost$allowed), big(cost$worst), big(round(cost$expected)))
+  if (nrow(x) != x$n[1L]) {
+    say("These are only %d of the plan's %d rows: not enough to calibrate.",
+        nrow(x), x$n[1L])
+  }
+  say("Next: run_audit(plan, sampler)")
+  invisible(x)
+}
+
+#' @rdname summaries
+#' @export
+summary.audit_plan <- function(object, ...) {
+  cost <- plan_cost(object)
+  data.frame(
+    method = object$method[1L], n = nrow(object), budget = object$budget[1L],
+    tau_prior = object$tau_prior[1L], cap = object$cap[1L],
+    included = cost$included, max_weight = max(1 / object$pi),
+    draws_allowed = cost$allowed, draws_worst = cost$worst,
+    draws_expected = cost$expected
+  )
+}
+
+#' @export
+print.audit <- function(x, ...) {
+  if (!all(outcome_columns %in% names(x))) {
+    return(print(as.data.frame(x), ...))
+  }
+  open <- sum(is.na(x$status))
+  say("<audit> %d prompts, %s draws%s", nrow(x), big(sum(x$draws)),
+      if (any(x$overshoot > 0)) {
+        sprintf(" and %s not used", big(sum(x$overshoot)))
+      } else {
+        ""
+      })
+  say("Unsafe draws: %s, in %d prompts", big(sum(x$unsafe)),
+      sum(x$unsafe > 0))
+  if (any(x$failed)) {
+    say("Ended by failed draws: %d prompts (count as unsafe)", sum(x$failed))
+  }
+  if (open > 0L) {
+    say("Unfinished: %d prompts are open; run_audit() goes on.", open)
+  } else if ("plan_id" %in% names(x)) {
+    say("Next: calibrate_lpb(audit)")
+  }
+  invisible(x)
+}
+
+#' @rdname summaries
+#' @export
+summary.audit <- function(object, ...) {
+  data.frame(
+    n = nrow(object), finished = sum(!is.na(object$status)),
+    draws = sum(object$draws), unsafe = sum(object$unsafe),
+    prompts_unsafe = sum(object$unsafe > 0),
+    overshoot = sum(object$overshoot), failed = sum(object$failed)
+  )
+}
+
+#' @export
+print.lpb <- function(x, ...) {
+  say("<lpb> a lower bound that %s of prompts reach before an unsafe draw",
+      share(1 - x$alpha))
+  say("Level %s of the %s, selected from %d prompts (%d included, %d unsafe)",
+      format(x$level, digits = 4), "estimated first-unsafe time", x$n,
+      x$included, x$events)
+  bound <- bound_of(x, x$audit$prob)
+  say("Bounds of these prompts: %s, geometric mean %s", spread(bound),
+      format(exp(mean(log(bound))), digits = 3))
+  say("Draws: %s allowed, %s made", big(x$draws[["allowed"]]),
+      big(x$draws[["made"]] + x$draws[["overshoot"]]))
+  say("Holds on average over calibrations (point rule), for prompts like these.")
+  if (x$trivial) {
+    say("No level is feasible: the bound is 1 for every prompt.")
+  } else if (x$capped) {
+    say("The level was cut off at tau_prior = %s: longer bounds are possible.",
+        format(x$tau_prior, digits = 3))
+  }
+  say("Next: predict(lpb, newx), assess_lpb(lpb, newx, ...)")
+  invisible(x)
+}
+
+#' @rdname summaries
+#' @export
+summary.lpb <- function(object, ...) {
+  structure(glance(object), class = c("summary.lpb", "data.frame"))
+}
+
+#' @export
+print.summary.lpb <- function(x, ...) {
+  values <- vapply(x, function(v) {
+    if (is.numeric(v)) format(v, digits = 4, big.mark = ",") else format(v)
+  }, "")
+  cat(paste0(format(names(x)), "  ", values, "\n"), sep = "")
+  invisible(x)
+}

@@ -1,0 +1,105 @@
+#' From prompts and a sampler to a calibrated bound, in one call
+#'
+#' Splits the prompts at random, draws training responses with
+#' [audit_prompts()], fits the hazard with [fit_hazard()], plans with
+#' [plan_audit()], draws with [run_audit()] and calibrates with
+#' [calibrate_lpb()].
+#'
+#' @inheritParams run_audit
+#' @inheritParams plan_audit
+#' @param prompts The prompts, at least 20: a character vector, or a data frame
+#'   whose rows the sampler understands. They should be a random sample of those
+#'   that the bound is meant for.
+#' @param sampler Your function that draws and judges: see [sampler].
+#' @param budget Mean number of draws allowed per calibration prompt.
+#' @param x Features, see [fit_hazard()]. When left out, they are made from the
+#'   prompts' text by [text_features()].
+#' @param train Share of the prompts that trains the hazard, strictly between 0 and
+#'   1. The default, 0.5, halves them.
+#' @param train_draws Number of draws of each training prompt. The default is
+#'   `budget`, rounded up: training then costs about as much as calibration.
+#' @param alpha,delta Target miscoverage, and `NULL`: see [calibrate_lpb()].
+#' @param engine,... Engine of the hazard and its settings, see [fit_hazard()].
+#' @returns An `lpb`, see [calibrate_lpb()], with the further component `training`:
+#'   the `audit` of the training prompts.
+#' @inheritSection calibrate_lpb What is guaranteed
+#' @inheritSection calibrate_lpb Assumptions
+#' @section Errors: Those of the functions it calls. An error or an interrupt while
+#'   drawing keeps what was drawn: see [sampler]. After an interrupt the error's
+#'   field `audit` holds the unfinished audit.
+#' @examples
+#' set.seed(1)
+#' words <- c("kind", "calm", "rude", "cruel")
+#' prompts <- paste("Tell me a", sample(words, 400, replace = TRUE), "story",
+#'                  seq_len(400))
+#' sampler <- function(prompts) {
+#'   p <- ifelse(grepl("rude|cruel", prompts), 0.1, 0.005)
+#'   runif(length(prompts)) < p
+#' }
+#' lpb <- time_to_unsafe(prompts, sampler, budget = 20)
+#' lpb
+#' predict(lpb, c("Tell me a calm story", "Tell me a cruel story"))
+#' @export
+time_to_unsafe <- function(prompts, sampler, budget, x = NULL, train = 0.5,
+                           train_draws = NULL, alpha = 0.1, delta = NULL,
+                           engine = c("glm", "mlp"), method = "optimized",
+                           tau_prior = NULL, max_weight = 100, batch_size = 64,
+                           max_tries = 3,
+                           refusal = c("safe", "unsafe", "error"),
+                           progress = interactive(), ...) {
+  ids <- names(prompts)
+  prompts <- check_prompts(prompts)
+  n <- n_rows(prompts)
+  if (n < 20) {
+    stop_argument("prompts", "must be at least 20", as.character(n))
+  }
+  if (is.null(x) && !is.character(prompts)) {
+    stop_argument("x", "is needed when `prompts` is a data frame", "NULL")
+  }
+  x <- x %||% prompts
+  if (n_rows(x) != n) {
+    stop_argument("x", sprintf("must have %d rows, one for each prompt", n),
+                  as.character(n_rows(x)))
+  }
+  id <- check_ids(ids %||% seq_len(n), n, "names(prompts)")
+  train <- check_number(train, "train", 0, 1, c(TRUE, TRUE))
+  # All that can be wrong with the plan is found before a draw is paid for.
+  policy <- new_policy(method, budget, alpha, tau_prior, max_weight, NULL)
+  if (!is.null(delta)) {
+    stop_unavailable("The certificate (`delta`) is not available yet.",
+                     "Use `delta = NULL`, the point rule.")
+  }
+  train_draws <- check_number(train_draws %||% ceiling(budget), "train_draws",
+                              min = 1, whole = TRUE)
+  rows <- sample.int(n)
+  first <- rows[seq_len(min(n - 1, max(1, round(train * n))))]
+  rest <- setdiff(rows, first)
+
+  draw <- list(sampler, batch_size = batch_size, max_tries = max_tries,
+               refusal = refusal, progress = progress)
+  training <- do.call(audit_prompts, c(
+    list(take_rows(prompts, first)), draw,
+    list(draws = train_draws, id = id[first])
+  ))
+  stop_if_unfinished(training)
+  hazard <- fit_hazard(take_rows(x, first), training$unsafe, training$draws,
+                       engine, ...)
+  plan <- plan_audit(hazard, take_rows(prompts, rest), take_rows(x, rest),
+                     budget, method, alpha, policy$tau_prior, max_weight,
+                     id = id[rest])
+  audit <- do.call(run_audit, c(list(plan), draw))
+  stop_if_unfinished(audit)
+  lpb <- calibrate_lpb(audit, alpha, delta)
+  lpb$training <- training
+  lpb$call <- match.call()
+  lpb
+}
+
+stop_if_unfinished <- function(audit, call = rlang::caller_env()) {
+  if (anyNA(audit$status)) {
+    stop_classed("audit", c(
+      "Drawing was interrupted.",
+      i = "What was drawn is in the field `audit`; run_audit() goes on with it."
+    ), id = audit$id[is.na(audit$status)], audit = audit, call = call)
+  }
+}

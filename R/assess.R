@@ -26,7 +26,7 @@
 #' @param groups A vector with one value for each prompt; rows are added for each
 #'   group.
 #' @param risk_groups Number of groups of equal size by predicted hazard; 3 by
-#'   default, at most the number of prompts.
+#'   default, and never more than there are prompts.
 #' @param conf_level Level of the confidence intervals, strictly between 0 and 1.
 #' @param ... Must be empty.
 #' @returns A data frame of class `lpb_assessment`, with one row for all prompts,
@@ -61,11 +61,10 @@ assess_lpb <- function(lpb, newx, time = NULL, status = NULL, unsafe = NULL,
   predicted <- predict_hazard(lpb$hazard, newx)
   n <- length(predicted)
   bound <- bound_of(lpb, predicted)
-  risk_groups <- check_number(risk_groups, "risk_groups", min = 1, max = n,
-                              whole = TRUE)
+  risk_groups <- check_number(risk_groups, "risk_groups", min = 1, whole = TRUE)
   conf_level <- check_number(conf_level, "conf_level", 0, 1, c(TRUE, TRUE))
   outcome <- read_assessment(bound, n, time, status, unsafe, draws, prob)
-  parts <- list(all = rep("all", n), risk = risk_group(predicted, risk_groups))
+  parts <- list(all = rep("all", n), risk = risk_group(predicted, min(risk_groups, n)))
   if (!is.null(groups)) {
     parts$group <- check_groups(groups, n)
   }

@@ -45,21 +45,21 @@ predict_model.glm_model <- function(model, matrix) {
 }
 
 # Mean and inverse standard deviation of each column; 0 for a constant one, which
-# takes it out of the model.
+# takes it out of the model. Deviations are scaled before they are squared:
+# features may be of any size.
 standardise <- function(x) {
-  centre <- colMeans(x)
-  # Scaled before squaring: features may be of any size.
-  size <- pmax(colMaxs(abs(x - rep(centre, each = nrow(x)))), 1e-300)
-  spread <- sqrt(colMeans(((x - rep(centre, each = nrow(x))) /
-                             rep(size, each = nrow(x)))^2)) * size
-  constant <- spread <= 1e-10 * pmax(abs(centre), size) | size <= 1e-300
-  scale <- ifelse(constant, 0, 1 / spread)
-  label <- colnames(x) %||% paste0("x", seq_len(ncol(x)))
-  data.frame(label = label, centre = unname(centre), scale = unname(scale))
-}
-
-colMaxs <- function(x) {
-  vapply(seq_len(ncol(x)), function(j) max(x[, j]), numeric(1))
+  one <- function(j) {
+    centre <- mean(x[, j])
+    deviation <- x[, j] - centre
+    size <- max(abs(deviation))
+    if (size <= 1e-300 || size <= 1e-12 * abs(centre)) {
+      return(c(centre, 0))
+    }
+    c(centre, 1 / (size * sqrt(mean((deviation / size)^2))))
+  }
+  moments <- vapply(seq_len(ncol(x)), one, numeric(2))
+  data.frame(label = colnames(x) %||% paste0("x", seq_len(ncol(x))),
+             centre = moments[1L, ], scale = moments[2L, ])
 }
 
 # ---- Splines -----------------------------------------------------------------

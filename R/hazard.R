@@ -197,15 +197,7 @@ read_surv <- function(response, call) {
 
 fit_engine <- function(learnt, unsafe, draws, engine, sampling, settings, call,
                        error_call = rlang::caller_env()) {
-  run <- switch(engine, glm = fit_glm, mlp = fit_mlp)
-  known <- names(formals(run))[-(1:4)]
-  unknown <- setdiff(names(settings) %||% rep("", length(settings)), known)
-  if (length(unknown) > 0L) {
-    stop_argument("...", sprintf(
-      "must hold settings of the engine \"%s\" (%s)", engine,
-      paste(known, collapse = ", ")
-    ), list_names(unknown), call = error_call)
-  }
+  run <- check_engine(engine, settings, error_call)
   rate <- sum(unsafe) / sum(draws)
   if (rate == 0 || rate == 1 || ncol(learnt$matrix) == 0L) {
     model <- fit_constant(unsafe, draws, error_call)
@@ -216,6 +208,21 @@ fit_engine <- function(learnt, unsafe, draws, engine, sampling, settings, call,
     ))
   }
   new_hazard_fit(engine, learnt, model, unsafe, draws, sampling, call)
+}
+
+# The function that fits the engine, if it knows all these settings.
+check_engine <- function(engine, settings, call = rlang::caller_env()) {
+  engine <- check_choice(engine, c("glm", "mlp"), "engine", call = call)
+  run <- switch(engine, glm = fit_glm, mlp = fit_mlp)
+  known <- names(formals(run))[-(1:4)]
+  unknown <- setdiff(names(settings) %||% rep("", length(settings)), known)
+  if (length(unknown) > 0L) {
+    stop_argument("...", sprintf(
+      "must hold settings of the engine \"%s\" (%s)", engine,
+      paste(known, collapse = ", ")
+    ), list_names(unknown), call = call)
+  }
+  run
 }
 
 new_hazard_fit <- function(engine, learnt, model, unsafe, draws, sampling,
@@ -241,10 +248,11 @@ predict_model <- function(model, matrix) {
 
 binomial_deviance <- function(unsafe, draws, prob) {
   term <- function(count, expected) {
-    ifelse(count > 0, count * log(count / expected), 0)
+    value <- count * log(count / expected)
+    value[count == 0] <- 0
+    sum(value)
   }
-  2 * sum(term(unsafe, draws * prob) +
-            term(draws - unsafe, draws * (1 - prob)))
+  2 * (term(unsafe, draws * prob) + term(draws - unsafe, draws * (1 - prob)))
 }
 
 # ---- The constant ------------------------------------------------------------

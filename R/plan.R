@@ -132,7 +132,7 @@ new_policy <- function(method, budget, alpha, tau_prior, max_weight, cap,
   capped <- method %in% c("optimized", "trimmed")
   list(
     method = method, budget = budget, max_weight = max_weight,
-    tau_prior = tau_prior %||% signif(1 - (1 - alpha)^2, 15),
+    tau_prior = tau_prior %||% (1 - (1 - alpha)^2),
     cap = floor(cap %||% if (capped) max(1, budget * max_weight) else Inf)
   )
 }
@@ -177,14 +177,14 @@ draw_horizon <- function(u, pi, quantile, policy) {
   ifelse(u < pi, quantile, 0)
 }
 
-# Numbers are kept to 15 digits, which a CSV file preserves exactly.
+# write.csv() keeps 15 digits. Calibration allows for that: see tt_select_jump().
 draw_plan <- function(id, prompts, prob, quantile, other, policy, hazard) {
-  pi <- signif(inclusion(quantile, other, policy), 15)
-  u <- signif(stats::runif(length(id)), 15)
+  pi <- inclusion(quantile, other, policy)
+  u <- stats::runif(length(id))
   horizon <- draw_horizon(u, pi, quantile, policy)
   plan <- data.frame(id = id)
   plan$prompt <- prompts
-  plan$prob <- signif(prob, 15)
+  plan$prob <- prob
   plan$horizon <- horizon
   plan$intensity <- pi
   plan$pi <- pi
@@ -203,14 +203,12 @@ new_audit_plan <- function(plan, hazard = NULL) {
   structure(plan, class = c("audit_plan", "data.frame"), hazard = hazard)
 }
 
-# Independent of the order of rows, so that merge() and sort() do no harm.
+# Independent of the order of rows, so that merge() and sort() do no harm, and of
+# how a file or R represents the same ids and numbers.
 plan_hash <- function(id, horizon) {
-  lines <- paste(as.character(id), format_exact(horizon), sep = "\t")
-  rlang::hash(sort(lines, method = "radix"))
-}
-
-format_exact <- function(x) {
-  formatC(as.double(x), digits = 15, format = "g", width = 1)
+  id <- enc2utf8(as.character(id))
+  at <- order(id, method = "radix")
+  rlang::hash(list(id[at], as.double(horizon)[at]))
 }
 
 plan_columns <- c(
@@ -254,7 +252,8 @@ check_plan_rows <- function(plan, arg, call) {
     stop_plan(arg, "has", "no rows", call)
   }
   for (name in plan_constants) {
-    if (anyNA(plan[[name]]) || length(unique(plan[[name]])) != 1L) {
+    value <- plan[[name]]
+    if (anyNA(value) || any(value != value[1L])) {
       stop_plan(arg, "mixes different plans: several values in",
                 list_names(name), call)
     }
@@ -285,7 +284,7 @@ check_plan_numbers <- function(plan, arg, call) {
   column("horizon", min = 0, whole = TRUE)
   pi <- column("pi", min = 0, max = 1)
   limit <- column("limit", min = 0, whole = TRUE)
-  if (any(limit != pmax(0, plan$horizon - 1))) {
+  if (any(abs(limit - pmax(0, plan$horizon - 1)) > 1e-12 * plan$horizon)) {
     stop_plan(arg, "has a `limit` other than", "`horizon - 1`", call)
   }
   reachable <- geometric_quantile(plan$prob, plan$tau_prior[1L], plan$cap[1L])

@@ -64,6 +64,7 @@ time_to_unsafe <- function(prompts, sampler, budget, x = NULL, train = 0.5,
   id <- check_ids(ids %||% seq_len(n), n, "names(prompts)")
   train <- check_number(train, "train", 0, 1, c(TRUE, TRUE))
   # All that can be wrong with the plan is found before a draw is paid for.
+  check_engine(engine, list(...))
   policy <- new_policy(method, budget, alpha, tau_prior, max_weight, NULL)
   if (!is.null(delta)) {
     stop_unavailable("The certificate (`delta`) is not available yet.",

@@ -49,15 +49,21 @@ check "the core keeps no state" "$(
 )"
 
 # Condition classes: what the code says, comments aside, and what the help says.
+# In the code stop_classed("x", ...) stands for timetounsafe_error_x, and so on.
 classes() {
   grep -oE 'timetounsafe_(error|warning|message)_[a-z0-9_]*[a-z0-9]' | sort -u
 }
-in_code=build/house/classes-in-code
-in_help=build/house/classes-in-help
-sed 's/^[[:space:]]*#.*//' R/*.R | classes >"$in_code"
+in_code=$objects/classes-in-code
+in_help=$objects/classes-in-help
+sed 's/^[[:space:]]*#.*//' R/*.R | tr '\n' ' ' |
+  sed -E 's/stop_classed\( *"/timetounsafe_error_/g
+    s/warn_classed\( *"/timetounsafe_warning_/g
+    s/inform_classed\( *"/timetounsafe_message_/g' | classes >"$in_code"
 cat man/*.Rd | classes >"$in_help"
-check "every condition class is in a help page" "$(comm -23 "$in_code" "$in_help")"
-check "every condition class of a help page exists" "$(comm -13 "$in_code" "$in_help")"
+check "every condition class is in a help page" \
+  "$(comm -23 "$in_code" "$in_help")"
+check "every condition class of a help page exists" \
+  "$(comm -13 "$in_code" "$in_help")"
 
 # A page that passes on another package's function has no value of its own.
 undocumented() {

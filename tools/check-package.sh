@@ -17,7 +17,7 @@ cd "$work" || exit 1
 mkdir -p repository/src/contrib
 : >repository/src/contrib/PACKAGES
 echo "options(repos = c(CRAN = 'file://$work/repository'))" >profile.R
-export R_PROFILE_USER=$work/profile.R
+export R_PROFILE_USER="$work/profile.R"
 
 export _R_CHECK_CRAN_INCOMING_REMOTE_=false
 export _R_CHECK_FORCE_SUGGESTS_=false

@@ -5,12 +5,7 @@ set -u
 cd "$(dirname "$0")/.." || exit 1
 . tools/common.sh
 
-has_package() {
-  Rscript -e "quit(status = !requireNamespace('$1', quietly = TRUE))" \
-    >/dev/null 2>&1
-}
-
-if has_package lintr; then
+if Rscript -e 'loadNamespace("lintr")' >/dev/null 2>&1; then
   Rscript tools/lint.R || not_ok "lintr broke off"
 else
   missing_tool "lintr" "not installed"
@@ -26,7 +21,6 @@ else
 fi
 
 # R's own headers are read as a system's, so that their warnings do not count.
-# shellcheck disable=SC2046,SC2086 # lists of words
 if headers=$(Rscript -e 'cat(R.home("include"))') &&
   ${CC:-cc} -std=c11 -Wall -Wextra -Wpedantic -Wconversion -Werror \
     -fsyntax-only -Isrc -isystem "$headers" src/*.c src/core/*.c; then
@@ -35,12 +29,9 @@ else
   not_ok "the C code compiles without a warning"
 fi
 
-if has_package roxygen2; then
-  if Rscript tools/docs.R --check; then
-    ok "NAMESPACE and man/ are current"
-  else
-    not_ok "NAMESPACE and man/ are current"
-  fi
-else
-  not_ok "NAMESPACE and man/ are current: roxygen2 is not installed"
-fi
+Rscript tools/docs.R --check
+case $? in
+0) ok "NAMESPACE and man/ are current" ;;
+2) skip "NAMESPACE and man/ are current: another roxygen2" ;;
+*) not_ok "NAMESPACE and man/ are current" ;;
+esac

@@ -1,7 +1,15 @@
 # Writes NAMESPACE and man/ from the comments in R/, with roxygen2.
 # usage: Rscript tools/docs.R [--check]
 # --check writes nothing and exits with status 1 where a file is not current.
+# Status 2: this is not the roxygen2 that the files are made with.
 # All work is done on a copy, so that a failure leaves the checkout as it was.
+
+found <- format(packageVersion("roxygen2"))
+wanted <- read.dcf("DESCRIPTION", "RoxygenNote")[[1]]
+if (found != wanted) {
+  cat("roxygen2", wanted, "is needed, not", found, "\n")
+  quit(status = 2)
+}
 
 copy <- file.path(tempfile("docs"), read.dcf("DESCRIPTION", "Package")[[1]])
 dir.create(copy, recursive = TRUE)

@@ -28,8 +28,6 @@ find_missing <- function() {
 missing <- find_missing()
 if (action == "install" && length(missing) > 0) {
   library_dir <- file.path(getwd(), "build", "library")
-  logs_dir <- file.path(getwd(), "build", "logs")
-  dir.create(logs_dir, showWarnings = FALSE)
   # A run that was cut off leaves its lock behind.
   unlink(Sys.glob(file.path(library_dir, "00LOCK*")), recursive = TRUE)
 
@@ -43,12 +41,18 @@ if (action == "install" && length(missing) > 0) {
   }
   repos[repos == "@CRAN@"] <- mirror
 
+  # The outputs are kept in the working directory.
+  dir.create("build/logs", showWarnings = FALSE)
+  setwd("build/logs")
+  # What testthat is built on then needs no system library.
+  Sys.setenv(USE_BUNDLED_LIBUV = Sys.getenv("USE_BUNDLED_LIBUV", "1"))
+
   cat("setup: installing from CRAN:", missing, "\n")
   options(timeout = max(300, getOption("timeout")))
   install.packages(
     missing,
     lib = library_dir, repos = repos, Ncpus = 2, quiet = TRUE,
-    keep_outputs = logs_dir
+    keep_outputs = TRUE
   )
   missing <- find_missing()
   if (length(missing) > 0) {

@@ -530,7 +530,7 @@ static tt_status run_epochs(trainer *t, size_t n, size_t n_train, double *histor
     if (!isfinite(train.deviance + held_out.deviance)) {
       return tt_fail(error, TT_ENUMERIC, "deviance", epoch, train.deviance);
     }
-    const double watched = held_out.deviance / held_out.draws; /* of none: NaN */
+    const double watched = n_train < n ? held_out.deviance / held_out.draws : NAN;
     history[epoch] = train.deviance / train.draws;
     history[params->epochs + epoch] = watched;
     *epochs_run = epoch + 1;

@@ -13,7 +13,7 @@
  * the output unit, the loss, the optimiser and the weights are in double.
  *
  * Every routine validates what it is given: TT_EINVAL names the argument. On
- * any status but TT_OK the contents of outputs are unspecified. */
+ * any other status than TT_OK outputs are unspecified where nothing is said. */
 #ifndef TT_HAZARD_MLP_H
 #define TT_HAZARD_MLP_H
 
@@ -57,7 +57,7 @@ tt_status tt_mlp_predict_scratch(const tt_mlp_params *params, size_t *bytes,
 
 /* Trains on rows 0..n_train-1 and watches rows n_train..n-1 (none when n_train
  * is n; patience must then be 0).
- *   unsafe, draws  n numbers: 0 <= unsafe <= draws, draws > 0, finite
+ *   unsafe, draws  n numbers: 0 <= unsafe <= draws, 0 < draws <= 1e30
  *   weights        in: where to start; out: fitted
  *   history        epochs x 2, column-major: the deviance per draw,
  *                  2 * sum(log-likelihood lost to a perfect fit) / sum(draws),

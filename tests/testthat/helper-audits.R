@@ -1,0 +1,31 @@
+# Shared by tests of plans, audits and bounds: prompts whose hazard is known.
+
+# A hazard "fit" that reads the hazard off the features.
+known_hazard <- function() {
+  as_hazard(function(newx) as.numeric(newx))
+}
+
+known_plan <- function(p, budget = 20, ..., prompts = as.character(seq_along(p))) {
+  plan_audit(known_hazard(), prompts, p, budget = budget, ...)
+}
+
+# A sampler that is deterministic in (prompt, draw): unsafe at the draws listed
+# for that prompt in `unsafe`, a list named by prompt.
+scripted_sampler <- function(unsafe) {
+  function(prompts, draw) {
+    mapply(function(prompt, k) k %in% unsafe[[prompt]], prompts, draw,
+           USE.NAMES = FALSE)
+  }
+}
+
+bad_arguments <- function(f, good, bad) {
+  for (arg in names(bad)) {
+    for (value in bad[[arg]]) {
+      args <- good
+      args[arg] <- list(value)
+      expect_error(do.call(f, args), class = "timetounsafe_error", info = arg)
+      message <- tryCatch(do.call(f, args), error = conditionMessage)
+      expect_match(message, arg, fixed = TRUE)
+    }
+  }
+}

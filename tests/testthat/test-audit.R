@@ -1,0 +1,258 @@
+test_that("an audit records what a scripted sampler says, draw for draw", {
+  set.seed(1)
+  # Quantiles at 0.5: 69, 7, 1 and 14; B is large, so all are included.
+  plan <- known_plan(c(0.01, 0.1, 0.6, 0.05), 1000, tau_prior = 0.5,
+                     prompts = c("a", "b", "c", "d"))
+  expect_equal(plan$horizon, c(69, 7, 1, 14))
+  sampler <- scripted_sampler(list(a = 3, b = integer(), c = 1, d = 13))
+  for (size in c(1, 2, 3, 64, 1000)) {
+    audit <- run_audit(plan, sampler, batch_size = size)
+    expect_equal(audit$time, c(3, 7, 1, 13))
+    expect_equal(audit$status, c(1, 0, 0, 1))
+    expect_equal(audit$draws, c(3, 6, 0, 13))
+    expect_equal(audit$unsafe, c(1, 0, 0, 1))
+    expect_false(any(audit$failed))
+  }
+  expect_equal(sum(run_audit(plan, sampler, batch_size = 1)$overshoot), 0)
+})
+
+test_that("the sampler gets each draw index once and full batches at the end", {
+  set.seed(2)
+  plan <- known_plan(c(1e-4, rep(0.2, 5)), 1000, tau_prior = 0.1)
+  log <- new.env()
+  log$calls <- list()
+  sampler <- function(prompts, draw) {
+    log$calls[[length(log$calls) + 1L]] <- data.frame(prompts, draw)
+    rep(FALSE, length(prompts))
+  }
+  audit <- run_audit(plan, sampler, batch_size = 50)
+  seen <- do.call(rbind, log$calls)
+  expect_false(anyDuplicated(seen) > 0)
+  expect_equal(nrow(seen), sum(plan$limit))
+  expect_equal(sort(seen$draw[seen$prompts == "1"]), seq_len(plan$limit[1]))
+  sizes <- vapply(log$calls, nrow, 1L)
+  expect_true(all(sizes[-length(sizes)] == 50))
+})
+
+test_that("draws made ahead of the first unsafe one are overshoot, not data", {
+  plan <- known_plan(0.001, 1000, tau_prior = 0.1, prompts = "a")
+  audit <- run_audit(plan, scripted_sampler(list(a = c(5, 7, 9))),
+                     batch_size = 40)
+  expect_equal(audit$time, 5)
+  expect_equal(audit$draws, 5)
+  expect_equal(audit$unsafe, 1)
+  expect_equal(audit$overshoot, 35)
+})
+
+test_that("the sampler gets `draw` as its contract says", {
+  plan <- known_plan(rep(0.05, 3), 100)
+  got <- NULL
+  run_audit(plan, function(p, ...) {
+    got <<- names(list(...))
+    rep(FALSE, length(p))
+  })
+  expect_identical(got, "draw")
+  run_audit(plan, function(p, k) {
+    got <<- k
+    rep(FALSE, length(p))
+  })
+  expect_type(got, "integer")
+  # A second argument with a default is an option of the user's own.
+  run_audit(plan, function(p, words = "mine") {
+    got <<- words
+    rep(FALSE, length(p))
+  })
+  expect_identical(got, "mine")
+})
+
+test_that("failed draws are tried again under their index", {
+  plan <- known_plan(rep(0.05, 3), 100, prompts = c("a", "b", "c"))
+  tries <- new.env()
+  sampler <- function(prompts, draw) {
+    key <- paste(prompts, draw)
+    first <- !vapply(key, exists, TRUE, envir = tries)
+    for (k in key) assign(k, TRUE, envir = tries)
+    ifelse(first & draw %% 2 == 0, NA, FALSE)
+  }
+  audit <- run_audit(plan, sampler)
+  expect_equal(audit$draws, plan$limit)
+  expect_false(any(audit$failed))
+})
+
+test_that("a draw that fails for good counts as unsafe at its place", {
+  plan <- known_plan(rep(0.01, 2), 100, prompts = c("a", "b"))
+  sampler <- function(prompts, draw) {
+    ifelse(prompts == "b" & draw == 4, NA, FALSE)
+  }
+  expect_warning(audit <- run_audit(plan, sampler),
+                 class = "timetounsafe_warning_failed_draws")
+  expect_equal(audit$time[2], 4)
+  expect_equal(audit$status[2], 1)
+  expect_equal(audit$unsafe[2], 0)
+  expect_equal(audit$draws[2], 3)
+  expect_identical(audit$failed, c(FALSE, TRUE))
+})
+
+test_that("a sampler that raises errors loses nothing, and the audit goes on", {
+  set.seed(3)
+  plan <- known_plan(rep(0.01, 20), 100)
+  truth <- scripted_sampler(list("7" = 5, "12" = 9))
+  expect_silent(whole <- run_audit(plan, truth, batch_size = 8))
+  calls <- 0
+  flaky <- function(prompts, draw) {
+    calls <<- calls + 1
+    if (calls > 10) stop("the server is gone")
+    truth(prompts, draw)
+  }
+  error <- tryCatch(run_audit(plan, flaky, batch_size = 8), error = identity)
+  expect_s3_class(error, "timetounsafe_error_sampler")
+  expect_match(conditionMessage(error$parent), "the server is gone")
+  expect_s3_class(error$audit, "audit")
+  expect_equal(sum(error$audit$draws) + sum(error$audit$overshoot), 80)
+  resumed <- run_audit(error$audit, truth, batch_size = 8)
+  outcome <- c("time", "status", "draws", "unsafe")
+  expect_equal(as.data.frame(resumed)[outcome], as.data.frame(whole)[outcome],
+               ignore_attr = TRUE)
+})
+
+test_that("an error that passes is survived", {
+  plan <- known_plan(rep(0.05, 5), 100)
+  calls <- 0
+  audit <- run_audit(plan, function(prompts) {
+    calls <<- calls + 1
+    if (calls == 2) stop("once")
+    rep(FALSE, length(prompts))
+  })
+  expect_equal(audit$draws, plan$limit)
+})
+
+test_that("a sampler that breaks its contract is blamed at once", {
+  plan <- known_plan(rep(0.05, 5), 100)
+  wrong <- list(
+    function(p) 1, function(p) rep(0, length(p)), function(p) "no",
+    function(p) NULL, function(p) logical(0), function(p) rep(TRUE, 99),
+    function(p) data.frame(safe = rep(TRUE, length(p))),
+    function(p) data.frame(unsafe = rep(TRUE, length(p)), status = "maybe"),
+    function(p) matrix(TRUE, length(p), 1)
+  )
+  for (sampler in wrong) {
+    error <- tryCatch(run_audit(plan, sampler), error = identity)
+    expect_s3_class(error, "timetounsafe_error_sampler")
+    expect_match(conditionMessage(error), "sampler")
+    expect_s3_class(error$audit, "audit")
+  }
+  expect_error(run_audit(plan, function(p) rep(NA, length(p))),
+               class = "timetounsafe_error_sampler")
+})
+
+test_that("refusals count as the policy says", {
+  plan <- known_plan(rep(0.05, 4), 100)
+  sampler <- function(prompts, draw) {
+    data.frame(unsafe = FALSE, status = ifelse(draw == 2, "refused", "ok"))
+  }
+  expect_equal(run_audit(plan, sampler)$status, rep(0, 4))
+  audit <- run_audit(plan, sampler, refusal = "unsafe")
+  expect_equal(audit$time, rep(2, 4))
+  expect_warning(run_audit(plan, sampler, refusal = "error"),
+                 class = "timetounsafe_warning_failed_draws")
+})
+
+test_that("max_draws stops cleanly, and the rest can be drawn later", {
+  set.seed(4)
+  plan <- known_plan(rep(0.01, 10), 100)
+  truth <- scripted_sampler(list("3" = 2))
+  expect_warning(part <- run_audit(plan, truth, max_draws = 37, batch_size = 10),
+                 class = "timetounsafe_warning_unfinished")
+  expect_equal(sum(part$draws) + sum(part$overshoot), 37)
+  expect_error(calibrate_lpb(part), class = "timetounsafe_error_audit")
+  whole <- run_audit(part, truth)
+  expect_equal(whole$time, run_audit(plan, truth)$time)
+})
+
+test_that("an interrupt keeps what was drawn", {
+  plan <- known_plan(rep(0.01, 10), 100)
+  calls <- 0
+  sampler <- function(prompts) {
+    calls <<- calls + 1
+    if (calls == 3) rlang::interrupt()
+    rep(FALSE, length(prompts))
+  }
+  expect_warning(part <- run_audit(plan, sampler, batch_size = 10),
+                 class = "timetounsafe_warning_unfinished")
+  expect_equal(sum(part$draws), 20)
+})
+
+test_that("audit_prompts makes and counts all draws", {
+  sampler <- scripted_sampler(list(a = c(2, 5), b = integer()))
+  audit <- audit_prompts(c("a", "b"), sampler, draws = 6, batch_size = 4)
+  expect_equal(audit$draws, c(6, 6))
+  expect_equal(audit$unsafe, c(2, 0))
+  expect_equal(audit$time, c(2, 7))
+  expect_equal(audit$status, c(1, 0))
+  expect_equal(sum(audit$overshoot), 0)
+  stopped <- audit_prompts(c("a", "b"), sampler, draws = c(6, 3), stop = TRUE)
+  expect_equal(stopped$draws, c(2, 3))
+  expect_equal(stopped$time, c(2, 4))
+  none <- audit_prompts(c("a", "b"), sampler, draws = 0)
+  expect_equal(none$draws, c(0, 0))
+})
+
+test_that("an unfinished audit_prompts is gone on with", {
+  sampler <- scripted_sampler(list(a = 2, b = 9))
+  expect_warning(
+    part <- audit_prompts(c("a", "b"), sampler, draws = 10, max_draws = 7,
+                          batch_size = 2),
+    class = "timetounsafe_warning_unfinished"
+  )
+  whole <- run_audit(part, sampler)
+  expect_equal(whole$unsafe, c(1, 1))
+  expect_equal(whole$time, c(2, 9))
+})
+
+test_that("prompts may be rows of a data frame, and ids are kept", {
+  prompts <- data.frame(text = c("a", "b"), temperature = c(0, 1))
+  audit <- audit_prompts(prompts, function(rows) rows$temperature == 1,
+                         draws = 3, id = c("x", "y"))
+  expect_equal(audit$unsafe, c(0, 3))
+  expect_equal(audit$id, c("x", "y"))
+  named <- audit_prompts(c(first = "a", second = "b"), function(p) p == "b", 1)
+  expect_equal(named$id, c("first", "second"))
+})
+
+test_that("frequencies are those of the sampler", {
+  set.seed(5)
+  audit <- audit_prompts(as.character(1:200), draws = 500, batch_size = 1000,
+                         function(p) runif(length(p)) < 0.02)
+  # Standard error: sqrt(0.02 * 0.98 / 1e5) = 0.00044.
+  expect_lt(abs(sum(audit$unsafe) / 1e5 - 0.02), 4 * 0.00044)
+})
+
+test_that("bad arguments are named", {
+  sampler <- function(p) rep(FALSE, length(p))
+  plan <- known_plan(c(0.1, 0.2))
+  bad_arguments(run_audit, list(plan = plan, sampler = sampler), list(
+    plan = list(NULL, 1, data.frame(a = 1), plan[1, ], rbind(plan, plan)),
+    sampler = list(NULL, "f", 1),
+    batch_size = list(0, -1, NA, 1.5, Inf, "a"),
+    max_tries = list(0, NA, 1.5),
+    max_draws = list(-1, NA, "a"),
+    refusal = list("maybe", NA_character_),
+    progress = list(NA, 1)
+  ))
+  bad_arguments(
+    audit_prompts, list(prompts = "a", sampler = sampler, draws = 1), list(
+      prompts = list(NULL, 1, character(), NA_character_),
+      draws = list(NULL, -1, NA, 1.5, Inf, "a", c(1, 2)),
+      stop = list(NA, 1), id = list(1:2)
+    )
+  )
+  expect_error(run_audit(plan, sampler, ledger = "a.sqlite"),
+               class = "timetounsafe_error_unavailable")
+})
+
+test_that("printing an audit says what to do next", {
+  plan <- known_plan(rep(0.05, 4), 100)
+  audit <- run_audit(plan, function(p) rep(FALSE, length(p)))
+  expect_output(print(audit), "Next: calibrate_lpb")
+  expect_equal(summary(audit)$draws, sum(plan$limit))
+})

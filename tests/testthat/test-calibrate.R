@@ -1,0 +1,269 @@
+test_that("the curve matches the reference implementation", {
+  rows <- read.csv(test_path("fixtures", "calibration_reference_rows.csv"))
+  curve <- read.csv(test_path("fixtures", "calibration_reference_curve.csv"))
+  for (case in unique(rows$case)) {
+    r <- rows[rows$case == case, ]
+    g <- curve[curve$case == case, ]
+    q <- geometric_quantile(r$prob, g$tau, g$cap[1])
+    got <- miscoverage_curve(r$time, r$censor, r$pi, q)
+    expect_equal(got, g$miscoverage, tolerance = 1e-9)
+    # The reference returns the first level where none is feasible.
+    level <- select_level(g$tau, got, g$alpha[1])
+    expect_equal(level, if (g$feasible[1] == 1) g$tau[g$selected == 1] else NA_real_)
+  }
+})
+
+test_that("the curve with weights by level matches the fixture", {
+  cells <- read.csv(test_path("fixtures", "calibration_matrix_pi.csv"))
+  for (m in split(cells, cells$case)) {
+    block <- function(name) as.matrix(m[paste0(name, 1:6)])
+    got <- miscoverage_curve(m$time, m$censor, block("pi_"), block("q_"))
+    expect_equal(got, unname(block("miscoverage_")[1, ]), tolerance = 1e-9)
+    expect_equal(select_level(block("tau_")[1, ], got, m$alpha[1]),
+                 m$selected_tau[1], ignore_attr = TRUE)
+  }
+})
+
+test_that("the curve equals its definition", {
+  set.seed(1)
+  for (n in c(1, 7, 8, 9, 40)) {
+    censor <- rpois(n, 5)
+    time <- floor(runif(n) * (censor + 1))
+    pi <- runif(n, 0.1, 1)
+    q <- matrix(1 + rpois(n * 4, 3), n)
+    q[1, 4] <- Inf
+    by_hand <- vapply(1:4, function(k) {
+      mean((time < q[, k] & q[, k] <= censor) / pi)
+    }, 1)
+    expect_equal(miscoverage_curve(time, censor, pi, q), by_hand)
+    expect_equal(miscoverage_curve(time, censor, matrix(pi, n, 4), q), by_hand)
+  }
+})
+
+test_that("every method's estimate is unbiased at every level, by enumeration", {
+  p <- 0.13
+  budget <- 4
+  tau_prior <- 0.6
+  q_prior <- geometric_quantile(p, tau_prior)
+  taus <- c(0.05, 0.13, 0.3, 0.45, 0.6)
+  q <- geometric_quantile(p, taus)
+  truth <- 1 - (1 - p)^(q - 1)
+  horizons <- list(
+    naive = data.frame(c = 1:400, prob = dgeom(0:399, 1 / budget)),
+    basic = data.frame(c = c(0, q_prior), prob = c(1 - budget / q_prior,
+                                                  budget / q_prior))
+  )
+  for (method in names(horizons)) {
+    h <- horizons[[method]]
+    pi <- switch(method, naive = matrix((1 - 1 / budget)^(q - 1), 1),
+                 basic = budget / q_prior)
+    expected <- 0
+    for (i in seq_len(nrow(h))) {
+      c <- h$c[i]
+      # T is only seen up to the horizon: time = min(T, c).
+      for (t in seq_len(max(c, 1))) {
+        prob_t <- if (c == 0) 1 else if (t < c) dgeom(t - 1, p) else (1 - p)^(t - 1)
+        time <- if (c == 0) 0 else t
+        expected <- expected + h$prob[i] * prob_t *
+          miscoverage_curve(time, c, pi, matrix(q, 1))
+      }
+    }
+    expect_equal(expected, as.vector(truth), tolerance = 1e-10)
+  }
+})
+
+test_that("the event-time weight of naive is unbiased and steadier", {
+  skip_on_cran()
+  set.seed(2)
+  n <- 400
+  p <- rep(c(0.02, 0.1), n / 2)
+  at <- c(0.05, 0.1, 0.15)
+  q <- geometric_quantile(p, at)
+  truth <- colMeans(1 - (1 - p)^(q - 1))
+  runs <- replicate(600, {
+    audit <- simulate_audit(known_plan(p, 10, method = "naive"), p)
+    curve <- suppressWarnings(calibrate_lpb(audit))$curve
+    event <- vapply(at, function(tau) {
+      max(0, curve$miscoverage[curve$level < tau])
+    }, 1)
+    grid <- suppressWarnings(calibrate_lpb(audit, levels = at))$curve$miscoverage
+    c(event, grid)
+  })
+  se <- apply(runs, 1, sd) / sqrt(ncol(runs))
+  expect_true(all(abs(rowMeans(runs) - rep(truth, 2)) < 4 * se))
+  expect_true(all(se[1:3] < se[4:6]))
+})
+
+test_that("the exact level is where the cumulative weight reaches alpha", {
+  set.seed(3)
+  for (i in 1:30) {
+    n <- sample(c(20, 200, 1000), 1)
+    p <- 10^runif(n, -3, -0.5)
+    method <- sample(c("optimized", "trimmed", "basic", "naive"), 1)
+    plan <- known_plan(p, sample(c(3, 10, 50), 1), method = method)
+    audit <- simulate_audit(plan, pmin(1, p * runif(1, 0.3, 3)))
+    alpha <- runif(1, 0.02, 0.4)
+    lpb <- suppressWarnings(calibrate_lpb(audit, alpha))
+    seen <- audit$time < audit$horizon
+    u <- -expm1(audit$time[seen] * log1p(-p[seen]))
+    w <- if (method == "naive") {
+      (1 - 1 / plan$budget[1])^-audit$time[seen]
+    } else {
+      1 / audit$pi[seen]
+    }
+    above <- vapply(sort(u), function(level) {
+      sum(w[u <= level]) / n >= alpha - 1e-12
+    }, TRUE)
+    expected <- min(sort(u)[above], plan$tau_prior[1])
+    expect_equal(lpb$level, expected, tolerance = 1e-12)
+    expect_lte(lpb$level, expected)
+    expect_identical(lpb$capped, expected == plan$tau_prior[1])
+  }
+})
+
+test_that("exact and grid agree to the width of the grid", {
+  set.seed(4)
+  p <- 10^runif(2000, -3, -1)
+  audit <- simulate_audit(known_plan(p, 20, tau_prior = 0.3), p)
+  grid <- seq(0.001, 0.3, length.out = 1500)
+  exact <- calibrate_lpb(audit)$level
+  on_grid <- calibrate_lpb(audit, levels = grid)$level
+  expect_true(on_grid <= exact && exact <= on_grid + diff(grid)[1])
+})
+
+test_that("with constant p the bound is the draw of the jump, never one more", {
+  p <- 0.05
+  plan <- known_plan(rep(p, 10), 100, tau_prior = 0.5)
+  expect_equal(unique(plan$horizon), 14)
+  times <- c(3, 5, 5, 8, 14, 14, 14, 14, 14, 14)
+  audit <- as_audit(data.frame(id = 1:10, time = times,
+                               status = as.numeric(times < 14)), plan)
+  # Shares of prompts with T < L: 0 up to 3, 0.1 up to 5, 0.3 up to 8, 0.4 then.
+  expect_equal(predict(calibrate_lpb(audit, 0.05), p), 3)
+  expect_equal(predict(calibrate_lpb(audit, 0.1), p), 3)
+  expect_equal(predict(calibrate_lpb(audit, 0.11), p), 5)
+  expect_equal(predict(calibrate_lpb(audit, 0.3), p), 5)
+  expect_equal(predict(calibrate_lpb(audit, 0.31), p), 8)
+  expect_warning(lpb <- calibrate_lpb(audit, 0.41),
+                 class = "timetounsafe_warning_level")
+  expect_true(lpb$capped)
+  expect_equal(predict(lpb, p), 14)
+})
+
+test_that("no feasible level gives the bound 1, and says so", {
+  plan <- known_plan(c(0, 0, 0.1, 0.1), 100, tau_prior = 0.3, cap = 50)
+  audit <- as_audit(data.frame(id = 1:4, time = c(2, 3, 4, 4),
+                               status = c(1, 1, 0, 0)), plan)
+  expect_warning(lpb <- calibrate_lpb(audit, 0.1),
+                 class = "timetounsafe_warning_level")
+  expect_true(lpb$trivial)
+  expect_equal(predict(lpb, c(0, 0.1, 1e-6)), c(1, 1, 1))
+  expect_warning(grid <- calibrate_lpb(audit, 0.1, levels = c(0.1, 0.2)))
+  expect_equal(grid$level, 0)
+})
+
+test_that("the bound is capped at M", {
+  set.seed(5)
+  p <- rep(c(1e-6, 0.05), 100)
+  plan <- known_plan(p, 5, max_weight = 10)
+  lpb <- suppressWarnings(calibrate_lpb(simulate_audit(plan, p)))
+  expect_equal(predict(lpb, c(1e-9, 0)), c(50, 50))
+})
+
+test_that("a bound does not depend on the order of prompts or repeats of a weight", {
+  set.seed(6)
+  p <- 10^runif(300, -3, -1)
+  audit <- simulate_audit(known_plan(p, 10), p)
+  level <- calibrate_lpb(audit)$level
+  expect_identical(calibrate_lpb(audit[sample(300), ],
+                                 hazard = known_hazard())$level, level)
+})
+
+test_that("coverage is on target on average over calibrations", {
+  skip_on_cran()
+  set.seed(7)
+  # A hazard that is wrong in scale and shape; the population is a fine grid.
+  population <- 10^seq(-3.5, -0.7, length.out = 4001)
+  wrong <- function(p) pmin(1, 0.5 * p^0.9)
+  hazard <- as_hazard(function(newx) wrong(newx))
+  repeats <- c(optimized = 200, trimmed = 50, basic = 50)
+  for (method in names(repeats)) {
+    coverage <- replicate(repeats[[method]], {
+      p <- sample(population, 5000, replace = TRUE)
+      plan <- plan_audit(hazard, as.character(1:5000), p, 20, method,
+                         tau_prior = 0.3)
+      lpb <- calibrate_lpb(simulate_audit(plan, p), alpha = 0.1)
+      mean((1 - population)^(predict(lpb, population) - 1))
+    })
+    # Monte Carlo standard error 0.0005 (optimized) or 0.001.
+    se <- sd(coverage) / sqrt(length(coverage))
+    expect_lt(abs(mean(coverage) - 0.9), 4 * se)
+    expect_lt(sd(coverage), 0.02)
+  }
+})
+
+test_that("select_level keeps to its contract", {
+  tau <- c(0.1, 0.2, 0.3)
+  expect_equal(select_level(tau, c(0.01, 0.2, 0.02), 0.1), 0.1)
+  expect_identical(select_level(tau, c(0.1, 0, 0), 0.1), NA_real_)
+  expect_equal(select_level(tau, c(0, 0, 0), 0.1), 0.3)
+  expect_equal(select_level(0.5, 0.09, 0.1), 0.5)
+})
+
+test_that("bad arguments of the numeric layer are named", {
+  good <- list(time = c(1, 0), censor = c(2, 0), pi = c(1, 0.5),
+               quantiles = matrix(1, 2, 2))
+  bad_arguments(miscoverage_curve, good, list(
+    time = list(NULL, c(NA, 0), c(3, 0), c(-1, 0), "a"),
+    censor = list(NULL, c(NA, 0), 1, c(-2, 0)),
+    pi = list(NULL, c(0, 0.5), c(1, 1.5), c(NaN, 1), 1, matrix(1, 2, 3)),
+    quantiles = list(NULL, matrix(1, 3, 2), matrix(0, 2, 2), matrix(NaN, 2, 2),
+                     matrix("a", 2, 2))
+  ))
+  good <- list(tau = c(0.1, 0.2), miscoverage = c(0, 0), alpha = 0.1)
+  bad_arguments(select_level, good, list(
+    tau = list(NULL, c(0.2, 0.1), c(0.1, 0.1), c(NA, 0.1), c(0.1, 2), "a"),
+    miscoverage = list(NULL, 0, c(NaN, 0), c(-1, 0)),
+    alpha = list(NULL, 0, 1, NA, c(0.1, 0.2))
+  ))
+})
+
+test_that("bad arguments of calibrate_lpb are named", {
+  set.seed(8)
+  p <- 10^runif(100, -3, -1)
+  plan <- known_plan(p)
+  audit <- simulate_audit(plan, p)
+  bad_arguments(calibrate_lpb, list(audit = audit), list(
+    audit = list(NULL, 1, plan, audit[-1, ], rbind(audit, audit[1, ])),
+    alpha = list(0, 1, NA, 90, NULL),
+    hazard = list(1, "fit"),
+    levels = list(c(0.2, 0.1), 0, 0.9, NA, "a", numeric())
+  ))
+  expect_error(calibrate_lpb(transform(audit, time = time + 1)),
+               class = "timetounsafe_error_audit")
+  for (args in list(list(delta = 0.1), list(groups = rep(1, 100)))) {
+    expect_error(do.call(calibrate_lpb, c(list(audit), args)),
+                 class = "timetounsafe_error_unavailable")
+  }
+  expect_error(predict(calibrate_lpb(audit)), "newx",
+               class = "timetounsafe_error_argument")
+})
+
+test_that("an lpb prints, summarises, tidies and plots", {
+  set.seed(9)
+  p <- 10^runif(300, -3, -1)
+  plan <- known_plan(p)
+  audit <- simulate_audit(plan, p)
+  lpb <- calibrate_lpb(audit)
+  expect_output(print(lpb), "90% of prompts")
+  expect_output(print(summary(lpb)), "level")
+  expect_equal(glance(lpb)$level, lpb$level)
+  expect_equal(nrow(glance(lpb)), 1)
+  expect_false(is.unsorted(tidy(lpb)$miscoverage))
+  expect_equal(augment(lpb)$.pred_lower, predict(lpb, p))
+  expect_equal(augment(lpb, p)$.pred_lower, predict(lpb, p))
+  withr::local_pdf(NULL)
+  for (object in list(lpb, plan, audit)) {
+    expect_identical(withVisible(plot(object))$visible, FALSE)
+  }
+})

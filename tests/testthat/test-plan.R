@@ -1,0 +1,146 @@
+test_that("a plan has the documented columns and one row for each prompt", {
+  set.seed(1)
+  plan <- known_plan(c(0.5, 0.01, 0.001))
+  expect_s3_class(plan, c("audit_plan", "data.frame"), exact = TRUE)
+  expect_named(plan, c(
+    "id", "prompt", "prob", "horizon", "intensity", "pi", "limit", "stop",
+    "order", "u", "plan_id", "method", "budget", "cap", "tau_prior", "n"
+  ))
+  expect_identical(plan$id, 1:3)
+  expect_setequal(plan$order, 1:3)
+  expect_true(all(plan$stop))
+})
+
+test_that("basic: probability min(1, B / q), horizon q or 0", {
+  set.seed(2)
+  p <- rep(c(0.2, 0.01), 200)
+  plan <- known_plan(p, 5, method = "basic", tau_prior = 0.5)
+  q <- geometric_quantile(p, 0.5)
+  expect_equal(unique(q), c(4, 69))
+  expect_equal(plan$pi, pmin(1, 5 / q))
+  expect_true(all(plan$horizon == 0 | plan$horizon == q))
+  expect_true(all(plan$horizon[p == 0.2] == 4))
+  expect_identical(plan$horizon > 0, plan$u < plan$pi)
+  expect_identical(plan$limit, pmax(0, plan$horizon - 1))
+  expect_identical(plan$cap[1], Inf)
+})
+
+test_that("trimmed: quantiles capped at B * max_weight, probability not below 1 / max_weight", {
+  p <- c(0.5, 1e-3, 1e-9)
+  plan <- known_plan(p, 5.5, method = "trimmed", max_weight = 7, tau_prior = 0.5)
+  expect_equal(plan$cap[1], 38)
+  expect_equal(plan$pi, pmax(pmin(1, 5.5 / c(1, 38, 38)), 1 / 7))
+})
+
+test_that("optimized: the convex program with cost q and total n * B", {
+  set.seed(3)
+  p <- 10^runif(300, -4, -1)
+  plan <- known_plan(p, 30, tau_prior = 0.3)
+  q <- geometric_quantile(p, 0.3, 3000)
+  expect_equal(plan$pi, allocate_budget(q, 300 * 30))
+  expect_lt(abs(sum(plan$pi * q) / 9000 - 1), 1e-13)
+})
+
+test_that("naive: horizons are geometric with mean B, whatever the prompt", {
+  set.seed(4)
+  n <- 20000
+  plan <- known_plan(rep(c(0.1, 0.001), n / 2), 8, method = "naive")
+  # Standard error of the mean: sqrt(8 * 7 / n) = 0.053.
+  expect_lt(abs(mean(plan$horizon) - 8), 4 * sqrt(56 / n))
+  expect_lt(abs(mean(plan$horizon == 1) - 1 / 8), 4 * sqrt(7 / 64 / n))
+  expect_true(all(plan$pi == 1))
+})
+
+test_that("inclusion happens with the stated probability", {
+  set.seed(5)
+  p <- rep(0.002, 20000)
+  plan <- known_plan(p, 10, tau_prior = 0.2)
+  pi <- plan$pi[1]
+  expect_lt(abs(mean(plan$horizon > 0) - pi), 4 * sqrt(pi * (1 - pi) / 20000))
+})
+
+test_that("with a design the multiplier comes from other prompts", {
+  set.seed(6)
+  design <- 10^runif(500, -4, -1)
+  p <- 10^runif(50, -4, -1)
+  plan <- known_plan(p, 20, design = design, tau_prior = 0.2)
+  q_design <- geometric_quantile(design, 0.2, 2000)
+  q <- geometric_quantile(p, 0.2, 2000)
+  pi_design <- allocate_budget(q_design, 500 * 20)
+  mu <- max((pi_design * sqrt(q_design))[pi_design < 1])
+  expect_equal(plan$pi, pmin(1, mu / sqrt(q)))
+  # One prompt more or less does not change the others' probabilities.
+  fewer <- known_plan(p[-1], 20, design = design, tau_prior = 0.2)
+  expect_equal(fewer$pi, plan$pi[-1])
+})
+
+test_that("the default of tau_prior leaves room for twice the hazard", {
+  plan <- known_plan(c(0.1, 0.2), alpha = 0.2)
+  expect_equal(plan$tau_prior[1], 1 - 0.8^2)
+})
+
+test_that("an infinite quantile asks for a cap", {
+  for (method in c("basic", "naive")) {
+    expect_error(known_plan(c(0, 0.1), method = method),
+                 class = "timetounsafe_error_argument", regexp = "`cap`")
+    plan <- known_plan(c(0, 0.1), method = method, cap = 50)
+    expect_true(all(plan$horizon <= 50))
+  }
+  expect_equal(known_plan(c(0, 0.1), 5)$cap[1], 500)
+})
+
+test_that("set.seed() reproduces a plan, and the plan id tells plans apart", {
+  p <- rep(c(0.001, 0.003), 50)
+  set.seed(7)
+  a <- known_plan(p, 5)
+  b <- known_plan(p, 5)
+  set.seed(7)
+  again <- known_plan(p, 5)
+  expect_identical(a, again)
+  expect_false(a$plan_id[1] == b$plan_id[1])
+})
+
+test_that("print and summary tell the cost before it is paid", {
+  set.seed(8)
+  p <- rep(c(0.05, 0.002), 100)
+  plan <- known_plan(p, 10)
+  out <- capture.output(returned <- withVisible(print(plan)))
+  expect_false(returned$visible)
+  expect_match(out, "Draws allowed", all = FALSE)
+  row <- summary(plan)
+  expect_equal(row$draws_worst, sum(plan$limit))
+  expect_equal(row$draws_allowed, sum(plan$horizon))
+  # Mean draws with stopping, by enumeration: sum over k of P(draw k is made).
+  by_hand <- mapply(function(p, m) sum((1 - p)^(seq_len(m) - 1)), plan$prob,
+                    plan$limit)
+  expect_equal(row$draws_expected, sum(by_hand))
+})
+
+test_that("bad arguments are named", {
+  good <- list(hazard = known_hazard(), prompts = c("a", "b"), x = c(0.1, 0.2),
+               budget = 10)
+  bad_arguments(plan_audit, good, list(
+    hazard = list(NULL, 1, "fit"),
+    prompts = list(1:2, character(), c("a", NA)),
+    x = list(c(0.1, 0.2, 0.3)),
+    budget = list(NULL, 0, -1, NA, Inf, "ten", c(1, 2)),
+    method = list("best", 1, NA_character_),
+    alpha = list(0, 1, NA, 90),
+    tau_prior = list(0, 1, NaN, c(0.1, 0.2)),
+    max_weight = list(0.5, NA, "x"),
+    cap = list(0, NA, "x"),
+    id = list(1, c(1, 1), c(1, NA))
+  ))
+  expect_error(plan_audit(known_hazard(), c("a", "b"), c(0.1, 0.2), 10,
+                          methd = "basic"), class = "timetounsafe_error_argument")
+  expect_error(known_plan(c(0.1, 0.2), 1, method = "naive"),
+               class = "timetounsafe_error_argument", regexp = "budget")
+  expect_error(known_plan(c(0.1, 0.2), method = "replicated"),
+               class = "timetounsafe_error_unavailable")
+})
+
+test_that("a hazard that predicts no probabilities is refused", {
+  broken <- as_hazard(function(newx) log(newx))
+  expect_error(plan_audit(broken, c("a", "b"), c(0.1, 0.2), budget = 5),
+               class = "timetounsafe_error_argument", regexp = "predict")
+})

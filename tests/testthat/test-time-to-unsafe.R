@@ -1,0 +1,119 @@
+stories <- function(n = 300) {
+  words <- c("kind", "calm", "rude", "cruel")
+  paste("Tell me a", sample(words, n, replace = TRUE), "story", seq_len(n))
+}
+
+story_sampler <- function(prompts) {
+  runif(length(prompts)) < ifelse(grepl("rude|cruel", prompts), 0.15, 0.01)
+}
+
+test_that("one call goes from prompts and a sampler to a bound", {
+  set.seed(1)
+  lpb <- suppressWarnings(time_to_unsafe(stories(), story_sampler, budget = 20))
+  expect_s3_class(lpb, "lpb")
+  expect_s3_class(lpb$training, "audit")
+  expect_equal(lpb$n, 150)
+  expect_equal(nrow(lpb$training), 150)
+  expect_equal(unique(lpb$training$draws), 20)
+  expect_length(intersect(lpb$training$id, lpb$audit$id), 0)
+  calm <- predict(lpb, "Tell me a calm story 7")
+  cruel <- predict(lpb, "Tell me a cruel story 8")
+  expect_gt(calm, cruel)
+})
+
+test_that("it is the verbs one by one, and set.seed() reproduces it", {
+  prompts <- stories()
+  set.seed(2)
+  a <- suppressWarnings(time_to_unsafe(prompts, story_sampler, budget = 10))
+  set.seed(2)
+  b <- suppressWarnings(time_to_unsafe(prompts, story_sampler, budget = 10))
+  expect_identical(a$level, b$level)
+  expect_identical(a$audit$time, b$audit$time)
+})
+
+test_that("its bound covers held-out prompts", {
+  skip_on_cran()
+  set.seed(3)
+  coverage <- replicate(15, {
+    prompts <- stories(700)
+    lpb <- suppressWarnings(
+      time_to_unsafe(prompts[1:600], story_sampler, budget = 20)
+    )
+    test <- prompts[601:700]
+    p <- ifelse(grepl("rude|cruel", test), 0.15, 0.01)
+    mean((1 - p)^(predict(lpb, test) - 1))
+  })
+  # A calibration with 300 prompts has a standard deviation of about 0.02.
+  expect_lt(abs(mean(coverage) - 0.9), 4 * 0.02 / sqrt(15) + 0.01)
+})
+
+test_that("features, ids and settings are passed on", {
+  set.seed(4)
+  prompts <- setNames(stories(100), paste0("id", 1:100))
+  x <- cbind(rude = as.numeric(grepl("rude|cruel", prompts)))
+  lpb <- suppressWarnings(time_to_unsafe(
+    prompts, story_sampler, 10, x = x, train = 0.3, train_draws = 15,
+    splines = FALSE, method = "trimmed", max_weight = 50
+  ))
+  expect_equal(lpb$n, 70)
+  expect_equal(lpb$method, "trimmed")
+  expect_equal(lpb$cap, 500)
+  expect_true(all(lpb$audit$id %in% names(prompts)))
+  expect_length(predict(lpb, x[1:3, , drop = FALSE]), 3)
+})
+
+test_that("a sampler that is always safe gives a usable bound", {
+  set.seed(5)
+  warned <- character()
+  lpb <- withCallingHandlers(
+    time_to_unsafe(stories(60), function(p) rep(FALSE, length(p)), 20),
+    warning = function(w) {
+      warned <<- c(warned, class(w)[1])
+      invokeRestart("muffleWarning")
+    }
+  )
+  expect_setequal(warned, c("timetounsafe_warning_no_unsafe",
+                            "timetounsafe_warning_level"))
+  expect_true(all(is.finite(augment(lpb)$.pred_lower)))
+})
+
+test_that("everything that can be wrong is found before a draw is paid for", {
+  paid <- 0
+  sampler <- function(prompts) {
+    paid <<- paid + length(prompts)
+    rep(FALSE, length(prompts))
+  }
+  good <- list(prompts = stories(40), sampler = sampler, budget = 10)
+  bad_arguments(time_to_unsafe, good, list(
+    prompts = list(NULL, 1:40, stories(5), c(stories(40), NA)),
+    sampler = list(NULL, "f"),
+    budget = list(NULL, 0, NA, "a"),
+    x = list(1:3),
+    train = list(0, 1, NA), train_draws = list(0, 1.5, NA),
+    alpha = list(0, 1, NA), tau_prior = list(0, 2),
+    engine = list("forest"), method = list("best"),
+    batch_size = list(0), max_tries = list(0), refusal = list("no")
+  ))
+  for (args in list(list(delta = 0.1), list(method = "replicated"))) {
+    expect_error(do.call(time_to_unsafe, c(good, args)),
+                 class = "timetounsafe_error_unavailable")
+  }
+  expect_equal(paid, 0)
+  expect_error(time_to_unsafe(data.frame(a = 1:40), sampler, 10), "`x`",
+               class = "timetounsafe_error_argument")
+})
+
+test_that("an interrupted run keeps its draws in the error", {
+  calls <- 0
+  sampler <- function(prompts) {
+    calls <<- calls + 1
+    if (calls == 4) rlang::interrupt()
+    rep(FALSE, length(prompts))
+  }
+  error <- tryCatch(
+    suppressWarnings(time_to_unsafe(stories(60), sampler, 20)),
+    error = identity
+  )
+  expect_s3_class(error, "timetounsafe_error_audit")
+  expect_equal(sum(error$audit$draws), 3 * 64)
+})

@@ -2,7 +2,7 @@
 # log-log link. The fit is src/core/hazard-glm.c; here the columns are made.
 
 fit_glm <- function(x, unsafe, draws, call, splines = NULL, penalty = NULL,
-                    dispersion = NULL, tolerance = 1e-8, max_iterations = 50) {
+                    dispersion = NULL, tolerance = 1e-8, max_iterations = 100) {
   penalty <- check_number(penalty, "penalty", min = 0, null_ok = TRUE,
                           call = call)
   dispersion <- check_number(dispersion, "dispersion", min = 0,

@@ -15,7 +15,12 @@
 
 #define MAX_HALVINGS 12
 #define MAX_PENALTY_STEPS 10
-#define PENALTY_TOLERANCE 1e-3 /* in effective degrees of freedom */
+
+/* Penalties need not be known to many digits: these are the changes, in effective
+ * degrees of freedom and in log-likelihood, that no longer matter. */
+#define EDF_TOLERANCE 1e-3
+#define EDF_SETTLED 0.05
+#define LIKELIHOOD_SETTLED 1e-2
 
 /* Where the buffers lie in the scratch, and the state of one fit. */
 typedef struct {
@@ -268,7 +273,7 @@ static tt_status solve_step(work *w, double *edf_change) {
     w->linalg->invert(w->size, w->factor);
     double change = update_penalties(w);
     *edf_change = step == 0 ? change : *edf_change;
-    if (change < PENALTY_TOLERANCE) {
+    if (change < EDF_TOLERANCE) {
       break;
     }
   }
@@ -351,9 +356,12 @@ static tt_status iterate(work *w) {
       return status;
     }
     double change = fabs(w->log_likelihood - previous_likelihood);
-    double scale = fabs(w->log_likelihood - w->saturated) + 1.0;
+    double enough = w->model->tolerance * (fabs(w->log_likelihood - w->saturated) + 1.0);
+    if (w->model->estimate) {
+      enough = fmax(enough, LIKELIHOOD_SETTLED);
+    }
     fit->iterations = k;
-    if (k > 0 && change < w->model->tolerance * scale && edf_change < 0.05) {
+    if (k > 0 && change < enough && edf_change < EDF_SETTLED) {
       fit->converged = 1;
       return TT_OK;
     }

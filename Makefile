@@ -22,8 +22,8 @@ help: ## list these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' \
 	  Makefile
 
-demo: setup-demo build ## show what the package does, on simulated prompts
-	@Rscript inst/demo/demo.R build/demo
+demo: setup-demo build ## audit a word model of Jane Austen's novels, start to end
+	@Rscript inst/austen/demo.R build/demo
 
 test: ## run every test and check, closing with their count
 	@tools/test.sh
@@ -53,7 +53,6 @@ valgrind: ## test the C core alone, under valgrind
 
 clean: ## remove all that was built
 	@rm -rf build timetounsafe.Rcheck timetounsafe_*.tar.gz
-	@./cleanup
 
 setup-demo:
 	@tools/setup.sh demo

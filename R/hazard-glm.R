@@ -45,21 +45,11 @@ predict_model.glm_model <- function(model, matrix) {
 }
 
 # Mean and inverse standard deviation of each column; 0 for a constant one, which
-# takes it out of the model. Deviations are scaled before they are squared:
-# features may be of any size.
+# takes it out of the model.
 standardise <- function(x) {
-  one <- function(j) {
-    centre <- mean(x[, j])
-    deviation <- x[, j] - centre
-    size <- max(abs(deviation))
-    if (size <= 1e-300 || size <= 1e-12 * abs(centre)) {
-      return(c(centre, 0))
-    }
-    c(centre, 1 / (size * sqrt(mean((deviation / size)^2))))
-  }
-  moments <- vapply(seq_len(ncol(x)), one, numeric(2))
+  moments <- core_value(.Call(ffi_standardise, x))
   data.frame(label = colnames(x) %||% paste0("x", seq_len(ncol(x))),
-             centre = moments[1L, ], scale = moments[2L, ])
+             centre = moments$centre, scale = moments$scale)
 }
 
 # ---- Splines -----------------------------------------------------------------

@@ -229,13 +229,15 @@ check_engine <- function(engine, settings, call = rlang::caller_env()) {
 new_hazard_fit <- function(engine, learnt, model, unsafe, draws, sampling,
                            call) {
   fitted <- predict_model(model, learnt$matrix)
-  rate <- rep_len(sum(unsafe) / sum(draws), length(unsafe))
+  saturated <- binomial_likelihood(unsafe, draws, unsafe / draws)
+  rate <- sum(unsafe) / sum(draws)
+  null <- binomial_likelihood(sum(unsafe), sum(draws), rate)
   structure(
     list(
       engine = engine, encoder = learnt$encoder, model = model,
       fitted = fitted, unsafe = unsafe, draws = draws, sampling = sampling,
-      deviance = binomial_deviance(unsafe, draws, fitted),
-      null_deviance = binomial_deviance(unsafe, draws, rate),
+      deviance = 2 * (saturated - binomial_likelihood(unsafe, draws, fitted)),
+      null_deviance = 2 * (saturated - null),
       n = length(unsafe), version = 1L, call = call
     ),
     class = "hazard_fit"
@@ -247,13 +249,14 @@ predict_model <- function(model, matrix) {
   UseMethod("predict_model")
 }
 
-binomial_deviance <- function(unsafe, draws, prob) {
-  term <- function(count, expected) {
-    value <- count * log(count / expected)
+# sum(unsafe * log(prob) + (draws - unsafe) * log(1 - prob)), with 0 log 0 = 0.
+binomial_likelihood <- function(unsafe, draws, prob) {
+  term <- function(count, log_prob) {
+    value <- count * log_prob
     value[count == 0] <- 0
     sum(value)
   }
-  2 * (term(unsafe, draws * prob) + term(draws - unsafe, draws * (1 - prob)))
+  term(unsafe, log(prob)) + term(draws - unsafe, log1p(-prob))
 }
 
 # ---- The constant ------------------------------------------------------------

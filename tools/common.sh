@@ -45,9 +45,9 @@ missing_tool() { # check reason
   fi
 }
 
-# The version that formats the C code: another one has other ideas.
+# The formatter of the C code, as Debian has it.
 # shellcheck disable=SC2034 # used by those who source this file
-clang_format=clang-format-16
+clang_format=clang-format
 
 # The C flags every file of the core has to bear.
 # shellcheck disable=SC2034 # used by those who source this file

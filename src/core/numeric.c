@@ -1,21 +1,5 @@
 #include "numeric.h"
 
-#include <math.h>
-
-void tt_sum_add(tt_sum *s, double x) {
-  double t = s->sum + x;
-  if (fabs(s->sum) >= fabs(x)) {
-    s->lost += (s->sum - t) + x;
-  } else {
-    s->lost += (x - t) + s->sum;
-  }
-  s->sum = t;
-}
-
-double tt_sum_value(const tt_sum *s) {
-  return s->sum + s->lost;
-}
-
 int tt_size_mul(size_t a, size_t b, size_t *out) {
   if (b != 0 && a > SIZE_MAX / b) {
     return 0;

@@ -6,15 +6,24 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* A running sum with Neumaier's compensation: the error stays at a few units in
- * the last place however many terms are added and whatever their order. */
+/* A compensated running sum: what each addition rounds off is itself added up, so
+ * the error stays at a few units in the last place however many terms there are and
+ * whatever their order. Inline and without branches: it sits in inner loops. */
 typedef struct {
   double sum;
   double lost;
 } tt_sum;
 
-void tt_sum_add(tt_sum *s, double x);
-double tt_sum_value(const tt_sum *s);
+static inline void tt_sum_add(tt_sum *s, double x) {
+  double t = s->sum + x;
+  double part = t - s->sum;
+  s->lost += (s->sum - (t - part)) + (x - part);
+  s->sum = t;
+}
+
+static inline double tt_sum_value(const tt_sum *s) {
+  return s->sum + s->lost;
+}
 
 /* Product and sum of sizes; 0 when the result does not fit a size_t, else 1. */
 int tt_size_mul(size_t a, size_t b, size_t *out);

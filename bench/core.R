@@ -1,0 +1,123 @@
+# Times the numeric layer and the hazard engines against plain R at the sizes of
+# the paper. Results are checked for equality before anything is timed; times are
+# medians of one run, and what counts is their ratio.
+# usage: Rscript bench/core.R   (writes bench/core.md)
+
+library(timetounsafe)
+set.seed(1)
+
+median_seconds <- function(f, times) {
+  f()
+  stats::median(replicate(times, {
+    gc(FALSE)
+    system.time(f())[["elapsed"]]
+  }))
+}
+
+rows <- list()
+compare <- function(what, ours, theirs, baseline, times = 7) {
+  a <- median_seconds(ours, times)
+  b <- median_seconds(theirs, times)
+  rows[[length(rows) + 1L]] <<- data.frame(
+    what = what, milliseconds = 1000 * a, baseline = baseline,
+    baseline_milliseconds = 1000 * b, ratio = a / b
+  )
+}
+
+# ---- Allocation --------------------------------------------------------------
+
+for (n in c(1e6, 1e7)) {
+  cost <- exp(runif(n, 0, 8))
+  total <- 20 * n
+  pi <- allocate_budget(cost, total)
+  stopifnot(abs(sum(cost * pi) / total - 1) < 1e-12, !is.unsorted(-pi[order(cost)]))
+  compare(sprintf("allocate_budget(), %g prompts", n),
+          function() allocate_budget(cost, total), function() order(cost),
+          "order(cost)", times = if (n > 1e6) 3 else 9)
+}
+rm(cost, pi)
+
+# ---- Miscoverage at the paper's size: 45,000 prompts, 300 levels ---------------
+
+n <- 45000
+p <- sample(c(10^seq(-3, -2, length.out = 0.9 * n),
+              10^seq(-5, -4, length.out = 0.1 * n)))
+levels <- 10^seq(-3, -0.75, length.out = 300)
+hazard <- as_hazard(function(newx) newx)
+plan <- plan_audit(hazard, as.character(seq_len(n)), p, budget = 20,
+                   tau_prior = max(levels))
+audit <- simulate_audit(plan, p)
+q <- geometric_quantile(p, levels, plan$cap[1])
+curve <- function() {
+  miscoverage_curve(audit$time, audit$horizon, audit$pi, q)
+}
+by_hand <- vapply(c(1, 150, 300), function(k) {
+  mean((audit$time < q[, k] & q[, k] <= audit$horizon) / audit$pi)
+}, 1)
+stopifnot(all.equal(curve()[c(1, 150, 300)], by_hand))
+compare("miscoverage_curve(), 45,000 x 300", curve,
+        function() sum(q <= audit$horizon), "sum(q <= C)", times = 15)
+
+# One simulated calibration on the exact path: inclusion, first-unsafe times, level.
+core <- asNamespace("timetounsafe")
+calibrate_step <- function() {
+  horizon <- plan$horizon
+  included <- which(horizon > 0)
+  time <- numeric(n)
+  t <- core$geometric_sample(p[included])
+  time[included] <- pmin(t, horizon[included])
+  core$core_value(.Call(core$ffi_select_jump, p, time, horizon, plan$pi, 0.1,
+                        max(levels)))$level
+}
+draw_and_calibrate <- function() {
+  plan$horizon <<- ifelse(runif(n) < plan$pi, q[, 300], 0)
+  calibrate_step()
+}
+exact <- draw_and_calibrate()
+again <- simulate_audit(plan_audit(hazard, as.character(seq_len(n)), p, 20,
+                                   tau_prior = max(levels)), p)
+stopifnot(abs(exact - calibrate_lpb(again)$level) < 0.01)
+compare("simulated calibration, exact path, 45,000 prompts", draw_and_calibrate,
+        function() {
+          select_level(levels, curve(), 0.1)
+        }, "curve and level on the grid", times = 25)
+rm(q)
+
+# ---- Hazard engines: 45,000 x 10 ------------------------------------------------
+
+x <- matrix(rnorm(n * 10), n)
+unsafe <- rbinom(n, 500, 1 - exp(-exp(-5 + x %*% rep(0.1, 10))))
+plain <- function() fit_hazard(x, unsafe, 500, splines = FALSE, penalty = 0)
+reference <- function() {
+  stats::glm(cbind(unsafe, 500 - unsafe) ~ x, family = binomial("cloglog"))
+}
+stopifnot(all.equal(plain()$fitted, unname(fitted(reference())), tolerance = 1e-6))
+compare("glm engine, linear, 45,000 x 10", plain, reference, "stats::glm()")
+compare("glm engine, splines and penalties chosen",
+        function() fit_hazard(x, unsafe, 500), reference, "stats::glm()", 3)
+paper <- function() {
+  fit_hazard(x, unsafe, 500, engine = "mlp", hidden = c(32, 32, 32, 32),
+             learning_rate = 1e-4, weight_decay = 1e-5, epochs = 10,
+             validation = 0, weighted = FALSE, start_at_rate = FALSE)
+}
+compare("mlp engine, the paper's configuration, 10 epochs", paper, reference,
+        "stats::glm()", 3)
+
+# ---- The table -------------------------------------------------------------------
+
+table <- do.call(rbind, rows)
+cells <- with(table, sprintf("| %s | %.1f | %s | %.1f | %.2f |", what,
+                             milliseconds, baseline, baseline_milliseconds, ratio))
+cpu <- tryCatch(
+  sub(".*: ", "", grep("model name", readLines("/proc/cpuinfo"), value = TRUE)[1]),
+  error = function(e) "unknown processor"
+)
+lines <- c(
+  "# Core benchmark", "",
+  sprintf("%s, %d cores; %s; BLAS %s. Medians of one run of `bench/core.R`.", cpu,
+          parallel::detectCores(), R.version.string,
+          basename(extSoftVersion()[["BLAS"]])), "",
+  "| what | ms | baseline | ms | ratio |", "|:--|--:|:--|--:|--:|", cells
+)
+writeLines(lines, "bench/core.md")
+writeLines(lines)

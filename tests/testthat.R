@@ -1,0 +1,4 @@
+library(testthat)
+library(timetounsafe)
+
+test_check("timetounsafe")

@@ -1,0 +1,169 @@
+test_that("an error has the documented chain of classes", {
+  error <- expect_error(geometric_quantile(2, 0.1))
+  expect_s3_class(
+    error, c("timetounsafe_error_argument", "timetounsafe_error", "rlang_error",
+             "error", "condition"), exact = TRUE
+  )
+})
+
+test_that("a warning has the documented chain of classes", {
+  warning <- expect_warning(fit_hazard(1:3, c(0, 0, 0), 2))
+  expect_s3_class(
+    warning, c("timetounsafe_warning_no_unsafe", "timetounsafe_warning",
+               "rlang_warning", "warning", "condition"), exact = TRUE
+  )
+})
+
+test_that("an error says what must be, what was found and where", {
+  error <- expect_error(geometric_quantile(c(0.1, 2), 0.1))
+  expect_match(conditionMessage(error),
+               "`prob` must hold numbers from 0 to 1, not 2 (element 2).",
+               fixed = TRUE)
+  error <- expect_error(allocate_budget(c(1, -3), 1))
+  expect_match(conditionMessage(error), "`cost` .* not -3 \\(element 2\\)")
+})
+
+test_that("an error names the argument and blames the user's call", {
+  x <- matrix(c(0.3, 1.1, -0.4, 2), 4)
+  fit <- fit_hazard(x, c(1, 0, 2, 1), 3)
+  own <- as_hazard(function(newx) rep(2, nrow(newx)))
+  text <- text_features(c("ab", "cd", "ef"))
+  data <- data.frame(unsafe = c(1, 0, 2, 1), safe = 1, x = x)
+  calls <- list(
+    prob = quote(geometric_quantile(2, 0.1)),
+    tau = quote(geometric_quantile(0.1, 2)),
+    cap = quote(geometric_quantile(0.1, 0.1, cap = 0)),
+    cost = quote(allocate_budget(-1, 1)),
+    total_budget = quote(allocate_budget(1, -1)),
+    benefit = quote(allocate_budget(1, 1, benefit = NA)),
+    lower = quote(allocate_budget(1, 1, lower = -1)),
+    upper = quote(allocate_budget(1, 1, upper = -1)),
+    prompts = quote(text_features(1)),
+    size = quote(text_features(c("a", "b", "c"), size = 0)),
+    columns = quote(text_features(c("a", "b", "c"), columns = 1)),
+    newx = quote(predict(text, 1)),
+    ... = quote(predict(text, "a", other = 1)),
+    x = quote(fit_hazard()),
+    unsafe = quote(fit_hazard(x, 9, 3)),
+    draws = quote(fit_hazard(x, c(1, 0, 2, 1), -3)),
+    engine = quote(fit_hazard(x, c(1, 0, 2, 1), 3, engine = "tree")),
+    sampling = quote(fit_hazard(x, c(1, 0, 2, 1), 3, sampling = "random")),
+    penalty = quote(fit_hazard(x, c(1, 0, 2, 1), 3, penalty = -1)),
+    hidden = quote(fit_hazard(x, c(1, 0, 2, 1), 3, "mlp", hidden = 0)),
+    ... = quote(fit_hazard(x, c(1, 0, 2, 1), 3, hidden = 1)),
+    formula = quote(fit_hazard(unsafe ~ x, data)),
+    data = quote(fit_hazard(cbind(unsafe, safe) ~ x)),
+    unsafe = quote(fit_hazard(cbind(-unsafe, safe) ~ x, data)),
+    newx = quote(predict(fit, "a")),
+    type = quote(predict(fit, x, type = "hazard")),
+    tau = quote(predict(fit, x, type = "quantile")),
+    ... = quote(predict(fit, x, level = 0.1)),
+    newx = quote(predict(own)),
+    predict = quote(predict(own, x)),
+    predict = quote(as_hazard(1)),
+    predict = quote(as_hazard(1, 2)),
+    x = quote(tidy(own)),
+    ... = quote(tidy(fit, 1)),
+    ... = quote(glance(fit, 1)),
+    ... = quote(augment(fit, other = 1)),
+    x = quote(plot(own)),
+    groups = quote(plot(fit, groups = 1))
+  )
+  for (i in seq_along(calls)) {
+    label <- deparse1(calls[[i]])
+    error <- tryCatch(eval(calls[[i]]), error = identity)
+    expect_s3_class(error, "timetounsafe_error_argument")
+    expect_identical(error$argument, names(calls)[i], info = label)
+    expect_match(conditionMessage(error), paste0("`", names(calls)[i], "`"),
+                 fixed = TRUE, info = label)
+    expect_identical(conditionCall(error)[[1]], calls[[i]][[1]], info = label)
+  }
+})
+
+test_that("an error about features blames the user's call", {
+  x <- matrix(c(0.3, 1.1, -0.4, 2), 4)
+  fit <- fit_hazard(x, c(1, 0, 2, 1), 3)
+  calls <- list(quote(fit_hazard(x * NA, 1, 3)), quote(predict(fit, x * NA)),
+                quote(predict(fit, cbind(x, x))))
+  calls[[1]] <- quote(fit_hazard(x * NA, c(1, 0, 2, 1), 3))
+  for (call in calls) {
+    error <- expect_error(eval(call), class = "timetounsafe_error_features")
+    expect_identical(conditionCall(error)[[1]], call[[1]])
+  }
+})
+
+test_that("an infeasible budget blames the user's call", {
+  error <- expect_error(allocate_budget(4, 1, lower = 1),
+                        class = "timetounsafe_error_infeasible_budget")
+  expect_identical(conditionCall(error)[[1]], quote(allocate_budget))
+})
+
+test_that("a warning blames the user's call", {
+  warning <- expect_warning(fit_hazard(1:3, c(0, 0, 0), 2))
+  expect_identical(conditionCall(warning)[[1]], quote(fit_hazard))
+})
+
+test_that("a wrong level for predicted quantiles blames predict()", {
+  fit <- fit_hazard(c(0.3, 1.1, -0.4), c(1, 0, 2), 3)
+  for (call in list(quote(predict(fit, 1, type = "quantile", tau = 2)),
+                    quote(predict(fit, 1, "quantile", tau = 0.1, cap = 0)))) {
+    error <- expect_error(eval(call), class = "timetounsafe_error_argument")
+    expect_identical(conditionCall(error)[[1]], quote(predict))
+  }
+})
+
+test_that("features that augment() cannot use blame augment() and `data`", {
+  fit <- fit_hazard(matrix(c(0.3, 1.1, -0.4)), c(1, 0, 2), 3)
+  for (data in list("a", c(NA, 1), matrix(1, 2, 2))) {
+    error <- expect_error(augment(fit, data = data),
+                          class = "timetounsafe_error")
+    expect_identical(error$argument, "data")
+    expect_identical(conditionCall(error)[[1]], quote(augment))
+  }
+})
+
+test_that("features that are none at all blame `x`, not the counts", {
+  for (x in list(NULL, list(1), "a", character(), mean)) {
+    error <- expect_error(fit_hazard(x, c(1, 0, 2), 3),
+                          class = "timetounsafe_error")
+    expect_identical(error$argument, "x")
+  }
+})
+
+test_that("the cause of an error in the user's model is kept", {
+  own <- as_hazard(1, function(object, newx) stop("no such model"))
+  error <- expect_error(predict(own, matrix(1)),
+                        class = "timetounsafe_error_argument")
+  expect_match(conditionMessage(error$parent), "no such model")
+})
+
+test_that("every class of condition in the code is documented", {
+  page <- test_path("..", "..", "man", "timetounsafe-package.Rd")
+  skip_if_not(file.exists(page), "the sources of the help pages are here")
+  makers <- c(stop_classed = "timetounsafe_error_",
+              warn_classed = "timetounsafe_warning_")
+  # The classes that a function names, in its body and in its arguments.
+  classes <- function(code) {
+    if (is.function(code)) {
+      code <- as.list(code)
+    }
+    found <- character()
+    maker <- if (is.call(code) && is.name(code[[1]])) as.character(code[[1]])
+    if (isTRUE(maker %in% names(makers)) && is.character(code[[2]])) {
+      found <- paste0(makers[[maker]], code[[2]])
+    }
+    if (is.recursive(code) && !is.environment(code)) {
+      # Arguments may be empty.
+      inside <- Filter(function(part) !identical(part, quote(expr = )),
+                       as.list(code))
+      found <- c(found, unlist(lapply(inside, classes)))
+    }
+    found
+  }
+  used <- unique(unlist(lapply(as.list(asNamespace("timetounsafe")), classes)))
+  expect_gt(length(used), 5)
+  help <- paste(readLines(page), collapse = "\n")
+  for (class in used) {
+    expect_match(help, paste0("\\code{", class, "}"), fixed = TRUE)
+  }
+})

@@ -1,0 +1,209 @@
+test_that("the weights of n-grams, worked by hand", {
+  # Of 2 prompts both hold the word "a"; one each hold "b", "a b" as a pair and
+  # "a b" as a run of 3 characters, and likewise with "c".
+  idf <- text_features(c("a b", "a c"))$idf
+  expect_equal(sum(idf == 0), 1)
+  expect_equal(sum(abs(idf - log(3 / 2)) < 1e-12), 6)
+  expect_equal(sum(abs(idf - log(3)) < 1e-12), 1024 - 7)
+})
+
+test_that("the object has the documented parts", {
+  set.seed(1)
+  prompts <- c("bake some bread", "tell me a joke", "sing a song", "go home")
+  text <- text_features(prompts, size = 2, columns = 64)
+  expect_s3_class(text, "text_features", exact = TRUE)
+  expect_identical(text$size, 2L)
+  expect_identical(text$columns, 64)
+  expect_length(text$idf, 64)
+  expect_identical(dim(text$rotation), c(64L, 2L))
+  expect_length(text$values, 2)
+  expect_identical(dim(text$features), c(4L, 3L))
+  expect_identical(colnames(text$features), c("text1", "text2", "length"))
+})
+
+test_that("the last feature is the logarithm of one plus the characters", {
+  text <- text_features(c("abc", "de fgh", ""))
+  expect_equal(unname(text$features[, "length"]), log(1 + c(3, 6, 0)))
+})
+
+test_that("features of the training text equal the stored ones", {
+  set.seed(2)
+  prompts <- paste("prompt number", 1:60, rep(letters[1:20], 3))
+  text <- text_features(prompts, size = 10)
+  expect_identical(predict(text, prompts), text$features)
+})
+
+test_that("a prompt's features do not depend on the prompts beside it", {
+  set.seed(3)
+  prompts <- paste("prompt number", 1:40, rep(letters[1:20], 2))
+  text <- text_features(prompts, size = 5)
+  one_by_one <- do.call(rbind, lapply(prompts, predict, object = text))
+  expect_equal(one_by_one, text$features, tolerance = 1e-14)
+})
+
+test_that("the rotation is orthonormal and keeps the singular values", {
+  set.seed(4)
+  prompts <- paste("word", 1:50, rep(c("red", "green", "blue", "grey", "pink"),
+                                     10))
+  text <- text_features(prompts, size = 8)
+  expect_equal(crossprod(text$rotation), diag(8), tolerance = 1e-10)
+  # Of the prompts' matrix A: the columns of A v_j have length s_j.
+  expect_equal(unname(sqrt(colSums(text$features[, 1:8]^2))), text$values,
+               tolerance = 1e-2)
+  expect_false(is.unsorted(rev(text$values)))
+  # Rows of A have length 1, so the squares of all values sum to n.
+  expect_lte(sum(text$values^2), 50 + 1e-9)
+})
+
+test_that("the same seed gives the same features", {
+  prompts <- paste("text", 1:100, rev(1:100))
+  set.seed(5)
+  first <- text_features(prompts, size = 4)
+  set.seed(5)
+  expect_identical(text_features(prompts, size = 4), first)
+})
+
+test_that("with few prompts the decomposition is exact, whatever the seed", {
+  prompts <- c("bake some bread", "tell me a joke", "sing a song", "go home")
+  set.seed(6)
+  first <- text_features(prompts)
+  set.seed(7)
+  expect_equal(text_features(prompts)$features, first$features,
+               tolerance = 1e-8)
+})
+
+test_that("case and punctuation do not matter, but for the length", {
+  text <- text_features(c("hello world", "good bye", "you there", "again"))
+  same <- predict(text, c("hello world", "Hello, WORLD!!", " hello\tworld"))
+  expect_identical(same[2, 1:3], same[1, 1:3])
+  expect_identical(same[3, 1:3], same[1, 1:3])
+  expect_equal(unname(same[, "length"]), log(1 + c(11, 14, 12)))
+})
+
+test_that("similar prompts lie closer together than unrelated ones", {
+  set.seed(8)
+  prompts <- c(paste("how do I bake", c("bread", "a cake", "a pie", "cookies")),
+               paste("write a poem on", c("spring", "war", "rain", "love")))
+  features <- text_features(prompts, size = 4)$features[, 1:4]
+  distance <- as.matrix(dist(features))
+  within <- c(distance[1:4, 1:4][upper.tri(diag(4))],
+              distance[5:8, 5:8][upper.tri(diag(4))])
+  expect_lt(mean(within), mean(distance[1:4, 5:8]))
+})
+
+test_that("prompts in any script have features, whatever their encoding", {
+  umlauts <- "\u00fcber die stra\u00dfe"
+  prompts <- c(umlauts, "na\u00efve caf\u00e9", "\u4f60\u597d\u4e16\u754c",
+               "\U1F600 smile")
+  text <- text_features(prompts)
+  expect_true(all(is.finite(text$features)))
+  expect_equal(unname(text$features[, "length"]), log1p(nchar(prompts)))
+  latin1 <- iconv(umlauts, "UTF-8", "latin1")
+  expect_identical(predict(text, latin1), predict(text, umlauts))
+  expect_false(all(text$features[3, -4] == 0))
+})
+
+test_that("a prompt that cannot be read as text is an error with a class", {
+  unreadable <- "caf\xe9 \xff"
+  Encoding(unreadable) <- "UTF-8"
+  expect_error(text_features(c(unreadable, "fine", "good")), "prompts",
+               class = "timetounsafe_error_argument")
+  text <- text_features(c("fine", "good", "better"))
+  expect_error(predict(text, unreadable), "newx",
+               class = "timetounsafe_error_argument")
+})
+
+test_that("an empty prompt has features of 0", {
+  text <- text_features(c("", "hello world", "good bye"))
+  expect_true(all(text$features[1, ] == 0))
+  expect_true(all(predict(text, c("", "?!", " "))[, 1:2] == 0))
+})
+
+test_that("words never seen in training have a length all the same", {
+  text <- text_features(c("alpha beta", "gamma delta", "epsilon"))
+  new <- predict(text, "zzz")
+  expect_true(all(is.finite(new)))
+  expect_equal(new[[1, "length"]], log(4))
+})
+
+test_that("repeated prompts get the same features", {
+  text <- text_features(c("one thing", "another", "one thing", "a third"))
+  expect_equal(text$features[3, ], text$features[1, ], tolerance = 1e-12)
+})
+
+test_that("prompts that are all the same have features", {
+  text <- text_features(rep("the same", 3))
+  expect_identical(nrow(text$features), 3L)
+  expect_true(all(is.finite(text$features)))
+  expect_identical(predict(text, rep("the same", 3)), text$features)
+})
+
+test_that("a single prompt has features", {
+  text <- text_features("alone")
+  expect_identical(nrow(text$features), 1L)
+  expect_equal(text$features[[1, "length"]], log(6))
+})
+
+test_that("prompts without a letter have features", {
+  text <- text_features(c("", "?", "!!"))
+  expect_equal(unname(text$features[, "length"]), log(c(1, 2, 3)))
+})
+
+test_that("the default size is lowered to fit few prompts", {
+  expect_identical(ncol(text_features(c("ab", "cd", "ef"))$features), 3L)
+  expect_identical(ncol(text_features(c("ab", "cd", "ab"))$features), 2L)
+  text <- text_features(paste("prompt", 1:100, rev(letters[1:20])))
+  expect_identical(ncol(text$features), 31L)
+})
+
+test_that("a size of one less than the distinct prompts is the most", {
+  prompts <- c("ab", "cd", "ef")
+  expect_identical(text_features(prompts, size = 2)$size, 2L)
+  expect_error(text_features(prompts, size = 3), "`size`",
+               class = "timetounsafe_error_argument")
+})
+
+test_that("16 columns are enough for more dimensions than columns", {
+  text <- text_features(paste("prompt", 1:60, letters[1:20]), columns = 16)
+  expect_lte(text$size, 16)
+  expect_true(all(is.finite(text$features)))
+})
+
+test_that("a factor counts as its labels", {
+  prompts <- c("hello world", "good bye", "you there")
+  set.seed(9)
+  features <- text_features(prompts)$features
+  set.seed(9)
+  expect_identical(text_features(factor(prompts))$features, features)
+})
+
+test_that("printing says the size and returns the object invisibly", {
+  text <- text_features(c("hello world", "good bye", "you there"))
+  expect_output(out <- withVisible(print(text)),
+                "2 dimensions and the length, from 1024")
+  expect_identical(out, list(value = text, visible = FALSE))
+})
+
+test_that("text_features() names a wrong argument", {
+  not_whole <- list(NULL, NA, NaN, "5", 0, -1, 1.5, c(1, 2), numeric(), Inf)
+  bad_arguments(
+    "text_features",
+    list(prompts = c("ab", "cd", "ef"), size = 2, columns = 64),
+    list(
+      prompts = list(NULL, NA, NaN, 1, character(), NA_character_, c("a", NA),
+                     list("a"), data.frame(a = "a")),
+      size = c(not_whole, list(3)), columns = c(not_whole, list(15, 2^30))
+    )
+  )
+})
+
+test_that("predict() of text features names a wrong argument", {
+  text <- text_features(c("ab", "cd", "ef"))
+  bad_arguments(
+    "predict", list(object = text, newx = "ab"),
+    list(newx = list(NULL, NA, 1, character(), NA_character_, list("a"),
+                     matrix(1)))
+  )
+  expect_error(predict(text, "ab", size = 1), "size",
+               class = "timetounsafe_error_argument")
+})

@@ -36,7 +36,8 @@ allocate_budget <- function(cost, total_budget, benefit = 1, lower = 0,
   solve_allocation(cost, total_budget, benefit, lower, upper)$pi
 }
 
-# The numbers themselves are checked in the core, in the same pass that uses them.
+# The numbers themselves are checked in the core, in the same pass that uses
+# them.
 solve_allocation <- function(cost, total_budget, benefit = 1, lower = 0,
                              upper = 1, call = rlang::caller_env()) {
   n <- length(cost)

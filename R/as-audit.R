@@ -1,16 +1,16 @@
 #' Join draws made elsewhere to their plan
 #'
 #' A plan written to a file can be carried out by any program. This reads the
-#' draws back, checks them against the plan, and returns what [run_audit()] would
-#' have.
+#' draws back, checks them against the plan, and returns what [run_audit()]
+#' would have.
 #'
 #' Draws come in one of two forms:
 #' * one row for each **draw**: columns `id`, `draw` (1, 2, ... within a prompt)
-#'   and `unsafe` (logical, or 0 and 1). A prompt may end at its first unsafe draw;
-#'   otherwise all draws up to its `limit` must be there. Draws after the first
-#'   unsafe one are counted as overshoot.
-#' * one row for each **prompt**: columns `id`, `time` and `status`. `time` is the
-#'   first unsafe draw (status 1), or the horizon (status 0).
+#'   and `unsafe` (logical, or 0 and 1). A prompt may end at its first unsafe
+#'   draw; otherwise all draws up to its `limit` must be there. Draws after the
+#'   first unsafe one are counted as overshoot.
+#' * one row for each **prompt**: columns `id`, `time` and `status`. `time` is
+#'   the first unsafe draw (status 1), or the horizon (status 0).
 #'
 #' Prompts with a limit of 0 need no rows. A program that made as many draws as
 #' the horizon (one more than needed) is accepted too: an unsafe draw at the
@@ -19,10 +19,10 @@
 #' @param draws A data frame of draws, in one of the forms above.
 #' @param plan The `audit_plan`, or the data frame read back from its CSV file.
 #' @returns An object of class `audit`, see [run_audit()].
-#' @section Errors: `timetounsafe_error_audit` names the prompt: an id that the plan
-#'   does not have, draws beyond the horizon, gaps, draws or prompts given twice,
-#'   draws that are missing. `timetounsafe_error_plan` when the plan itself is not
-#'   whole; `timetounsafe_error_argument`.
+#' @section Errors: `timetounsafe_error_audit` names the prompt: an id that the
+#'   plan does not have, draws beyond the horizon, gaps, draws or prompts given
+#'   twice, draws that are missing. `timetounsafe_error_plan` when the plan
+#'   itself is not whole; `timetounsafe_error_argument`.
 #' @examples
 #' set.seed(1)
 #' hazard <- as_hazard(function(newx) newx$p)
@@ -60,7 +60,7 @@ as_audit <- function(draws, plan) {
   if (anyNA(row)) {
     stop_audit("is not in the plan", draws$id[is.na(row)][1L])
   }
-  audit <- start_audit(new_audit_plan(as.data.frame(plan), attr(plan, "hazard")))
+  audit <- start_audit(plan)
   audit <- if (by_draw) {
     join_draws(audit, draws, row)
   } else {
@@ -164,13 +164,13 @@ fill_outcomes <- function(audit, first, count) {
 
 #' Carry out a plan on prompts with known hazards
 #'
-#' Simulates what [run_audit()] would return when each draw of a prompt is unsafe
-#' with probability `prob`, without drawing one by one: for studies of a plan, and
-#' for tests.
+#' Simulates what [run_audit()] would return when each draw of a prompt is
+#' unsafe with probability `prob`, without drawing one by one: for studies of a
+#' plan, and for tests.
 #'
 #' @param plan An `audit_plan` from [plan_audit()].
-#' @param prob Numeric vector: the true probability that a draw is unsafe, one for
-#'   each prompt of the plan, from 0 to 1.
+#' @param prob Numeric vector: the true probability that a draw is unsafe, one
+#'   for each prompt of the plan, from 0 to 1.
 #' @returns An object of class `audit`, see [run_audit()].
 #' @section Errors: `timetounsafe_error_plan`, `timetounsafe_error_argument`.
 #' @examples
@@ -188,5 +188,6 @@ simulate_audit <- function(plan, prob) {
   audited <- which(audit$limit > 0)
   time <- geometric_sample(prob[audited])
   first[audited] <- ifelse(time <= audit$limit[audited], time, NA)
-  new_audit(fill_outcomes(audit, first, ifelse(is.na(first), audit$limit, first)))
+  count <- ifelse(is.na(first), audit$limit, first)
+  new_audit(fill_outcomes(audit, first, count))
 }

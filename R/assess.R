@@ -1,42 +1,47 @@
 #' Check a bound on held-out prompts
 #'
-#' Coverage, overall and where it matters: by predicted risk, and within groups of
-#' your own. A bound can cover 90% of all prompts and still fail on most of
+#' Coverage, overall and where it matters: by predicted risk, and within groups
+#' of your own. A bound can cover 90% of all prompts and still fail on most of
 #' the risky (or of the safest-looking) ones; the mean bound does not show it.
 #'
 #' What happened on the held-out prompts is given in one of three ways:
-#' * `time` and `status`, of draws that stopped at the first unsafe one: a prompt is
-#'   covered when `time >= bound`. Where drawing ended before the bound without an
-#'   unsafe draw (`status` 0, `time < bound`), it is unresolved, and counts as
-#'   **not** covered, with a warning. `audit_prompts(prompts, sampler, draws =
-#'   bound - 1, stop = TRUE)` resolves them all at the least cost.
+#' * `time` and `status`, of draws that stopped at the first unsafe one: a
+#'   prompt is covered when `time >= bound`. Where drawing ended before the
+#'   bound without an unsafe draw (`status` 0, `time < bound`), it is
+#'   unresolved, and counts as **not** covered, with a warning.
+#'   `audit_prompts(prompts, sampler, draws = bound - 1, stop = TRUE)` resolves
+#'   them all at the least cost.
 #' * `unsafe` and `draws`, of a fixed number of draws: the unbiased estimate
 #'   `choose(draws - unsafe, bound - 1) / choose(draws, bound - 1)` of each
 #'   prompt's coverage. With fewer than `bound - 1` draws it is 0 after an
 #'   unsafe draw and unresolved otherwise.
-#' * `prob`, the true hazards of a simulation: `(1 - prob)^(bound - 1)`, exactly.
+#' * `prob`, the true hazards of a simulation: `(1 - prob)^(bound - 1)`,
+#'   exactly.
 #'
 #' @param lpb An `lpb`, see [calibrate_lpb()].
 #' @param newx Features of the held-out prompts.
-#' @param time,status Numeric vectors, one value for each prompt: the first unsafe
-#'   draw and 1, or the number of safe draws plus one and 0. The columns of
-#'   [audit_prompts()].
-#' @param unsafe,draws Numeric vectors: number of unsafe draws, and of all draws.
+#' @param time,status Numeric vectors, one value for each prompt: the first
+#'   unsafe draw and 1, or the number of safe draws plus one and 0. The columns
+#'   of [audit_prompts()].
+#' @param unsafe,draws Numeric vectors: number of unsafe draws, and of all
+#'   draws.
 #' @param prob Numeric vector: true hazards from 0 to 1.
-#' @param groups A vector with one value for each prompt; rows are added for each
-#'   group.
+#' @param groups A vector with one value for each prompt; rows are added for
+#'   each group.
 #' @param risk_groups Number of groups of equal size by predicted hazard; 3 by
 #'   default, and never more than there are prompts.
-#' @param conf_level Level of the confidence intervals, strictly between 0 and 1.
+#' @param conf_level Level of the confidence intervals, strictly between 0 and
+#'   1.
 #' @param ... Must be empty.
-#' @returns A data frame of class `lpb_assessment`, with one row for all prompts,
-#'   one for each risk group (lowest predicted hazard first) and one for each group:
-#'   `by` ("all", "risk" or "group"), `group`, `n`, `coverage`, `low` and `high` (an
-#'   exact binomial interval for times, a normal one for fractions, `NA` for known
-#'   `prob`), `unresolved`, `mean_bound`, `geometric_mean` and `mean_prob` (the mean
-#'   predicted hazard). The target is in the attribute `target`.
-#' @section Errors: `timetounsafe_error_argument`, `timetounsafe_error_features`;
-#'   warning `timetounsafe_warning_unresolved`.
+#' @returns A data frame of class `lpb_assessment`, with one row for all
+#'   prompts, one for each risk group (lowest predicted hazard first) and one
+#'   for each group: `by` ("all", "risk" or "group"), `group`, `n`, `coverage`,
+#'   `low` and `high` (an exact binomial interval for times, a normal one for
+#'   fractions, `NA` for known `prob`), `unresolved`, `mean_bound`,
+#'   `geometric_mean` and `mean_prob` (the mean predicted hazard). The target is
+#'   in the attribute `target`.
+#' @section Errors: `timetounsafe_error_argument`,
+#'   `timetounsafe_error_features`; warning `timetounsafe_warning_unresolved`.
 #' @section Assumptions: The intervals hold for held-out prompts: independent of
 #'   training and calibration.
 #' @references Methods vignette, "Assessment".
@@ -64,7 +69,9 @@ assess_lpb <- function(lpb, newx, time = NULL, status = NULL, unsafe = NULL,
   risk_groups <- check_number(risk_groups, "risk_groups", min = 1, whole = TRUE)
   conf_level <- check_number(conf_level, "conf_level", 0, 1, c(TRUE, TRUE))
   outcome <- read_assessment(bound, n, time, status, unsafe, draws, prob)
-  parts <- list(all = rep("all", n), risk = risk_group(predicted, min(risk_groups, n)))
+  parts <- list(
+    all = rep("all", n), risk = risk_group(predicted, min(risk_groups, n))
+  )
   if (!is.null(groups)) {
     parts$group <- check_groups(groups, n)
   }

@@ -1,12 +1,12 @@
 #' Carry out a plan
 #'
-#' Calls your sampler, batch by batch, until every prompt of the plan has met its
-#' first unsafe draw or its limit.
+#' Calls your sampler, batch by batch, until every prompt of the plan has met
+#' its first unsafe draw or its limit.
 #'
 #' A batch has `batch_size` slots. They go to as many different prompts as there
-#' are; when fewer are left, several draws of one prompt are made ahead. Draws are
-#' judged in their own order: those made ahead of the first unsafe one are paid
-#' for, but never used, and counted in the column `overshoot`.
+#' are; when fewer are left, several draws of one prompt are made ahead. Draws
+#' are judged in their own order: those made ahead of the first unsafe one are
+#' paid for, but never used, and counted in the column `overshoot`.
 #'
 #' @param plan An `audit_plan` from [plan_audit()] (or the same table read back
 #'   from a CSV file), or an unfinished `audit`, which is gone on with.
@@ -18,17 +18,17 @@
 #'   not available in this version.)
 #' @param max_tries How often a draw is tried in all before it counts as failed:
 #'   a whole number of at least 1.
-#' @param max_draws The most draws to pay for in this call, retries included. When
-#'   it is reached the audit is returned unfinished, with a warning; it cannot be
-#'   calibrated yet, but `run_audit()` goes on with it.
-#' @param refusal What a response with the status `"refused"` counts as: `"safe"`,
-#'   `"unsafe"` or `"error"` (a failed draw).
-#' @param progress Whether to show a progress bar; by default only in interactive
-#'   sessions.
+#' @param max_draws The most draws to pay for in this call, retries included.
+#'   When it is reached the audit is returned unfinished, with a warning; it
+#'   cannot be calibrated yet, but `run_audit()` goes on with it.
+#' @param refusal What a response with the status `"refused"` counts as:
+#'   `"safe"`, `"unsafe"` or `"error"` (a failed draw).
+#' @param progress Whether to show a progress bar; by default only in
+#'   interactive sessions.
 #' @param ... Must be empty.
 #' @returns An object of class `audit`: the plan, in its order, with the columns
-#'   * `draws`, `unsafe`: how many draws were made and used, and how many of them
-#'     were unsafe;
+#'   * `draws`, `unsafe`: how many draws were made and used, and how many of
+#'     them were unsafe;
 #'   * `time`: the first unsafe draw, or the horizon when there was none; 0 for
 #'     prompts not included, `NA` for prompts not finished;
 #'   * `status`: 1 when an unsafe draw was seen before the horizon, else 0; `NA`
@@ -36,8 +36,8 @@
 #'   * `overshoot`: draws paid for and not used;
 #'   * `failed`: whether the prompt was ended by a draw that failed for good (it
 #'     then has status 1 at that draw).
-#' @section Errors: `timetounsafe_error_sampler` when the sampler fails or breaks
-#'   its contract: nothing that was drawn is lost, see [sampler].
+#' @section Errors: `timetounsafe_error_sampler` when the sampler fails or
+#'   breaks its contract: nothing that was drawn is lost, see [sampler].
 #'   `timetounsafe_error_plan`, `timetounsafe_error_argument`,
 #'   `timetounsafe_error_unavailable`. Warnings
 #'   `timetounsafe_warning_failed_draws` and `timetounsafe_warning_unfinished`.
@@ -82,20 +82,20 @@ run_audit <- function(plan, sampler, batch_size = 64, ledger = NULL,
 #' [assess_lpb()].
 #'
 #' @inheritParams run_audit
-#' @param prompts The prompts: a character vector, or a data frame whose rows the
-#'   sampler understands.
+#' @param prompts The prompts: a character vector, or a data frame whose rows
+#'   the sampler understands.
 #' @param draws How many responses of each prompt: a whole number of at least 0,
 #'   or one for each prompt.
 #' @param stop Whether to stop a prompt at its first unsafe draw. `FALSE`, the
 #'   default, makes all draws, which tells more about the hazard. `TRUE` is
 #'   cheaper where only the time of the first unsafe draw matters, as in a check
 #'   of bounds (`draws = bound - 1`).
-#' @param id Identifiers, one for each prompt; by default the names of `prompts`,
-#'   or 1, 2, ...
-#' @returns An object of class `audit`: a data frame with `id`, `prompt`, `horizon`
-#'   (`draws + 1`), `limit`, `stop`, and the columns `draws` to `failed` of
-#'   [run_audit()]. A draw that fails for good ends its prompt, and is not
-#'   counted in `draws`.
+#' @param id Identifiers, one for each prompt; by default the names of
+#'   `prompts`, or 1, 2, ...
+#' @returns An object of class `audit`: a data frame with `id`, `prompt`,
+#'   `horizon` (`draws + 1`), `limit`, `stop`, and the columns `draws` to
+#'   `failed` of [run_audit()]. A draw that fails for good ends its prompt, and
+#'   is not counted in `draws`.
 #' @inheritSection run_audit Errors
 #' @examples
 #' set.seed(1)
@@ -147,7 +147,6 @@ outcome_columns <- c("draws", "unsafe", "time", "status", "overshoot", "failed")
 # The rows of a plan with nothing drawn yet; an unfinished audit as it stands.
 start_audit <- function(rows) {
   if (!all(outcome_columns %in% names(rows))) {
-    n <- nrow(rows)
     rows$draws <- 0
     rows$unsafe <- 0
     rows$time <- NA_real_
@@ -161,7 +160,8 @@ start_audit <- function(rows) {
 }
 
 # Draws until nothing is open, max_draws is reached, or the user interrupts. The
-# state is one environment, so that an interrupt loses nothing that was recorded.
+# state is one environment, so that an interrupt loses nothing that was
+# recorded.
 carry_out <- function(rows, control, call) {
   state <- new.env(parent = emptyenv())
   state$draws <- rows$draws

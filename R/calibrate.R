@@ -3,14 +3,14 @@
 #' The weighted estimate of `P(T < q)` at each level: the mean over all planned
 #' prompts of `1{time < q <= censor} / pi`.
 #'
-#' @param time Numeric vector: the first unsafe draw, or the horizon when there was
-#'   none; 0 for prompts not audited. At most `censor`.
+#' @param time Numeric vector: the first unsafe draw, or the horizon when there
+#'   was none; 0 for prompts not audited. At most `censor`.
 #' @param censor Numeric vector: the horizon `C`, the largest quantile that the
 #'   prompt can answer for; 0 for prompts not audited.
-#' @param pi Probability of `censor >= quantile` given the prompt, above 0 and at
-#'   most 1: one for each prompt, or a matrix like `quantiles`.
-#' @param quantiles Numeric matrix with a row for each prompt and a column for each
-#'   level (or a vector, for one level): at least 1, may be `Inf`. See
+#' @param pi Probability of `censor >= quantile` given the prompt, above 0 and
+#'   at most 1: one for each prompt, or a matrix like `quantiles`.
+#' @param quantiles Numeric matrix with a row for each prompt and a column for
+#'   each level (or a vector, for one level): at least 1, may be `Inf`. See
 #'   [geometric_quantile()].
 #' @returns A numeric vector with one miscoverage for each level. Unbiased for
 #'   levels whose quantiles `censor` can reach; not a probability, so it may
@@ -77,55 +77,57 @@ select_level <- function(tau, miscoverage, alpha) {
 
 #' Calibrate a lower predictive bound
 #'
-#' Turns a carried-out plan into a bound `L(x)` on the number of draws before the
-#' first unsafe one, with `P(T >= L(X)) >= 1 - alpha` for a new prompt.
+#' Turns a carried-out plan into a bound `L(x)` on the number of draws before
+#' the first unsafe one, with `P(T >= L(X)) >= 1 - alpha` for a new prompt.
 #'
 #' The bound is a quantile of the estimated first-unsafe time, at the level that
 #' the audit shows to be safe: `L(x) = min(q_level(x), cap)`. The level is the
-#' largest one, up to `tau_prior`, such that the weighted estimate of
-#' `P(T < q_level(X))` stays below `alpha` for all levels up to it. It is found
-#' exactly: the estimate jumps where a prompt's unsafe draw becomes too early for
-#' its quantile, and the level is the jump at which it reaches `alpha`. No grid, no
-#' matrix of quantiles. For `"naive"` plans each unsafe draw is weighted by
-#' the inverse probability that it was to be seen, which is unbiased and
-#' increasing in the level.
+#' largest one, up to `tau_prior`, such that the weighted estimate of `P(T <
+#' q_level(X))` stays below `alpha` for all levels up to it. It is found
+#' exactly: the estimate jumps where a prompt's unsafe draw becomes too early
+#' for its quantile, and the level is the jump at which it reaches `alpha`. No
+#' grid, no matrix of quantiles. For `"naive"` plans each unsafe draw is
+#' weighted by the inverse probability that it was to be seen, which is unbiased
+#' and increasing in the level.
 #'
-#' @section What is guaranteed: With `delta = NULL` (the point rule of the paper)
-#'   the estimate is unbiased at every fixed level, and the bound's coverage is
-#'   `1 - alpha` on average over calibrations, up to terms of the order
-#'   `1 / n`. A single calibration misses the target about as often as it exceeds
-#'   it. Coverage is meant over prompts and draws together; it is not promised for
-#'   any one prompt, or any group of prompts: look at [assess_lpb()].
-#' @section Assumptions: Calibration prompts are exchangeable with the prompts that
-#'   the bound is used for; the hazard was not trained on them; draws are
+#' @section What is guaranteed: With `delta = NULL` (the point rule of the
+#'   paper) the estimate is unbiased at every fixed level, and the bound's
+#'   coverage is `1 - alpha` on average over calibrations, up to terms of the
+#'   order `1 / n`. A single calibration misses the target about as often as it
+#'   exceeds it. Coverage is meant over prompts and draws together; it is not
+#'   promised for any one prompt, or any group of prompts: look at
+#'   [assess_lpb()].
+#' @section Assumptions: Calibration prompts are exchangeable with the prompts
+#'   that the bound is used for; the hazard was not trained on them; draws are
 #'   independent given the prompt; the judge is right; the plan was carried out
 #'   as planned. The hazard need not be right.
 #'
 #' @param audit A finished `audit` from [run_audit()] or [as_audit()].
 #' @param alpha Target miscoverage: strictly between 0 and 1. The default, 0.1,
 #'   asks that 90% of prompts stay safe up to their bound.
-#' @param delta `NULL`, the point rule. (A certificate that holds with probability
-#'   `1 - delta` is not available in this version.)
+#' @param delta `NULL`, the point rule. (A certificate that holds with
+#'   probability `1 - delta` is not available in this version.)
 #' @param groups `NULL`. (Calibration within groups is not available in this
 #'   version.)
-#' @param hazard The `hazard_fit` that the plan was made with. Only needed after a
-#'   trip through a CSV file, which loses it.
-#' @param levels `NULL`, the exact level; or a strictly increasing grid of levels up
-#'   to `tau_prior`, as published: the estimate is then computed on that grid, for
-#'   `"naive"` with the published weight for each level.
+#' @param hazard The `hazard_fit` that the plan was made with. Only needed after
+#'   a trip through a CSV file, which loses it.
+#' @param levels `NULL`, the exact level; or a strictly increasing grid of
+#'   levels up to `tau_prior`, as published: the estimate is then computed on
+#'   that grid, for `"naive"` with the published weight for each level.
 #' @param ... Must be empty.
 #' @returns An object of class `lpb`: a list with `level` (0 when no level is
-#'   feasible), `alpha`, `delta`, `cap`, `tau_prior`, `capped` (whether the level
-#'   was cut off at `tau_prior`), `trivial` (whether every bound is 1), `method`,
-#'   `curve` (a data frame with the jumps, or the grid: `level`, `miscoverage`),
-#'   `n`, `included`, `events`, `ess` (effective sample size of the weights of the
-#'   included prompts), `draws` (allowed, made and overshoot), `audit`, `hazard`,
-#'   `version` and `call`. `predict(lpb, newx)` gives the bounds: see
-#'   [predict.lpb()].
+#'   feasible), `alpha`, `delta`, `cap`, `tau_prior`, `capped` (whether the
+#'   level was cut off at `tau_prior`), `trivial` (whether every bound is 1),
+#'   `method`, `curve` (a data frame with the jumps, or the grid: `level`,
+#'   `miscoverage`), `n`, `included`, `events`, `ess` (effective sample size of
+#'   the weights of the included prompts), `draws` (allowed, made and
+#'   overshoot), `audit`, `hazard`, `version` and `call`. `predict(lpb, newx)`
+#'   gives the bounds: see [predict.lpb()].
 #' @section Errors: `timetounsafe_error_audit` when draws are missing;
 #'   `timetounsafe_error_plan` when rows are missing, added or doubled;
 #'   `timetounsafe_error_argument`, `timetounsafe_error_unavailable`. Warning
-#'   `timetounsafe_warning_level` when the level is cut off or the bound trivial.
+#'   `timetounsafe_warning_level` when the level is cut off or the bound
+#'   trivial.
 #' @references arXiv 2506.13593, sections 3.1 and 3.2; methods vignette,
 #'   "Calibration".
 #' @examples
@@ -216,7 +218,8 @@ check_levels_grid <- function(levels, audit, call = rlang::caller_env()) {
 
 # ---- Levels ------------------------------------------------------------------
 
-# Probability that the horizon exceeds `time`: that an event there was to be seen.
+# Probability that the horizon exceeds `time`: that an event there was to be
+# seen.
 reach_beyond <- function(audit, time) {
   if (audit$method[1L] == "naive") {
     (1 - 1 / audit$budget[1L])^time
@@ -303,14 +306,15 @@ warn_level <- function(lpb, call = rlang::caller_env()) {
 #' The calibrated bound of prompts
 #'
 #' @param object An `lpb` from [calibrate_lpb()] or [time_to_unsafe()].
-#' @param newx Features of the prompts, in the form that the hazard was trained on.
+#' @param newx Features of the prompts, in the form that the hazard was trained
+#'   on.
 #' @param groups `NULL`. (Groups are not available in this version.)
 #' @param ... Must be empty.
-#' @returns A numeric vector with one bound for each row of `newx`: a whole number
-#'   of at least 1, or `Inf` where the hazard is 0 and there is no cap. A bound of
-#'   `L` says that the first `L - 1` draws are safe.
-#' @section Errors: `timetounsafe_error_features`, `timetounsafe_error_argument`,
-#'   `timetounsafe_error_unavailable`.
+#' @returns A numeric vector with one bound for each row of `newx`: a whole
+#'   number of at least 1, or `Inf` where the hazard is 0 and there is no cap. A
+#'   bound of `L` says that the first `L - 1` draws are safe.
+#' @section Errors: `timetounsafe_error_features`,
+#'   `timetounsafe_error_argument`, `timetounsafe_error_unavailable`.
 #' @examples
 #' set.seed(1)
 #' p <- 10^runif(1000, -3, -1)

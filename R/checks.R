@@ -77,8 +77,9 @@ check_choice <- function(x, choices, arg, call = rlang::caller_env()) {
     return(choices[1L])
   }
   if (!is.character(x) || length(x) != 1L || !x %in% choices) {
-    must <- paste("must be one of", paste0("\"", choices, "\"", collapse = ", "))
-    stop_argument(arg, must, describe(x), call = call)
+    quoted <- paste0("\"", choices, "\"", collapse = ", ")
+    stop_argument(arg, paste("must be one of", quoted), describe(x),
+                  call = call)
   }
   x
 }
@@ -144,7 +145,8 @@ check_no_dots <- function(..., call = rlang::caller_env()) {
 }
 
 # Prompts: a character vector, or anything with rows.
-check_prompts <- function(prompts, arg = "prompts", call = rlang::caller_env()) {
+check_prompts <- function(prompts, arg = "prompts",
+                          call = rlang::caller_env()) {
   if (is.factor(prompts)) {
     prompts <- as.character(prompts)
   }
@@ -168,8 +170,8 @@ check_ids <- function(id, n, arg = "id", call = rlang::caller_env()) {
     id <- as.character(id)
   }
   if (!is.atomic(id) || length(id) != n || anyNA(id)) {
-    stop_argument(arg, sprintf("must be a vector of %d values, none missing", n),
-                  describe(id), call = call)
+    must <- sprintf("must be a vector of %d values, none missing", n)
+    stop_argument(arg, must, describe(id), call = call)
   }
   twice <- anyDuplicated(as.character(id))
   if (twice > 0L) {

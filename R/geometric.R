@@ -4,9 +4,9 @@
 #' probability at least `tau`, when each draw is unsafe with probability `prob`.
 #'
 #' The result is the smallest integer `t >= 1` with `(1 - prob)^t <= 1 - tau`,
-#' decided as in exact arithmetic on the numbers given: `prob = tau = 0.25` gives
-#' 1, where a rounded `log(1 - tau) / log(1 - prob)` might give 2. Exact up to
-#' 2^50, with a relative error of a few units in the last place beyond.
+#' decided as in exact arithmetic on the numbers given: `prob = tau = 0.25`
+#' gives 1, where a rounded `log(1 - tau) / log(1 - prob)` might give 2. Exact
+#' up to 2^50, with a relative error of a few units in the last place beyond.
 #' `tau = 0` gives 1; `prob = 0` gives `Inf` for `tau > 0`; `prob = 1` gives 1;
 #' `tau = 1` gives `Inf` unless `prob = 1`.
 #'
@@ -16,8 +16,8 @@
 #' @param cap A number of at least 1: no quantile exceeds it. The default,
 #'   `Inf`, is no cap.
 #' @returns For one `tau` a numeric vector as long as `prob`; for several a
-#'   matrix with `length(prob)` rows and `length(tau)` columns. The two are never
-#'   recycled against each other.
+#'   matrix with `length(prob)` rows and `length(tau)` columns. The two are
+#'   never recycled against each other.
 #' @section Errors: `timetounsafe_error_argument`.
 #' @references arXiv 2506.13593, section 2; methods vignette, "Hazard and
 #'   quantile".

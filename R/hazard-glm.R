@@ -44,8 +44,8 @@ predict_model.glm_model <- function(model, matrix) {
                    model$columns$scale, model$beta))
 }
 
-# Mean and inverse standard deviation of each column; 0 for a constant one, which
-# takes it out of the model.
+# Mean and inverse standard deviation of each column; 0 for a constant one,
+# which takes it out of the model.
 standardise <- function(x) {
   moments <- core_value(.Call(ffi_standardise, x))
   data.frame(label = colnames(x) %||% paste0("x", seq_len(ncol(x))),
@@ -121,8 +121,8 @@ spline_basis <- function(knots) {
   )
 }
 
-# x with the columns of the splines after it. The basis was made for knots scaled
-# to [0, 1], so x is scaled like them.
+# x with the columns of the splines after it. The basis was made for knots
+# scaled to [0, 1], so x is scaled like them.
 expand_smooths <- function(x, smooths) {
   if (length(smooths) == 0L) {
     return(x)

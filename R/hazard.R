@@ -15,8 +15,8 @@
 #' * `splines`: `NULL` (the default: splines with up to 10 knots where the
 #'   training events can carry them, see Details), `FALSE`, or the number of
 #'   knots, 4 to 50.
-#' * `penalty`: `NULL` (the default: chosen from the data) or a number of at least
-#'   0 that all penalties share; 0 is maximum likelihood.
+#' * `penalty`: `NULL` (the default: chosen from the data) or a number of at
+#'   least 0 that all penalties share; 0 is maximum likelihood.
 #' * `dispersion`: `NULL` (the default: Pearson's estimate, at least 1) or a
 #'   number above 0. It scales the penalties: draws of prompts whose hazards
 #'   differ more than their features tell must not count as independent.
@@ -53,22 +53,21 @@
 #'   `survival::Surv(time, status) ~ ...` for draws that stopped at the first
 #'   unsafe one.
 #' @param unsafe Numeric vector: the number of unsafe draws of each prompt.
-#' @param draws Numeric vector, as long as `unsafe`, or one number: the number of
-#'   draws made, at least 1. Prompts with 0 draws are left out.
+#' @param draws Numeric vector, as long as `unsafe`, or one number: the number
+#'   of draws made, at least 1. Prompts with 0 draws are left out.
 #' @param formula,data A formula and the data frame with its variables.
 #' @param engine `"glm"` or `"mlp"`, see Details.
 #' @param sampling `"fixed"` when the number of draws was chosen beforehand,
-#'   `"stopped"` when drawing stopped at the first unsafe one. It does not change
-#'   the fit, but some estimates are biased on stopped draws, and the fit
-#'   remembers. The default is `"fixed"`, and `"stopped"` for
-#'   `Surv()`.
+#'   `"stopped"` when drawing stopped at the first unsafe one. It does not
+#'   change the fit, but some estimates are biased on stopped draws, and the fit
+#'   remembers. The default is `"fixed"`, and `"stopped"` for `Surv()`.
 #' @param ... Settings of the engine, as listed above.
 #' @returns An object of class `hazard_fit`: a list with `engine`, `encoder`,
 #'   `model` (the engine's own), `fitted` (hazards of the training prompts),
-#'   `unsafe`, `draws`, `sampling`, `deviance`, `null_deviance`, `n`, `version` and
-#'   `call`. `predict(fit, newx, type = "prob")` gives hazards, `predict(fit, newx,
-#'   type = "quantile", tau = )` quantiles of the first-unsafe time; see
-#'   [predict.hazard_fit()].
+#'   `unsafe`, `draws`, `sampling`, `deviance`, `null_deviance`, `n`, `version`
+#'   and `call`. `predict(fit, newx, type = "prob")` gives hazards,
+#'   `predict(fit, newx, type = "quantile", tau = )` quantiles of the
+#'   first-unsafe time; see [predict.hazard_fit()].
 #' @section No unsafe draw at all: When every training draw is safe (or every
 #'   one unsafe) nothing can be learnt from the features. The fit then is one
 #'   constant, the mean of the posterior under Jeffreys' prior,
@@ -294,8 +293,8 @@ predict_model.constant_model <- function(model, matrix) {
 #' @param type `"prob"`: the probability that one draw is unsafe. `"quantile"`:
 #'   quantiles of the first-unsafe time, see [geometric_quantile()].
 #' @param tau For quantiles: levels from 0 to 1.
-#' @param cap For quantiles: a number that none exceeds; `Inf`, the default, is no
-#'   cap.
+#' @param cap For quantiles: a number that none exceeds; `Inf`, the default, is
+#'   no cap.
 #' @param ... Must be empty.
 #' @returns A numeric vector with one hazard or quantile for each row of `newx`;
 #'   a matrix with a column for each level when there are several `tau`.
@@ -343,16 +342,16 @@ predict_hazard <- function(object, newx, arg = "newx",
 #' unsafe, so that [plan_audit()] and [calibrate_lpb()] can use it. The bound
 #' holds for every model; a better one gives longer bounds.
 #'
-#' @param object The fitted model, or a function of the new features that returns
-#'   the probabilities.
+#' @param object The fitted model, or a function of the new features that
+#'   returns the probabilities.
 #' @param predict A function of `object` and `newx` that returns one probability
-#'   from 0 to 1 for each row of `newx`. May be left out when `object` is itself a
-#'   function.
+#'   from 0 to 1 for each row of `newx`. May be left out when `object` is itself
+#'   a function.
 #' @returns An object of class `hazard_fit` with `engine = "user"`.
 #' @section Errors: `timetounsafe_error_argument`. Predictions are checked at
 #'   every call: numeric, one for each row, none missing, from 0 to 1.
-#' @section Assumptions: The model must not have been trained on the prompts that
-#'   calibrate the bound.
+#' @section Assumptions: The model must not have been trained on the prompts
+#'   that calibrate the bound.
 #' @examples
 #' set.seed(1)
 #' data <- data.frame(x = rnorm(300))

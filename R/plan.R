@@ -4,8 +4,8 @@
 #' horizon. The probabilities are known, so that [calibrate_lpb()] can weigh the
 #' outcomes by their inverses.
 #'
-#' Each prompt has a prior quantile `q`, the `tau_prior` quantile of its estimated
-#' first-unsafe time (see [geometric_quantile()]), capped at `M =
+#' Each prompt has a prior quantile `q`, the `tau_prior` quantile of its
+#' estimated first-unsafe time (see [geometric_quantile()]), capped at `M =
 #' max(1, floor(budget * max_weight))` for `"trimmed"` and `"optimized"`. The
 #' methods of the paper differ in the horizon they give:
 #' * `"optimized"` (the default): `q` with a probability from the convex program
@@ -15,23 +15,23 @@
 #' * `"basic"`: as `"trimmed"`, without cap.
 #' * `"naive"`: geometric with mean `budget`, whatever the prompt.
 #'
-#' To know whether the first unsafe draw comes before a horizon `h` takes
-#' `h - 1` draws: column `limit`. An audit stops a prompt at its first unsafe draw,
+#' To know whether the first unsafe draw comes before a horizon `h` takes `h -
+#' 1` draws: column `limit`. An audit stops a prompt at its first unsafe draw,
 #' so fewer draws are made than planned; `print()` says how many to expect.
 #'
-#' With `design`, the multiplier of the convex program is fixed on other prompts,
-#' for example those that trained the hazard; the budget then holds in
+#' With `design`, the multiplier of the convex program is fixed on other
+#' prompts, for example those that trained the hazard; the budget then holds in
 #' expectation over prompts instead of exactly.
 #'
-#' @param hazard A `hazard_fit` from [fit_hazard()] or [as_hazard()], not trained on
-#'   these prompts.
-#' @param prompts The prompts to calibrate on: a character vector, or a data frame
-#'   whose rows the sampler understands.
-#' @param x Their features, in the form that `hazard` was trained on. May be left
-#'   out when that form is the prompts themselves.
-#' @param budget Mean number of draws allowed per prompt: a number above 0 (above
-#'   1 for `"naive"`). As published, it counts a prompt's horizon as its cost, and
-#'   does not count that stopping saves draws.
+#' @param hazard A `hazard_fit` from [fit_hazard()] or [as_hazard()], not
+#'   trained on these prompts.
+#' @param prompts The prompts to calibrate on: a character vector, or a data
+#'   frame whose rows the sampler understands.
+#' @param x Their features, in the form that `hazard` was trained on. May be
+#'   left out when that form is the prompts themselves.
+#' @param budget Mean number of draws allowed per prompt: a number above 0
+#'   (above 1 for `"naive"`). As published, it counts a prompt's horizon as its
+#'   cost, and does not count that stopping saves draws.
 #' @param method `"optimized"`, `"trimmed"`, `"basic"` or `"naive"`.
 #'   (`"replicated"` is not available in this version.)
 #' @param alpha Target miscoverage that the audit will be used for, strictly
@@ -39,34 +39,35 @@
 #' @param tau_prior The largest level that calibration can select, strictly
 #'   between 0 and 1: prompts are audited up to this quantile. Too high wastes
 #'   draws; too low truncates the level, and the bound is then shorter than it
-#'   could be, though valid. The default, `NULL`, is `1 - (1 - alpha)^2`
-#'   (0.19 for `alpha = 0.1`), which leaves room for a hazard that is overestimated
-#'   by a factor of two.
+#'   could be, though valid. The default, `NULL`, is `1 - (1 - alpha)^2` (0.19
+#'   for `alpha = 0.1`), which leaves room for a hazard that is overestimated by
+#'   a factor of two.
 #' @param max_weight The largest mean weight, at least 1: sets the cap `M`. The
 #'   paper's default is 100.
 #' @param cap A number of at least 1 in place of `M`, for any method; `NULL` is
-#'   `M` for `"trimmed"` and `"optimized"` and no cap for the other two. A cap is
-#'   needed where a hazard of 0 makes a quantile infinite.
+#'   `M` for `"trimmed"` and `"optimized"` and no cap for the other two. A cap
+#'   is needed where a hazard of 0 makes a quantile infinite.
 #' @param design Features of other prompts on which the multiplier is fixed, in
-#'   the form of `x`; `NULL`, the default, uses the planned prompts themselves, as
-#'   published.
-#' @param id A vector of distinct identifiers, one for each prompt; by default the
-#'   names of `prompts`, or 1, 2, ...
+#'   the form of `x`; `NULL`, the default, uses the planned prompts themselves,
+#'   as published.
+#' @param id A vector of distinct identifiers, one for each prompt; by default
+#'   the names of `prompts`, or 1, 2, ...
 #' @param ... Must be empty.
 #' @returns An object of class `audit_plan`: a data frame with one row for each
 #'   prompt, which survives `write.csv()` and `read.csv()`, and the columns
 #'   * `id`, `prompt`: which prompt;
 #'   * `prob`: its estimated hazard;
 #'   * `horizon`: the largest quantile it can answer for; 0 when not included;
-#'   * `intensity`, `pi`: its inclusion probability (the same for these methods);
+#'   * `intensity`, `pi`: its inclusion probability (the same for these
+#'     methods);
 #'   * `limit`: the most draws to make, `max(0, horizon - 1)`;
 #'   * `stop`: whether to stop at the first unsafe draw (`TRUE`);
 #'   * `order`: a random permutation, drawn independently of everything;
 #'   * `u`: the uniform number that decided the horizon;
 #'   * `plan_id`, `method`, `budget`, `cap`, `tau_prior`, `n`: the plan's
 #'     constants, repeated in each row. `plan_id` is a hash of ids and horizons.
-#' @section Errors: `timetounsafe_error_argument`, `timetounsafe_error_features`,
-#'   `timetounsafe_error_unavailable`.
+#' @section Errors: `timetounsafe_error_argument`,
+#'   `timetounsafe_error_features`, `timetounsafe_error_unavailable`.
 #' @section Assumptions: Prompts to calibrate on are exchangeable with those the
 #'   bound will be used for, and were not used to train `hazard`.
 #' @references arXiv 2506.13593, sections 3.2 and 3.3, algorithm 1; methods
@@ -77,7 +78,8 @@
 #' p <- 1 - exp(-exp(-4 + x[, 1]))
 #' train <- 1:200
 #' hazard <- fit_hazard(x[train, ], rbinom(200, 50, p[train]), draws = 50)
-#' plan <- plan_audit(hazard, paste("prompt", 201:400), x[-train, ], budget = 20)
+#' prompts <- paste("prompt", 201:400)
+#' plan <- plan_audit(hazard, prompts, x[-train, ], budget = 20)
 #' plan
 #' summary(plan)
 #' @export
@@ -177,7 +179,8 @@ draw_horizon <- function(u, pi, quantile, policy) {
   ifelse(u < pi, quantile, 0)
 }
 
-# write.csv() keeps 15 digits. Calibration allows for that: see tt_select_jump().
+# write.csv() keeps 15 digits. Calibration allows for that: see
+# tt_select_jump().
 draw_plan <- function(id, prompts, prob, quantile, other, policy, hazard) {
   pi <- inclusion(quantile, other, policy)
   u <- stats::runif(length(id))
@@ -203,8 +206,8 @@ new_audit_plan <- function(plan, hazard = NULL) {
   structure(plan, class = c("audit_plan", "data.frame"), hazard = hazard)
 }
 
-# Independent of the order of rows, so that merge() and sort() do no harm, and of
-# how a file or R represents the same ids and numbers.
+# Independent of the order of rows, so that merge() and sort() do no harm, and
+# of how a file or R represents the same ids and numbers.
 plan_hash <- function(id, horizon) {
   id <- enc2utf8(as.character(id))
   at <- order(id, method = "radix")

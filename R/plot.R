@@ -4,11 +4,12 @@
 #'   groups of equal size, with 95% intervals.
 #' * `audit_plan`: inclusion probability against prior quantile.
 #' * `audit`: draws made of each prompt against its limit.
-#' * `lpb`: estimated miscoverage against level, with the target and the selected
-#'   level.
+#' * `lpb`: estimated miscoverage against level, with the target and the
+#'   selected level.
 #'
 #' @param x An object of this package.
-#' @param groups For `hazard_fit`: number of groups, a whole number of at least 2.
+#' @param groups For `hazard_fit`: number of groups, a whole number of at least
+#'   2.
 #' @param ... Passed to [graphics::plot.default()].
 #' @returns `x`, invisibly.
 #' @name plots
@@ -21,7 +22,8 @@
 #' plot(calibrate_lpb(simulate_audit(plan, p)))
 NULL
 
-# Blue and orange of the Okabe-Ito palette: told apart by everybody, and in print.
+# Blue and orange of the Okabe-Ito palette: told apart by everybody, and in
+# print.
 ink <- c(main = "#0072B2", mark = "#D55E00", faint = "grey70")
 
 draw_points <- function(x, y, xlab, ylab, log = "", ...) {
@@ -45,14 +47,16 @@ plot.hazard_fit <- function(x, groups = 10, ...) {
   fitted <- sums[, 3L] / sums[, 2L]
   low <- stats::qbeta(0.025, sums[, 1L], sums[, 2L] - sums[, 1L] + 1)
   high <- stats::qbeta(0.975, sums[, 1L] + 1, sums[, 2L] - sums[, 1L])
-  # Groups without an unsafe draw are drawn at the bottom of the logarithmic axis.
+  # Groups without an unsafe draw are drawn at the bottom of the logarithmic
+  # axis.
   floor <- min(fitted, high) / 2
   observed <- pmax(sums[, 1L] / sums[, 2L], floor)
-  draw_points(fitted, observed, "fitted hazard", "observed share of unsafe draws",
-              log = "xy", ylim = range(floor, high, fitted),
-              col = ink[["main"]], ...)
+  draw_points(fitted, observed, "fitted hazard",
+              "observed share of unsafe draws", log = "xy",
+              ylim = range(floor, high, fitted), col = ink[["main"]], ...)
   graphics::abline(0, 1, col = ink[["faint"]], untf = FALSE)
-  graphics::segments(fitted, pmax(low, floor), fitted, high, col = ink[["main"]])
+  graphics::segments(fitted, pmax(low, floor), fitted, high,
+                     col = ink[["main"]])
   invisible(x)
 }
 

@@ -1,5 +1,5 @@
-# How objects look. format() builds lines, print() writes them; summary() returns
-# what print() leaves out.
+# How objects look. format() builds lines, print() writes them; summary()
+# returns what print() leaves out.
 
 say <- function(...) {
   cat(sprintf(...), "\n", sep = "")
@@ -42,16 +42,16 @@ print.hazard_fit <- function(x, ...) {
 
 #' Summaries
 #'
-#' What `print()` leaves out, as a list (or, for plans and audits, a data frame of
-#' one row) that prints.
+#' What `print()` leaves out, as a list (or, for plans and audits, a data frame
+#' of one row) that prints.
 #'
 #' @param object A `hazard_fit`, `audit_plan`, `audit` or `lpb`.
 #' @param ... Ignored.
 #' @returns For `hazard_fit` a list of class `summary.hazard_fit`: `fit` (the
 #'   object), `edf` (effective degrees of freedom), `penalty`, `dispersion`,
-#'   `iterations`, `converged` and, for the glm engine, `smooths`: a data frame of
-#'   features that may bend. For `audit_plan` and `audit` a one-row data frame of
-#'   draws and costs. For `lpb` the same as [glance.lpb()].
+#'   `iterations`, `converged` and, for the glm engine, `smooths`: a data frame
+#'   of features that may bend. For `audit_plan` and `audit` a one-row data
+#'   frame of draws and costs. For `lpb` the same as [glance.lpb()].
 #' @name summaries
 #' @examples
 #' set.seed(1)
@@ -193,7 +193,7 @@ print.lpb <- function(x, ...) {
       format(exp(mean(log(bound))), digits = 3))
   say("Draws: %s allowed, %s made", big(x$draws[["allowed"]]),
       big(x$draws[["made"]] + x$draws[["overshoot"]]))
-  say("Holds on average over calibrations (point rule), for prompts like these.")
+  say("Holds on average over calibrations (point rule), for such prompts.")
   if (x$trivial) {
     say("No level is feasible: the bound is 1 for every prompt.")
   } else if (x$capped) {

@@ -1,5 +1,5 @@
-# The user's function and its contract: draw ONE response for each element, judge
-# it, and say which are unsafe.
+# The user's function and its contract: draw ONE response for each element,
+# judge it, and say which are unsafe.
 
 #' The sampler: a function that draws responses and judges them
 #'
@@ -13,22 +13,22 @@
 #' * If it has an argument named `draw`, a second argument without a default, or
 #'   dots, it also gets the integer draw index of each element, which stays the
 #'   same over retries.
-#' * It returns a logical vector of the same length, `TRUE` for unsafe; or a data
-#'   frame with a logical column `unsafe` and optionally `status` (`"ok"`,
+#' * It returns a logical vector of the same length, `TRUE` for unsafe; or a
+#'   data frame with a logical column `unsafe` and optionally `status` (`"ok"`,
 #'   `"error"` or `"refused"`). Further columns (`response`, `score`, `cost`,
 #'   `latency`) are accepted.
-#' * `NA`, or the status `"error"`, means that this draw failed. It is tried again
-#'   under the same draw index, up to `max_tries` times in all, and never counted
-#'   as safe.
+#' * `NA`, or the status `"error"`, means that this draw failed. It is tried
+#'   again under the same draw index, up to `max_tries` times in all, and never
+#'   counted as safe.
 #' * The status `"refused"` is an outcome; the argument `refusal` says which.
 #'
 #' A draw that fails for good counts as unsafe at its place (conservative: the
-#' guarantee stays), with a warning of class `timetounsafe_warning_failed_draws`.
-#' A sampler that raises an error `max_tries` times in a row, or from which a
-#' whole batch fails, ends the audit with an error of class
-#' `timetounsafe_error_sampler`, whose field `audit` holds all draws made so far:
-#' `run_audit(error$audit, sampler)` goes on from there. So does an interrupted
-#' audit, which is returned with a warning.
+#' guarantee stays), with a warning of class
+#' `timetounsafe_warning_failed_draws`. A sampler that raises an error
+#' `max_tries` times in a row, or from which a whole batch fails, ends the audit
+#' with an error of class `timetounsafe_error_sampler`, whose field `audit`
+#' holds all draws made so far: `run_audit(error$audit, sampler)` goes on from
+#' there. So does an interrupted audit, which is returned with a warning.
 #' @name sampler
 #' @examples
 #' # A model that is unsafe in 1 of 50 responses to any prompt
@@ -39,8 +39,8 @@
 #' audit_prompts(c("Hi!", "Good morning"), sampler, draws = 100)
 NULL
 
-# Wraps the user's function: a function of (prompts, draw) that returns a logical
-# vector, NA where the draw failed.
+# Wraps the user's function: a function of (prompts, draw) that returns a
+# logical vector, NA where the draw failed.
 wrap_sampler <- function(sampler, refusal, call) {
   check_function(sampler, "sampler", "that draws and judges responses",
                  call = call)
@@ -61,7 +61,7 @@ draw_argument <- function(sampler) {
   if (any(c("draw", "...") %in% names[-1L])) {
     return("named")
   }
-  second <- length(names) >= 2L && identical(arguments[[2L]], quote(expr = ))
+  second <- length(names) >= 2L && identical(arguments[[2L]], rlang::missing_arg())
   if (second) "second" else "none"
 }
 

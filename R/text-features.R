@@ -8,9 +8,9 @@
 #' Each prompt is put in lower case, with everything but letters and digits
 #' replaced by spaces. Its words, pairs of neighbouring words, and runs of 3 and
 #' 4 characters are hashed to `columns` columns. A column's count `c` becomes
-#' `log(1 + c) * log((1 + n) / (1 + m))`, `m` being the number of the `n` prompts
-#' in which it occurs; each prompt is scaled to length 1; and the matrix is
-#' reduced to `size` dimensions by a randomised singular value decomposition
+#' `log(1 + c) * log((1 + n) / (1 + m))`, `m` being the number of the `n`
+#' prompts in which it occurs; each prompt is scaled to length 1; and the matrix
+#' is reduced to `size` dimensions by a randomised singular value decomposition
 #' (Halko, Martinsson and Tropp 2011, algorithm 4.4 with two power iterations).
 #' A last feature is the logarithm of one plus the number of characters.
 #'
@@ -42,7 +42,8 @@ text_features <- function(prompts, size = 30, columns = 1024) {
   limit <- max(1, length(unique(prompts)) - 1)
   size <- if (missing(size)) min(size, limit) else size
   size <- check_number(size, "size", min = 1, max = limit, whole = TRUE)
-  columns <- check_number(columns, "columns", min = 16, max = 2^24, whole = TRUE)
+  columns <- check_number(columns, "columns", min = 16, max = 2^24,
+                          whole = TRUE)
   counts <- ngram_counts(prompts, columns)
   # nolint next: object_usage_linter.
   present <- Matrix::colSums(counts > 0)

@@ -17,15 +17,17 @@ generics::augment
 #'   when left out the training, or the calibration prompts.
 #' @param ... Must be empty.
 #' @returns Plain data frames.
-#' * `tidy(hazard_fit)`: a row for each coefficient of a glm: `term`, `estimate`,
-#'   `std.error` (of scaled columns; approximate, given the penalties).
-#' * `glance(hazard_fit)`: one row: `engine`, `n`, `draws`, `unsafe`, `deviance`,
-#'   `null.deviance`, `converged`.
+#' * `tidy(hazard_fit)`: a row for each coefficient of a glm: `term`,
+#'   `estimate`, `std.error` (of scaled columns; approximate, given the
+#'   penalties).
+#' * `glance(hazard_fit)`: one row: `engine`, `n`, `draws`, `unsafe`,
+#'   `deviance`, `null.deviance`, `converged`.
 #' * `augment(hazard_fit)`: `.fitted`, the hazards.
-#' * `tidy(lpb)`: the estimated miscoverage: `level`, `miscoverage` just above it.
-#' * `glance(lpb)`: one row: `method`, `alpha`, `level`, `capped`, `trivial`, `n`,
-#'   `included`, `events`, `ess`, `cap`, `tau_prior`, `draws_allowed`, `draws_made`,
-#'   `overshoot`.
+#' * `tidy(lpb)`: the estimated miscoverage: `level`, `miscoverage` just above
+#'   it.
+#' * `glance(lpb)`: one row: `method`, `alpha`, `level`, `capped`, `trivial`,
+#'   `n`, `included`, `events`, `ess`, `cap`, `tau_prior`, `draws_allowed`,
+#'   `draws_made`, `overshoot`.
 #' * `augment(lpb)`: a row for each prompt: `.prob`, the hazard, and
 #'   `.pred_lower`, the bound; for calibration prompts after their `id`.
 #' @section Errors: `timetounsafe_error_argument` for an engine without

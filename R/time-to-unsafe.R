@@ -14,19 +14,19 @@
 #' @param budget Mean number of draws allowed per calibration prompt.
 #' @param x Features, see [fit_hazard()]. When left out, they are made from the
 #'   prompts' text by [text_features()].
-#' @param train Share of the prompts that trains the hazard, strictly between 0 and
-#'   1. The default, 0.5, halves them.
+#' @param train Share of the prompts that trains the hazard, strictly between 0
+#'   and 1. The default, 0.5, halves them.
 #' @param train_draws Number of draws of each training prompt. The default is
 #'   `budget`, rounded up: training then costs about as much as calibration.
 #' @param alpha,delta Target miscoverage, and `NULL`: see [calibrate_lpb()].
 #' @param engine,... Engine of the hazard and its settings, see [fit_hazard()].
-#' @returns An `lpb`, see [calibrate_lpb()], with the further component `training`:
-#'   the `audit` of the training prompts.
+#' @returns An `lpb`, see [calibrate_lpb()], with the further component
+#'   `training`: the `audit` of the training prompts.
 #' @inheritSection calibrate_lpb What is guaranteed
 #' @inheritSection calibrate_lpb Assumptions
-#' @section Errors: Those of the functions it calls. An error or an interrupt while
-#'   drawing keeps what was drawn: see [sampler]. After an interrupt the error's
-#'   field `audit` holds the unfinished audit.
+#' @section Errors: Those of the functions it calls. An error or an interrupt
+#'   while drawing keeps what was drawn: see [sampler]. After an interrupt the
+#'   error's field `audit` holds the unfinished audit.
 #' @examples
 #' set.seed(1)
 #' words <- c("kind", "calm", "rude", "cruel")

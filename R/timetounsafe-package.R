@@ -1,4 +1,5 @@
-#' timetounsafe: calibrated lower bounds on the time to the first unsafe response
+#' timetounsafe: calibrated lower bounds on the time to the first unsafe
+#' response
 #'
 #' How many responses can be drawn for a prompt before the first unsafe one
 #' appears, with a guarantee? The way of the data is
@@ -6,15 +7,15 @@
 #' prompts -> draws -> hazard -> plan -> audit -> bound,
 #'
 #' and each arrow is one function: [audit_prompts()], [fit_hazard()],
-#' [plan_audit()], [run_audit()], [calibrate_lpb()]. [time_to_unsafe()] walks the
-#' whole way in one call, and [assess_lpb()] checks the result on held-out
+#' [plan_audit()], [run_audit()], [calibrate_lpb()]. [time_to_unsafe()] walks
+#' the whole way in one call, and [assess_lpb()] checks the result on held-out
 #' prompts. The numeric layer underneath ([allocate_budget()],
 #' [geometric_quantile()], [miscoverage_curve()], [select_level()]) is exported
 #' too. Notation and derivations: `vignette("methods", "timetounsafe")`.
 #'
-#' @section Conditions:
-#' Every error raised by the package has the class `timetounsafe_error` and one
-#' of these; every warning has the class `timetounsafe_warning` and one of these.
+#' @section Conditions: Every error raised by the package has the class
+#' `timetounsafe_error` and one of these; every warning has the class
+#' `timetounsafe_warning` and one of these.
 #' * `timetounsafe_error_argument`: an argument is wrong. Field `argument`.
 #' * `timetounsafe_error_features`: features do not match the fitted model, or
 #'   hold missing values. Field `columns`.

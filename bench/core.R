@@ -1,7 +1,7 @@
 # Times the numeric layer and the hazard engines against plain R at the sizes of
-# the paper. Results are checked for equality before anything is timed; times are
-# medians of one run, and what counts is their ratio.
-# usage: Rscript bench/core.R   (writes bench/core.md)
+# the paper. Results are checked for equality before anything is timed; times
+# are medians of one run, and what counts is their ratio. usage: Rscript
+# bench/core.R   (writes bench/core.md)
 
 library(timetounsafe)
 set.seed(1)
@@ -30,14 +30,15 @@ for (n in c(1e6, 1e7)) {
   cost <- exp(runif(n, 0, 8))
   total <- 20 * n
   pi <- allocate_budget(cost, total)
-  stopifnot(abs(sum(cost * pi) / total - 1) < 1e-12, !is.unsorted(-pi[order(cost)]))
+  stopifnot(abs(sum(cost * pi) / total - 1) < 1e-12,
+            !is.unsorted(-pi[order(cost)]))
   compare(sprintf("allocate_budget(), %g prompts", n),
           function() allocate_budget(cost, total), function() order(cost),
           "order(cost)", times = if (n > 1e6) 3 else 9)
 }
 rm(cost, pi)
 
-# ---- Miscoverage at the paper's size: 45,000 prompts, 300 levels ---------------
+# ---- Miscoverage at the paper's size: 45,000 prompts, 300 levels -------------
 
 n <- 45000
 p <- sample(c(10^seq(-3, -2, length.out = 0.9 * n),
@@ -58,7 +59,8 @@ stopifnot(all.equal(curve()[c(1, 150, 300)], by_hand))
 compare("miscoverage_curve(), 45,000 x 300", curve,
         function() sum(q <= audit$horizon), "sum(q <= C)", times = 15)
 
-# One simulated calibration on the exact path: inclusion, first-unsafe times, level.
+# One simulated calibration on the exact path: inclusion, first-unsafe times,
+# level.
 core <- asNamespace("timetounsafe")
 calibrate_step <- function() {
   horizon <- plan$horizon
@@ -83,7 +85,7 @@ compare("simulated calibration, exact path, 45,000 prompts", draw_and_calibrate,
         }, "curve and level on the grid", times = 25)
 rm(q)
 
-# ---- Hazard engines: 45,000 x 10 ------------------------------------------------
+# ---- Hazard engines: 45,000 x 10 ---------------------------------------------
 
 x <- matrix(rnorm(n * 10), n)
 unsafe <- rbinom(n, 500, 1 - exp(-exp(-5 + x %*% rep(0.1, 10))))
@@ -91,7 +93,8 @@ plain <- function() fit_hazard(x, unsafe, 500, splines = FALSE, penalty = 0)
 reference <- function() {
   stats::glm(cbind(unsafe, 500 - unsafe) ~ x, family = binomial("cloglog"))
 }
-stopifnot(all.equal(plain()$fitted, unname(fitted(reference())), tolerance = 1e-6))
+stopifnot(all.equal(plain()$fitted, unname(fitted(reference())),
+                    tolerance = 1e-6))
 compare("glm engine, linear, 45,000 x 10", plain, reference, "stats::glm()")
 compare("glm engine, splines and penalties chosen",
         function() fit_hazard(x, unsafe, 500), reference, "stats::glm()", 3)
@@ -103,19 +106,22 @@ paper <- function() {
 compare("mlp engine, the paper's configuration, 10 epochs", paper, reference,
         "stats::glm()", 3)
 
-# ---- The table -------------------------------------------------------------------
+# ---- The table ---------------------------------------------------------------
 
 table <- do.call(rbind, rows)
-cells <- with(table, sprintf("| %s | %.1f | %s | %.1f | %.2f |", what,
-                             milliseconds, baseline, baseline_milliseconds, ratio))
+cells <- with(table, sprintf(
+  "| %s | %.1f | %s | %.1f | %.2f |", what, milliseconds, baseline,
+  baseline_milliseconds, ratio
+))
 cpu <- tryCatch(
-  sub(".*: ", "", grep("model name", readLines("/proc/cpuinfo"), value = TRUE)[1]),
+  sub(".*: ", "", grep("model name", readLines("/proc/cpuinfo"),
+                       value = TRUE)[1]),
   error = function(e) "unknown processor"
 )
 lines <- c(
   "# Core benchmark", "",
-  sprintf("%s, %d cores; %s; BLAS %s. Medians of one run of `bench/core.R`.", cpu,
-          parallel::detectCores(), R.version.string,
+  sprintf("%s, %d cores; %s; BLAS %s. Medians of one run of `bench/core.R`.",
+          cpu, parallel::detectCores(), R.version.string,
           basename(extSoftVersion()[["BLAS"]])), "",
   "| what | ms | baseline | ms | ratio |", "|:--|--:|:--|--:|--:|", cells
 )

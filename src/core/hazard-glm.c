@@ -56,6 +56,15 @@ static double one_minus_exp(double h) {
   return h * (1.0 - h * s);
 }
 
+/* log(1 - exp(-h)) for h = exp(eta), without a logarithm where h is small:
+ * log((1 - exp(-h)) / h) = -h / 2 + h^2 / 24 - h^4 / 2880 + O(h^6). */
+static double log_one_minus_exp(double eta, double h, double p) {
+  if (h > 0.01) {
+    return log(p);
+  }
+  return eta - h * (0.5 - h * (1.0 / 24.0 - h * h * (1.0 / 2880.0)));
+}
+
 static double clip_eta(double eta) {
   if (eta < ETA_MIN) {
     return ETA_MIN;
@@ -70,14 +79,15 @@ typedef struct {
 } row_terms;
 
 static row_terms evaluate_row(double eta, double y, double m) {
-  double h = exp(clip_eta(eta));
+  double clipped = clip_eta(eta);
+  double h = exp(clipped);
   double p = one_minus_exp(h);
   double safe = p < 1.0 ? 1.0 - p : 1e-16;
   double per_p = 1.0 / p;
   row_terms t;
   t.score = h * (y * per_p - m);
   t.weight = m * h * h * safe * per_p;
-  t.log_likelihood = (y > 0.0 ? y * log(p) : 0.0) - (m - y) * h;
+  t.log_likelihood = (y > 0.0 ? y * log_one_minus_exp(clipped, h, p) : 0.0) - (m - y) * h;
   return t;
 }
 

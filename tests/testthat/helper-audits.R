@@ -5,7 +5,8 @@ known_hazard <- function() {
   as_hazard(function(newx) as.numeric(newx))
 }
 
-known_plan <- function(p, budget = 20, ..., prompts = as.character(seq_along(p))) {
+known_plan <- function(p, budget = 20, ...,
+                       prompts = as.character(seq_along(p))) {
   plan_audit(known_hazard(), prompts, p, budget = budget, ...)
 }
 

@@ -73,7 +73,8 @@ test_that("bad arguments are named", {
     groups = list("a", c("a", NA)),
     risk_groups = list(0, 1.5, NA), conf_level = list(0, 1, NA)
   ))
-  expect_error(assess_lpb(lpb, c(0.1, 0.02)), class = "timetounsafe_error_argument")
+  expect_error(assess_lpb(lpb, c(0.1, 0.02)),
+               class = "timetounsafe_error_argument")
   expect_error(assess_lpb(lpb, c(0.1, 0.02), prob = c(0, 0), time = c(1, 1)),
                class = "timetounsafe_error_argument")
   expect_error(assess_lpb(lpb, c(0.1, 0.02), time = c(1, 1)), "status",

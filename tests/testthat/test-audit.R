@@ -161,8 +161,10 @@ test_that("max_draws stops cleanly, and the rest can be drawn later", {
   set.seed(4)
   plan <- known_plan(rep(0.01, 10), 100)
   truth <- scripted_sampler(list("3" = 2))
-  expect_warning(part <- run_audit(plan, truth, max_draws = 37, batch_size = 10),
-                 class = "timetounsafe_warning_unfinished")
+  expect_warning(
+    part <- run_audit(plan, truth, max_draws = 37, batch_size = 10),
+    class = "timetounsafe_warning_unfinished"
+  )
   expect_equal(sum(part$draws) + sum(part$overshoot), 37)
   expect_error(calibrate_lpb(part), class = "timetounsafe_error_audit")
   whole <- run_audit(part, truth)

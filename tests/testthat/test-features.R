@@ -103,7 +103,7 @@ test_that("prompts as text are made features, and so are new ones", {
   expect_identical(fit$encoder$kind, "text")
   expect_equal(predict(fit, prompts), fit$fitted, tolerance = 1e-12)
   new <- predict(fit, c("insult my neighbour", "praise my neighbour"))
-  expect_gt(new[1], 3 * new[2])
+  expect_gt(new[1], 2 * new[2])
 })
 
 test_that("the order of a data frame's columns does not matter", {
@@ -316,12 +316,22 @@ test_that("features of another form than in training are an error", {
   }
 })
 
-test_that("text in the place of a number is an error", {
+test_that("text or a factor in the place of a number is an error", {
   set.seed(27)
   data <- data.frame(a = rnorm(40))
-  fit <- fit_hazard(data, rbinom(40, 20, 0.2), 20)
-  expect_error(predict(fit, data.frame(a = "x")), "newx",
-               class = "timetounsafe_error_features")
+  fit <- fit_hazard(data, rbinom(40, 20, plogis(-2 + data$a)), 20)
+  for (a in list("x", c("x", "y"), c("1", "2", "3"), factor(c(5, 7)))) {
+    expect_error(predict(fit, data.frame(a = a)), "newx",
+                 class = "timetounsafe_error_features")
+  }
+})
+
+test_that("a number in the place of TRUE and FALSE is an error or the same", {
+  data <- data.frame(a = rep(c(TRUE, FALSE), 20), unsafe = rep(c(5, 1), 20))
+  fit <- fit_hazard(cbind(unsafe, 9 - unsafe) ~ a, data)
+  prob <- tryCatch(predict(fit, data.frame(a = c(1, 0))),
+                   timetounsafe_error_features = function(e) fit$fitted[1:2])
+  expect_equal(prob, fit$fitted[1:2])
 })
 
 test_that("more than five names are cut short", {

@@ -25,9 +25,10 @@ test_that("basic: probability min(1, B / q), horizon q or 0", {
   expect_identical(plan$cap[1], Inf)
 })
 
-test_that("trimmed: quantiles capped at B * max_weight, probability not below 1 / max_weight", {
+test_that("trimmed: quantiles are capped, probabilities at least 1 / W", {
   p <- c(0.5, 1e-3, 1e-9)
-  plan <- known_plan(p, 5.5, method = "trimmed", max_weight = 7, tau_prior = 0.5)
+  plan <- known_plan(p, 5.5, method = "trimmed", max_weight = 7,
+                     tau_prior = 0.5)
   expect_equal(plan$cap[1], 38)
   expect_equal(plan$pi, pmax(pmin(1, 5.5 / c(1, 38, 38)), 1 / 7))
 })
@@ -131,8 +132,10 @@ test_that("bad arguments are named", {
     cap = list(0, NA, "x"),
     id = list(1, c(1, 1), c(1, NA))
   ))
-  expect_error(plan_audit(known_hazard(), c("a", "b"), c(0.1, 0.2), 10,
-                          methd = "basic"), class = "timetounsafe_error_argument")
+  expect_error(
+    plan_audit(known_hazard(), c("a", "b"), c(0.1, 0.2), 10, methd = "basic"),
+    class = "timetounsafe_error_argument"
+  )
   expect_error(known_plan(c(0.1, 0.2), 1, method = "naive"),
                class = "timetounsafe_error_argument", regexp = "budget")
   expect_error(known_plan(c(0.1, 0.2), method = "replicated"),

@@ -1,0 +1,113 @@
+# The main job on real input, start to end: how many responses can be drawn from a
+# word model of Jane Austen's novels before the first violent or hateful one?
+# usage: Rscript inst/austen/demo.R [output folder]
+
+library(timetounsafe)
+
+here <- function(file) {
+  script <- grep("^--file=", commandArgs(FALSE), value = TRUE)
+  file.path(dirname(sub("^--file=", "", script[1])), file)
+}
+source(here("markov-model.R"))
+
+output <- c(commandArgs(TRUE), "demo-output")[1]
+dir.create(output, recursive = TRUE, showWarnings = FALSE)
+started <- proc.time()[["elapsed"]]
+say <- function(...) {
+  cat(sprintf("%5.1f s  %s\n", proc.time()[["elapsed"]] - started,
+              sprintf(...)))
+}
+count <- function(x) format(x, big.mark = ",")
+
+# ---- The model under audit, and its judge --------------------------------------
+
+set.seed(20251)
+sentences <- split_sentences(read_novels())
+corpus <- build_corpus(sentences)
+model <- train_markov(corpus)
+sampler <- make_sampler(model)
+say("trained on %s sentences; unsafe words: %s", count(length(sentences)),
+    paste(unsafe_words(), collapse = ", "))
+
+# ---- Prompts, split in three ----------------------------------------------------
+
+openings <- sentence_openings(sentences)
+prompts <- sample(openings, min(3600, length(openings)))
+x <- embed_prompts(corpus, prompts)
+part <- rep(c("train", "calibrate", "test"), length.out = length(prompts))
+train <- which(part == "train")
+calibrate <- which(part == "calibrate")
+test <- which(part == "test")
+say("%s prompts, openings of real sentences, such as \"%s ...\"",
+    count(length(prompts)), prompts[1])
+
+# ---- prompts -> draws -> hazard -> plan -> audit -> bound ------------------------
+
+training <- audit_prompts(prompts[train], sampler, draws = 100,
+                          batch_size = 5000)
+hazard <- fit_hazard(x[train, ], training$unsafe, training$draws)
+say("hazard fitted to %s training draws, %s of them unsafe",
+    count(sum(training$draws)), count(sum(training$unsafe)))
+
+plan <- plan_audit(hazard, prompts[calibrate], x[calibrate, ], budget = 30)
+audit <- run_audit(plan, sampler, batch_size = 2000)
+lpb <- calibrate_lpb(audit, alpha = 0.1)
+say("audited and calibrated")
+
+# ---- Fresh draws for prompts that neither trained nor calibrated -----------------
+
+bound <- predict(lpb, x[test, ])
+check <- audit_prompts(prompts[test], sampler, draws = bound - 1, stop = TRUE,
+                       batch_size = 5000)
+assessment <- assess_lpb(lpb, x[test, ], time = check$time,
+                         status = check$status)
+say("checked on %s held-out prompts with %s fresh draws", count(length(test)),
+    count(sum(check$draws) + sum(check$overshoot)))
+
+# ---- What is left behind ---------------------------------------------------------
+
+bounds <- data.frame(
+  prompt = prompts[test], hazard = predict(hazard, x[test, ]), bound = bound,
+  covered = check$time >= bound
+)
+write.csv(bounds, file.path(output, "bounds.csv"), row.names = FALSE)
+
+picture <- function(file, draw) {
+  grDevices::png(file.path(output, file), 1400, 900, res = 180)
+  on.exit(grDevices::dev.off())
+  graphics::par(mar = c(4.2, 4.5, 2, 1))
+  draw()
+}
+picture("level.png", function() plot(lpb))
+picture("bounds.png", function() {
+  missed <- !bounds$covered
+  at <- bounds[order(missed), ]
+  plot(at$hazard, at$bound, log = "xy", las = 1, bty = "l", pch = 16,
+       cex = ifelse(at$covered, 0.6, 0.8),
+       col = ifelse(at$covered, "#0072B280", "#D55E00"),
+       xlab = "predicted hazard of one draw",
+       ylab = "bound (draws)",
+       main = "Held-out prompts", font.main = 1)
+  legend("topright", bty = "n", pch = 16, col = c("#0072B2", "#D55E00"),
+         legend = sprintf(c("safe up to the bound (%s)",
+                            "unsafe before it (%s)"),
+                          c(sum(!missed), sum(missed))))
+})
+
+cat("\nOne response, with the judge's words in capitals if there are any:\n")
+cat(strwrap(show_response(model, prompts[test[1]]), prefix = "  "), sep = "\n")
+
+cat("\nDraws: ", count(sum(plan$limit)), " planned at most, ",
+    count(sum(audit$draws) + sum(audit$overshoot)), " spent\n", sep = "")
+cat("Level selected:", format(lpb$level, digits = 4), "\n")
+cat("Coverage on held-out prompts, target 0.9 (95% interval):\n")
+rows <- sprintf("  %-22s %.3f (%.3f to %.3f), geometric mean of the bound %.1f",
+                c("all", paste("risk", assessment$group[-1])),
+                assessment$coverage, assessment$low, assessment$high,
+                assessment$geometric_mean)
+cat(rows, sep = "\n")
+cat("Five held-out prompts, riskiest first, and their bounds:\n")
+five <- bounds[order(-bounds$hazard), ][round(seq(1, nrow(bounds),
+                                                  length.out = 5)), ]
+cat(sprintf("  %4.0f  %s ...", five$bound, five$prompt), sep = "\n")
+cat("Files: ", output, "/bounds.csv, bounds.png, level.png\n", sep = "")

@@ -1,0 +1,35 @@
+# A time limit makes R's check for interrupts jump, just as Ctrl-C does: a loop in
+# C has to notice, return to R, and leave R as it was.
+interrupted <- function(code) {
+  setTimeLimit(elapsed = 0.05, transient = TRUE)
+  on.exit(setTimeLimit())
+  suppressMessages(tryCatch(
+    {
+      force(code)
+      "finished"
+    },
+    interrupt = function(e) "interrupted",
+    error = function(e) "error"
+  ))
+}
+
+test_that("long loops in C can be interrupted, and R works on", {
+  skip_on_cran()
+  p <- rep(c(1e-3, 0.02), 5e5)
+  x <- matrix(sin(seq_len(2e6)), 1e5)
+  y <- rep(0:4, 2e4)
+  expect_identical(
+    interrupted(geometric_quantile(p, seq(0.01, 0.5, length.out = 30))),
+    "interrupted"
+  )
+  expect_identical(interrupted(fit_hazard(x, y, 50)), "interrupted")
+  expect_identical(
+    interrupted(fit_hazard(x, y, 50, engine = "mlp")), "interrupted"
+  )
+  q <- matrix(5, 5e5, 60)
+  ones <- rep(1, 5e5)
+  expect_identical(interrupted(miscoverage_curve(ones, ones, ones, q)),
+                   "interrupted")
+  expect_identical(interrupted(allocate_budget(rep(p, 10), 1e5)), "interrupted")
+  expect_equal(allocate_budget(c(5, 20, 80, 320), 1e6), rep(1, 4))
+})

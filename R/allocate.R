@@ -40,6 +40,9 @@ allocate_budget <- function(cost, total_budget, benefit = 1, lower = 0,
 # them.
 solve_allocation <- function(cost, total_budget, benefit = 1, lower = 0,
                              upper = 1, call = rlang::caller_env()) {
+  if (missing(cost)) {
+    stop_missing("cost", call)
+  }
   n <- length(cost)
   cost <- as_column(cost, "cost", n, call)
   total_budget <- check_number(total_budget, "total_budget", min = 0,
@@ -55,6 +58,9 @@ solve_allocation <- function(cost, total_budget, benefit = 1, lower = 0,
 }
 
 as_column <- function(x, arg, n, call) {
+  if (missing(x)) {
+    stop_missing(arg, call)
+  }
   if (!is.numeric(x) || length(x) == 0L || !length(x) %in% c(1L, n)) {
     must <- if (arg == "cost") {
       "must be a numeric vector that is not empty"

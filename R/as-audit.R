@@ -39,7 +39,11 @@
 #' calibrate_lpb(audit, hazard = hazard)
 #' @export
 as_audit <- function(draws, plan) {
-  if (inherits(draws, "audit_plan") && !inherits(plan, "audit_plan")) {
+  if (missing(draws)) {
+    stop_missing("draws")
+  }
+  if (inherits(draws, "audit_plan") &&
+        (missing(plan) || !inherits(plan, "audit_plan"))) {
     stop_argument("draws", "must be the table of draws", "a plan",
                   fix = "The plan is the second argument.")
   }

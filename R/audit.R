@@ -61,7 +61,8 @@ run_audit <- function(plan, sampler, batch_size = 64, ledger = NULL,
                       progress = interactive(), ...) {
   check_no_dots(...)
   # An audit_prompts() that is gone on with has no plan behind it.
-  if (!inherits(plan, "audit") || "plan_id" %in% names(plan)) {
+  if (missing(plan) || !inherits(plan, "audit") ||
+        "plan_id" %in% names(plan)) {
     plan <- check_plan(plan)
   }
   if (!"prompt" %in% names(plan)) {
@@ -107,7 +108,7 @@ audit_prompts <- function(prompts, sampler, draws, stop = FALSE,
                           refusal = c("safe", "unsafe", "error"),
                           progress = interactive(), id = NULL, ...) {
   check_no_dots(...)
-  id <- id %||% if (is.character(prompts)) names(prompts)
+  id <- id %||% names_of(prompts)
   prompts <- check_prompts(prompts)
   n <- n_rows(prompts)
   id <- check_ids(id %||% seq_len(n), n)

@@ -27,7 +27,7 @@ miscoverage_curve <- function(time, censor, pi, quantiles) {
   n <- length(time)
   censor <- check_numeric(censor, "censor", n)
   quantiles <- as_level_matrix(quantiles, n, "quantiles")
-  if (is.null(dim(pi))) {
+  if (missing(pi) || is.null(dim(pi))) {
     pi <- check_numeric(pi, "pi", n)
   } else {
     pi <- as_level_matrix(pi, n, "pi")
@@ -41,6 +41,9 @@ miscoverage_curve <- function(time, censor, pi, quantiles) {
 
 # The numbers are checked in the core: a pass over n x K of them costs time.
 as_level_matrix <- function(x, n, arg, call = rlang::caller_env()) {
+  if (missing(x)) {
+    stop_missing(arg, call)
+  }
   if (is.numeric(x) && is.null(dim(x))) {
     x <- matrix(x, ncol = 1L)
   }
@@ -171,6 +174,9 @@ calibrate_lpb <- function(audit, alpha = 0.1, delta = NULL, groups = NULL,
 
 # An audit whose rows are the whole plan, all finished.
 check_audit <- function(audit, arg = "audit", call = rlang::caller_env()) {
+  if (missing(audit)) {
+    stop_missing(arg, call)
+  }
   if (!is.data.frame(audit) || !all(outcome_columns %in% names(audit))) {
     stop_argument(arg, "must be an audit from run_audit() or as_audit()",
                   describe(audit), call = call)

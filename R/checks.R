@@ -1,5 +1,6 @@
 # Checks of arguments. Each returns its argument, in the type that the core
-# wants, or raises timetounsafe_error_argument.
+# wants, or raises timetounsafe_error_argument. missing() sees through to the
+# exported function's own argument.
 
 describe <- function(x) {
   if (is.null(x)) {
@@ -51,6 +52,9 @@ outside <- function(x, min, max, open) {
 check_number <- function(x, arg, min = -Inf, max = Inf, open = c(FALSE, FALSE),
                          whole = FALSE, finite = TRUE, null_ok = FALSE,
                          fix = NULL, call = rlang::caller_env()) {
+  if (missing(x)) {
+    stop_missing(arg, call)
+  }
   if (is.null(x) && null_ok) {
     return(NULL)
   }
@@ -90,6 +94,9 @@ check_numeric <- function(x, arg, n = NULL, min = -Inf, max = Inf,
                           open = c(FALSE, FALSE), whole = FALSE, finite = FALSE,
                           recycle = FALSE, empty_ok = FALSE,
                           call = rlang::caller_env()) {
+  if (missing(x)) {
+    stop_missing(arg, call)
+  }
   if (!is.numeric(x) && !is.logical(x) || is.factor(x) || inherits(x, "Date")) {
     stop_argument(arg, "must be a numeric vector", describe(x), call = call)
   }
@@ -118,6 +125,9 @@ check_numeric <- function(x, arg, n = NULL, min = -Inf, max = Inf,
 }
 
 check_function <- function(x, arg, what, call = rlang::caller_env()) {
+  if (missing(x)) {
+    stop_missing(arg, call)
+  }
   if (!is.function(x)) {
     stop_argument(arg, paste("must be a function", what), describe(x),
                   call = call)
@@ -126,6 +136,9 @@ check_function <- function(x, arg, what, call = rlang::caller_env()) {
 }
 
 check_class <- function(x, class, arg, made_by, call = rlang::caller_env()) {
+  if (missing(x)) {
+    stop_missing(arg, call)
+  }
   if (!inherits(x, class)) {
     stop_argument(
       arg, sprintf("must be an object of class \"%s\"", class), describe(x),
@@ -147,6 +160,9 @@ check_no_dots <- function(..., call = rlang::caller_env()) {
 # Prompts: a character vector, or anything with rows.
 check_prompts <- function(prompts, arg = "prompts",
                           call = rlang::caller_env()) {
+  if (missing(prompts)) {
+    stop_missing(arg, call)
+  }
   if (is.factor(prompts)) {
     prompts <- as.character(prompts)
   }
@@ -163,6 +179,11 @@ check_prompts <- function(prompts, arg = "prompts",
                   call = call)
   }
   if (is.character(prompts)) unname(prompts) else prompts
+}
+
+# Names that may serve as ids.
+names_of <- function(prompts) {
+  if (!missing(prompts) && is.character(prompts)) names(prompts)
 }
 
 check_ids <- function(id, n, arg = "id", call = rlang::caller_env()) {

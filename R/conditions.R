@@ -32,6 +32,10 @@ stop_argument <- function(arg, must, found = NULL, fix = NULL,
   )
 }
 
+stop_missing <- function(arg, call = rlang::caller_env()) {
+  stop_argument(arg, "is missing", call = call)
+}
+
 stop_unavailable <- function(message, fix = NULL, call = rlang::caller_env()) {
   stop_classed("unavailable", c(message, i = fix), call = call)
 }

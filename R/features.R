@@ -9,7 +9,7 @@ new_encoder <- function(kind, ...) {
 
 # Returns list(encoder, matrix).
 learn_encoder <- function(x, arg = "x", call = rlang::caller_env()) {
-  if (is.character(x)) {
+  if (is_text(x)) {
     features <- text_features(x)
     matrix <- features$features
     features$features <- NULL
@@ -18,30 +18,74 @@ learn_encoder <- function(x, arg = "x", call = rlang::caller_env()) {
     return(learn_frame(x, stats::terms(~., data = x), arg, call))
   } else {
     matrix <- as_feature_matrix(x, arg, call)
-    encoder <- new_encoder("matrix", names = colnames(matrix))
+    encoder <- new_encoder("matrix", names = usable_names(matrix))
   }
   encoder$n_columns <- ncol(matrix)
   list(encoder = encoder, matrix = matrix)
 }
 
+is_text <- function(x) {
+  (is.character(x) || is.factor(x)) && is.null(dim(x))
+}
+
+check_feature_kind <- function(x, arg = "x", call = rlang::caller_env()) {
+  if (missing(x)) {
+    stop_missing(arg, call)
+  }
+  numbers <- is.atomic(x) && length(dim(x)) %in% c(0L, 2L) &&
+    (is.numeric(x) || is.logical(x)) && !is.factor(x)
+  if (!numbers && !is_text(x) && !is.data.frame(x) && !inherits(x, "Matrix")) {
+    stop_argument(
+      arg,
+      "must be a numeric matrix, a sparse matrix, a data frame or text",
+      describe(x), call = call
+    )
+  }
+  if (length(dim(x)) == 2L && ncol(x) == 0L) {
+    stop_argument(arg, "must have at least one column", "0", call = call)
+  }
+}
+
+# Names that tell columns apart; without them columns go by their place.
+usable_names <- function(matrix) {
+  names <- colnames(matrix)
+  if (is.null(names) || anyNA(names) || anyDuplicated(names) > 0L ||
+        !all(nzchar(names))) {
+    return(NULL)
+  }
+  names
+}
+
 learn_frame <- function(data, terms, arg = "data", call = rlang::caller_env()) {
-  check_frame(data, all.vars(stats::delete.response(terms)), arg, call)
-  frame <- stats::model.frame(stats::delete.response(terms), data,
-                              na.action = stats::na.pass,
-                              drop.unused.levels = TRUE)
+  terms <- stats::delete.response(terms)
+  variables <- intersect(all.vars(terms), names(data))
+  check_frame(data, variables, arg, call)
+  frame <- tryCatch(
+    stats::model.frame(terms, data, na.action = stats::na.pass,
+                       drop.unused.levels = TRUE),
+    error = function(e) {
+      stop_argument("formula", "has terms that cannot be computed",
+                    conditionMessage(e), call = call, parent = e)
+    }
+  )
   learnt <- attr(frame, "terms")
-  matrix <- frame_matrix(frame, learnt, NULL)
+  levels <- stats::.getXlevels(learnt, frame)
+  single <- names(levels)[lengths(levels) == 1L]
+  matrix <- frame_matrix(frame, learnt, NULL, single)
   check_finite_columns(matrix, arg, call)
   encoder <- new_encoder(
-    "frame", terms = learnt, levels = stats::.getXlevels(learnt, frame),
-    contrasts = attr(matrix, "contrasts"), n_columns = ncol(matrix)
+    "frame", terms = learnt, variables = variables, levels = levels,
+    single = single, contrasts = attr(matrix, "contrasts"),
+    n_columns = ncol(matrix)
   )
   attr(matrix, "contrasts") <- NULL
   list(encoder = encoder, matrix = matrix)
 }
 
 # The columns of the model matrix but for the intercept, which every engine has.
-frame_matrix <- function(frame, terms, contrasts) {
+# Factors with a single level, which have no contrasts, become constants.
+frame_matrix <- function(frame, terms, contrasts, single) {
+  frame[single] <- 0
   attr(terms, "intercept") <- 1L
   matrix <- stats::model.matrix(terms, frame, contrasts.arg = contrasts)
   out <- matrix[, colnames(matrix) != "(Intercept)", drop = FALSE]
@@ -61,7 +105,7 @@ encode <- function(encoder, newx, arg = "newx", call = rlang::caller_env()) {
 }
 
 encode_text <- function(encoder, newx, arg, call) {
-  if (!is.character(newx) && !is.factor(newx)) {
+  if (!is_text(newx)) {
     stop_features(arg, "must be the prompts' text, as in training",
                   describe(newx), call = call)
   }
@@ -73,17 +117,26 @@ encode_frame <- function(encoder, newx, arg, call) {
     stop_features(arg, "must be a data frame, as in training", describe(newx),
                   call = call)
   }
-  check_frame(newx, all.vars(encoder$terms), arg, call)
+  absent <- setdiff(encoder$variables, names(newx))
+  if (length(absent) > 0L) {
+    stop_features(arg, "must have the columns of the training features",
+                  paste("without", list_names(absent)), absent, call = call)
+  }
+  check_frame(newx, encoder$variables, arg, call)
   check_levels(newx, encoder$levels, arg, call)
-  frame <- tryCatch(
-    stats::model.frame(encoder$terms, newx, na.action = stats::na.pass,
-                       xlev = encoder$levels),
+  matrix <- tryCatch(
+    {
+      frame <- stats::model.frame(encoder$terms, newx,
+                                  na.action = stats::na.pass,
+                                  xlev = encoder$levels)
+      stats::.checkMFClasses(attr(encoder$terms, "dataClasses"), frame)
+      frame_matrix(frame, encoder$terms, encoder$contrasts, encoder$single)
+    },
     error = function(e) {
-      stop_features(arg, "does not match the features of the fitted model",
-                    conditionMessage(e), call = call)
+      stop_features(arg, "must match the features of the fitted model",
+                    paste("so:", conditionMessage(e)), call = call)
     }
   )
-  matrix <- frame_matrix(frame, encoder$terms, encoder$contrasts)
   check_finite_columns(matrix, arg, call)
   matrix
 }
@@ -91,7 +144,7 @@ encode_frame <- function(encoder, newx, arg, call) {
 encode_matrix <- function(encoder, newx, arg, call) {
   matrix <- as_feature_matrix(newx, arg, call)
   wanted <- encoder$names
-  given <- colnames(matrix)
+  given <- usable_names(matrix)
   if (!is.null(wanted) && !is.null(given) && all(wanted %in% given)) {
     return(matrix[, wanted, drop = FALSE])
   }
@@ -121,19 +174,17 @@ list_names <- function(names, most = 5L) {
 
 # A plain or sparse numeric matrix, or a vector as its one column.
 as_feature_matrix <- function(x, arg, call) {
+  check_feature_kind(x, arg, call)
+  if (is_text(x) || is.data.frame(x)) {
+    stop_features(arg, "must be a numeric matrix, as in training", describe(x),
+                  call = call)
+  }
   if (inherits(x, "Matrix")) {
     check_dense_size(x, arg, call)
     x <- as.matrix(x)
   }
-  if (is.atomic(x) && is.null(dim(x)) && (is.numeric(x) || is.logical(x))) {
+  if (is.null(dim(x))) {
     x <- matrix(x, ncol = 1L)
-  }
-  if (!is.matrix(x) || !(is.numeric(x) || is.logical(x))) {
-    stop_argument(
-      arg,
-      "must be a numeric matrix, a sparse matrix, a data frame or the text",
-      describe(x), call = call
-    )
   }
   storage.mode(x) <- "double"
   check_finite_columns(x, arg, call)
@@ -154,13 +205,7 @@ check_dense_size <- function(x, arg, call) {
 }
 
 check_frame <- function(data, variables, arg, call) {
-  absent <- setdiff(variables, c(names(data), "."))
-  if (length(absent) > 0L && arg != "data") {
-    stop_features(arg, "must have the columns of the training features",
-                  paste("without", list_names(absent)), absent, call = call)
-  }
-  used <- intersect(variables, names(data))
-  missing <- used[vapply(data[used], anyNA, logical(1))]
+  missing <- variables[vapply(data[variables], anyNA, logical(1))]
   if (length(missing) > 0L) {
     stop_features(arg, "must not have missing values",
                   paste("NA in", list_names(missing)), missing, call = call)

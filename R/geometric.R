@@ -26,10 +26,15 @@
 #' geometric_quantile(c(0.25, 0.01, 0), tau = c(0.1, 0.5), cap = 1000)
 #' @export
 geometric_quantile <- function(prob, tau, cap = Inf) {
-  prob <- check_numeric(prob, "prob", min = 0, max = 1, empty_ok = TRUE)
-  tau <- check_numeric(tau, "tau", min = 0, max = 1)
-  cap <- check_number(cap, "cap", min = 1, finite = FALSE)
-  quantile <- core_value(.Call(ffi_geometric_quantile, prob, tau, cap))
+  compute_quantile(prob, tau, cap)
+}
+
+compute_quantile <- function(prob, tau, cap, call = rlang::caller_env()) {
+  prob <- check_numeric(prob, "prob", min = 0, max = 1, empty_ok = TRUE,
+                        call = call)
+  tau <- check_numeric(tau, "tau", min = 0, max = 1, call = call)
+  cap <- check_number(cap, "cap", min = 1, finite = FALSE, call = call)
+  quantile <- core_value(.Call(ffi_geometric_quantile, prob, tau, cap), call)
   if (length(tau) > 1L) {
     dim(quantile) <- c(length(prob), length(tau))
   }

@@ -16,10 +16,16 @@ fit_glm <- function(x, unsafe, draws, call, splines = NULL, penalty = NULL,
   design <- expand_smooths(x, smooths)
   columns <- describe_columns(linear, smooths)
   n_groups <- max(columns$group, -1L) + 1L
-  start <- penalty %||% max(1, sum(unsafe) / 100)
+  # Weak to start with: a priori the linear predictor varies by about 2, and each
+  # smooth by about 1, on the scale of log hazards.
+  start <- if (is.null(penalty)) {
+    c(max(1, ncol(x) / 4), rep(1, n_groups - 1L))
+  } else {
+    rep(penalty, n_groups)
+  }
   fit <- core_value(.Call(
     ffi_glm_fit, design, columns$centre, columns$scale, unsafe, draws,
-    columns$group, columns$weight, rep(start, n_groups),
+    columns$group, columns$weight, start,
     as.double(is.null(penalty)), dispersion %||% NaN, tolerance, max_iterations
   ), call)
   if (!fit$converged) {
@@ -38,10 +44,10 @@ fit_glm <- function(x, unsafe, draws, call, splines = NULL, penalty = NULL,
 }
 
 #' @export
-predict_model.glm_model <- function(model, matrix) {
+predict_model.glm_model <- function(model, matrix, arg, call) {
   design <- expand_smooths(matrix, model$smooths)
   core_value(.Call(ffi_glm_predict, design, model$columns$centre,
-                   model$columns$scale, model$beta))
+                   model$columns$scale, model$beta), call)
 }
 
 # Mean and inverse standard deviation of each column; 0 for a constant one,
@@ -75,14 +81,10 @@ make_smooths <- function(x, linear, unsafe, splines, call) {
 }
 
 make_smooth <- function(x, column, n_knots) {
-  # A thousand values place the knots as well as all of them.
-  sample <- x[unique(round(seq(1, length(x), length.out = 5000)))]
-  distinct <- unique(sample)
-  if (length(distinct) < 8L) {
+  if (length(unique(x)) < 8L) {
     return(NULL)
   }
-  at <- stats::quantile(sample, seq(0, 1, length.out = n_knots), names = FALSE)
-  at[c(1L, n_knots)] <- range(x)
+  at <- stats::quantile(x, seq(0, 1, length.out = n_knots), names = FALSE)
   at <- unique(at)
   wide <- c(TRUE, diff(at) > 1e-8 * diff(range(at)))
   at <- at[wide]

@@ -15,6 +15,14 @@ fit_mlp <- function(x, unsafe, draws, call, hidden = c(32, 32),
     check_number(epochs, "epochs", min = 1, max = 1e6, whole = TRUE,
                  call = call)
   )
+  if (control[1L] * control[2L] > 1) {
+    stop_argument("weight_decay", "times `learning_rate` must not exceed 1",
+                  format(control[1L] * control[2L]), call = call)
+  }
+  if (sum(as.numeric(c(ncol(x), hidden)) * c(hidden, 1)) > 1e8) {
+    stop_argument("hidden", "must make at most 1e8 weights",
+                  paste(hidden, collapse = ", "), call = call)
+  }
   validation <- check_number(validation, "validation", min = 0, max = 0.9,
                              call = call)
   patience <- check_number(patience, "patience", min = 1, max = 1e6,
@@ -46,9 +54,13 @@ fit_mlp <- function(x, unsafe, draws, call, hidden = c(32, 32),
 }
 
 #' @export
-predict_model.mlp_model <- function(model, matrix) {
-  core_value(.Call(ffi_mlp_predict, apply_scale(matrix, model$linear),
-                   model$hidden, model$weights))
+predict_model.mlp_model <- function(model, matrix, arg, call) {
+  scaled <- apply_scale(matrix, model$linear)
+  if (any(abs(range(scaled)) > 1e30)) {
+    stop_features(arg, "must be near the training features",
+                  "1e30 standard deviations away", call = call)
+  }
+  core_value(.Call(ffi_mlp_predict, scaled, model$hidden, model$weights), call)
 }
 
 apply_scale <- function(x, linear) {

@@ -17,8 +17,8 @@
 #'   knots, 4 to 50.
 #' * `penalty`: `NULL` (the default: chosen from the data) or a number of at
 #'   least 0 that all penalties share; 0 is maximum likelihood.
-#' * `dispersion`: `NULL` (the default: Pearson's estimate, at least 1) or a
-#'   number above 0. It scales the penalties: draws of prompts whose hazards
+#' * `dispersion`: `NULL` (the default: Pearson's estimate with Fletcher's
+#'   correction, at least 1) or a number above 0. It scales the penalties: draws of prompts whose hazards
 #'   differ more than their features tell must not count as independent.
 #' * `tolerance` (1e-8: relative change of the deviance; with chosen penalties a
 #'   change of 0.01 in the log-likelihood is enough) and `max_iterations` (100).
@@ -100,10 +100,14 @@ fit_hazard <- function(x, ...) {
 #' @export
 fit_hazard.default <- function(x, unsafe, draws, engine = c("glm", "mlp"), ...,
                                sampling = c("fixed", "stopped")) {
-  if (missing(x)) {
-    stop_argument("x", "is missing")
+  if (missing(x) && inherits(list(...)$formula, "formula")) {
+    return(fit_hazard.formula(..., engine = engine))
   }
+  check_feature_kind(x)
   n <- n_rows(x)
+  if (n == 0L) {
+    stop_argument("x", "must not be empty")
+  }
   counts <- check_counts(unsafe, draws, n)
   sampling <- check_choice(sampling, c("fixed", "stopped"), "sampling")
   used <- counts$draws > 0
@@ -117,8 +121,8 @@ fit_hazard.default <- function(x, unsafe, draws, engine = c("glm", "mlp"), ...,
 #' @export
 fit_hazard.formula <- function(formula, data, engine = c("glm", "mlp"), ...,
                                sampling = NULL) {
-  if (missing(data) || !is.data.frame(data)) {
-    stop_argument("data", "must be a data frame",
+  if (missing(data) || !is.data.frame(data) || nrow(data) == 0L) {
+    stop_argument("data", "must be a data frame that is not empty",
                   if (!missing(data)) describe(data))
   }
   if (length(formula) != 3L) {
@@ -128,6 +132,10 @@ fit_hazard.formula <- function(formula, data, engine = c("glm", "mlp"), ...,
     )
   }
   terms <- stats::terms(formula, data = data)
+  if (!is.null(attr(terms, "offset"))) {
+    stop_argument("formula", "must not have an offset",
+                  fix = "`draws` is what an exposure would be.")
+  }
   counts <- read_response(formula, data)
   if (!is.null(sampling)) {
     counts$sampling <- check_choice(sampling, c("fixed", "stopped"), "sampling")
@@ -142,8 +150,8 @@ fit_hazard.formula <- function(formula, data, engine = c("glm", "mlp"), ...,
 check_counts <- function(unsafe, draws, n, call = rlang::caller_env()) {
   unsafe <- check_numeric(unsafe, "unsafe", n, min = 0, finite = TRUE,
                           call = call)
-  draws <- check_numeric(draws, "draws", n, min = 0, finite = TRUE,
-                         recycle = TRUE, call = call)
+  draws <- check_numeric(draws, "draws", n, min = 0, max = 2^53,
+                         finite = TRUE, recycle = TRUE, call = call)
   draws <- rep_len(draws, n)
   if (any(unsafe > draws)) {
     at <- which(unsafe > draws)[1L]
@@ -244,7 +252,8 @@ new_hazard_fit <- function(engine, learnt, model, unsafe, draws, sampling,
 }
 
 # Every engine's model is a list with a class of its own and this method.
-predict_model <- function(model, matrix) {
+predict_model <- function(model, matrix, arg = "newx",
+                          call = rlang::caller_env()) {
   UseMethod("predict_model")
 }
 
@@ -279,7 +288,7 @@ fit_constant <- function(unsafe, draws, call) {
 }
 
 #' @export
-predict_model.constant_model <- function(model, matrix) {
+predict_model.constant_model <- function(model, matrix, arg, call) {
   rep_len(model$prob, nrow(matrix))
 }
 
@@ -325,7 +334,7 @@ predict.hazard_fit <- function(object, newx, type = c("prob", "quantile"),
   if (is.null(tau)) {
     stop_argument("tau", "is needed for quantiles")
   }
-  geometric_quantile(prob, tau, cap)
+  compute_quantile(prob, tau, cap, rlang::current_env())
 }
 
 predict_hazard <- function(object, newx, arg = "newx",
@@ -333,7 +342,8 @@ predict_hazard <- function(object, newx, arg = "newx",
   if (object$engine == "user") {
     return(predict_user(object, newx, call))
   }
-  predict_model(object$model, encode(object$encoder, newx, arg, call))
+  predict_model(object$model, encode(object$encoder, newx, arg, call), arg,
+                call)
 }
 
 #' Use your own model as a hazard
@@ -378,6 +388,9 @@ predict_hazard <- function(object, newx, arg = "newx",
 #' }
 #' @export
 as_hazard <- function(object, predict = NULL) {
+  if (missing(object)) {
+    stop_missing("object")
+  }
   if (inherits(object, "hazard_fit")) {
     return(object)
   }

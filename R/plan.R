@@ -90,7 +90,7 @@ plan_audit <- function(hazard, prompts, x = NULL, budget,
                        cap = NULL, design = NULL, id = NULL, ...) {
   check_no_dots(...)
   check_class(hazard, "hazard_fit", "hazard", "fit_hazard() or as_hazard()")
-  id <- id %||% if (is.character(prompts)) names(prompts)
+  id <- id %||% names_of(prompts)
   prompts <- check_prompts(prompts)
   n <- n_rows(prompts)
   if (!is.null(x) && n_rows(x) != n) {
@@ -223,6 +223,9 @@ plan_constants <- c("plan_id", "method", "budget", "cap", "tau_prior", "n")
 # A plan as read back from a file: complete, unchanged, of the right types.
 # Returns it as an audit_plan.
 check_plan <- function(plan, arg = "plan", call = rlang::caller_env()) {
+  if (missing(plan)) {
+    stop_missing(arg, call)
+  }
   if (!is.data.frame(plan)) {
     stop_argument(arg, "must be a plan from plan_audit()", describe(plan),
                   call = call)

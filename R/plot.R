@@ -26,13 +26,12 @@ NULL
 # print.
 ink <- c(main = "#0072B2", mark = "#D55E00", faint = "grey70")
 
-draw_points <- function(x, y, xlab, ylab, log = "", ...) {
-  settings <- utils::modifyList(
-    list(x = x, y = y, xlab = xlab, ylab = ylab, log = log, pch = 16,
-         col = grDevices::adjustcolor(ink[["main"]], 0.4), las = 1, bty = "l"),
-    list(...)
-  )
-  do.call(graphics::plot, settings)
+# A scatter plot whose every setting the user can replace.
+draw_points <- function(defaults, ...) {
+  common <- list(pch = 16, las = 1, bty = "l",
+                 col = grDevices::adjustcolor(ink[["main"]], 0.4))
+  settings <- utils::modifyList(utils::modifyList(common, defaults), list(...))
+  do.call(graphics::plot.default, settings)
 }
 
 #' @rdname plots
@@ -50,10 +49,11 @@ plot.hazard_fit <- function(x, groups = 10, ...) {
   # Groups without an unsafe draw are drawn at the bottom of the logarithmic
   # axis.
   floor <- min(fitted, high) / 2
-  observed <- pmax(sums[, 1L] / sums[, 2L], floor)
-  draw_points(fitted, observed, "fitted hazard",
-              "observed share of unsafe draws", log = "xy",
-              ylim = range(floor, high, fitted), col = ink[["main"]], ...)
+  draw_points(list(
+    x = fitted, y = pmax(sums[, 1L] / sums[, 2L], floor), log = "xy",
+    xlab = "fitted hazard", ylab = "observed share of unsafe draws",
+    ylim = range(floor, high, fitted), col = ink[["main"]]
+  ), ...)
   graphics::abline(0, 1, col = ink[["faint"]], untf = FALSE)
   graphics::segments(fitted, pmax(low, floor), fitted, high,
                      col = ink[["main"]])
@@ -63,21 +63,24 @@ plot.hazard_fit <- function(x, groups = 10, ...) {
 #' @rdname plots
 #' @export
 plot.audit_plan <- function(x, ...) {
-  quantile <- geometric_quantile(x$prob, x$tau_prior[1L], x$cap[1L])
-  draw_points(quantile, x$pi, "prior quantile (draws)", "inclusion probability",
-              log = "x", ylim = c(0, 1), ...)
+  draw_points(list(
+    x = geometric_quantile(x$prob, x$tau_prior[1L], x$cap[1L]), y = x$pi,
+    log = "x", ylim = c(0, 1), xlab = "prior quantile (draws)",
+    ylab = "inclusion probability"
+  ), ...)
   invisible(x)
 }
 
 #' @rdname plots
 #' @export
 plot.audit <- function(x, ...) {
-  used <- x$limit > 0
-  unsafe <- used & x$unsafe > 0
-  draw_points(x$limit[used], pmax(x$draws[used], 0.5), "most draws planned",
-              "draws made", log = "xy", ...)
-  graphics::points(x$limit[unsafe], x$draws[unsafe], pch = 16,
-                   col = grDevices::adjustcolor(ink[["mark"]], 0.6))
+  used <- which(x$limit > 0)
+  colour <- ifelse(x$unsafe[used] > 0, ink[["mark"]], ink[["main"]])
+  draw_points(list(
+    x = x$limit[used], y = pmax(x$draws[used], 0.5), log = "xy",
+    xlab = "most draws planned", ylab = "draws made",
+    col = grDevices::adjustcolor(colour, 0.5)
+  ), ...)
   graphics::legend("topleft", c("stayed safe", "unsafe draw"), pch = 16,
                    col = ink[c("main", "mark")], bty = "n")
   invisible(x)
@@ -89,16 +92,13 @@ plot.lpb <- function(x, ...) {
   curve <- rbind(data.frame(level = 0, miscoverage = 0), x$curve)
   inside <- curve$level <= x$tau_prior
   curve <- curve[inside, ]
-  settings <- utils::modifyList(
-    list(x = c(curve$level, x$tau_prior),
-         y = c(curve$miscoverage, curve$miscoverage[nrow(curve)]),
-         type = if (x$exact) "s" else "l", xlab = "level",
-         ylab = "estimated miscoverage", col = ink[["main"]], lwd = 2, las = 1,
-         bty = "l",
-         ylim = c(0, max(curve$miscoverage, 1.5 * x$alpha))),
-    list(...)
-  )
-  do.call(graphics::plot, settings)
+  draw_points(list(
+    x = c(curve$level, x$tau_prior),
+    y = c(curve$miscoverage, curve$miscoverage[nrow(curve)]),
+    type = if (x$exact) "s" else "l", lwd = 2, col = ink[["main"]],
+    ylim = c(0, max(curve$miscoverage, 1.5 * x$alpha)),
+    xlab = "level", ylab = "estimated miscoverage"
+  ), ...)
   graphics::abline(h = x$alpha, lty = 2, col = "grey40")
   graphics::abline(v = x$level, lwd = 2, col = ink[["mark"]])
   graphics::mtext(sprintf(" selected level %s", format(x$level, digits = 3)),

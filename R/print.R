@@ -33,7 +33,9 @@ print.hazard_fit <- function(x, ...) {
   say("Features: %d columns%s", x$encoder$n_columns,
       if (x$encoder$kind == "text") " made from the text" else "")
   say("Hazard of a draw: %s", spread(x$fitted))
-  say("Deviance explained: %s", share(1 - x$deviance / x$null_deviance))
+  if (x$engine != "constant" && x$null_deviance > 0) {
+    say("Deviance explained: %s", share(1 - x$deviance / x$null_deviance))
+  }
   if (!isTRUE(x$model$converged)) {
     say("The fit did not converge.")
   }

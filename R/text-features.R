@@ -61,17 +61,28 @@ text_features <- function(prompts, size = 30, columns = 1024) {
 }
 
 check_text <- function(x, arg, call = rlang::caller_env()) {
+  if (missing(x)) {
+    stop_missing(arg, call)
+  }
   if (is.factor(x)) {
     x <- as.character(x)
   }
   if (!is.character(x)) {
     stop_argument(arg, "must be a character vector", describe(x), call = call)
   }
-  check_prompts(x, arg, call = call)
+  x <- enc2utf8(check_prompts(x, arg, call = call))
+  unreadable <- which(!validUTF8(x))
+  if (length(unreadable) > 0L) {
+    stop_argument(arg, "must be readable text",
+                  sprintf("bytes of another encoding (element %d)",
+                          unreadable[1L]),
+                  fix = "iconv() converts, say from \"latin1\".", call = call)
+  }
+  x
 }
 
 ngram_counts <- function(prompts, columns) {
-  text <- tolower(enc2utf8(prompts))
+  text <- tolower(prompts)
   text <- gsub("[^[:alnum:]]+", " ", text)
   found <- core_value(.Call(ffi_text_ngrams, trimws(text), columns))
   Matrix::sparseMatrix(
@@ -99,16 +110,19 @@ randomised_svd <- function(a, size, oversample = 10, iterations = 2) {
   }
   q <- qr.Q(qr(y))
   small <- svd(as.matrix(Matrix::crossprod(a, q)))
+  # Prompts that are all the same have rank 0, and no dimension is kept.
   keep <- seq_len(min(size, sum(small$d > 1e-8 * max(small$d, 1e-300))))
   rotation <- small$u[, keep, drop = FALSE]
-  signs <- apply(rotation, 2L, function(v) sign(v[which.max(abs(v))]))
-  list(rotation = rotation * rep(signs, each = nrow(rotation)),
-       values = small$d[keep])
+  for (j in keep) {
+    v <- rotation[, j]
+    rotation[, j] <- v * sign(v[which.max(abs(v))])
+  }
+  list(rotation = rotation, values = small$d[keep])
 }
 
 project_text <- function(weighted, rotation, prompts) {
   out <- cbind(as.matrix(weighted %*% rotation), log1p(nchar(prompts)))
-  colnames(out) <- c(paste0("text", seq_len(ncol(rotation))), "length")
+  colnames(out) <- c(sprintf("text%d", seq_len(ncol(rotation))), "length")
   rownames(out) <- NULL
   out
 }

@@ -75,11 +75,12 @@ glance.hazard_fit <- function(x, ...) {
 #' @export
 augment.hazard_fit <- function(x, data = NULL, ...) {
   check_no_dots(...)
-  data.frame(.fitted = if (is.null(data)) {
+  fitted <- if (is.null(data)) {
     stats::predict(x)
   } else {
-    stats::predict(x, data)
-  })
+    predict_hazard(x, data, "data")
+  }
+  data.frame(.fitted = fitted)
 }
 
 #' @rdname tidiers

@@ -47,7 +47,7 @@ time_to_unsafe <- function(prompts, sampler, budget, x = NULL, train = 0.5,
                            max_tries = 3,
                            refusal = c("safe", "unsafe", "error"),
                            progress = interactive(), ...) {
-  ids <- names(prompts)
+  ids <- names_of(prompts)
   prompts <- check_prompts(prompts)
   n <- n_rows(prompts)
   if (n < 20) {
@@ -63,6 +63,7 @@ time_to_unsafe <- function(prompts, sampler, budget, x = NULL, train = 0.5,
   }
   id <- check_ids(ids %||% seq_len(n), n, "names(prompts)")
   train <- check_number(train, "train", 0, 1, c(TRUE, TRUE))
+  check_function(sampler, "sampler", "that draws and judges responses")
   # All that can be wrong with the plan is found before a draw is paid for.
   check_engine(engine, list(...))
   policy <- new_policy(method, budget, alpha, tau_prior, max_weight, NULL)

@@ -147,7 +147,7 @@ unit_vectors <- function(corpus, dims) {
 #' theme as a content word of the prompt (order 0 of the back-off, but drawn
 #' from a part of the vocabulary). Grammar comes from the chain, the subject
 #' from the prompt.
-train_markov <- function(corpus, backoff = 1, echo = 0.9, n_themes = 40,
+train_markov <- function(corpus, backoff = 1, echo = 0.9, n_themes = 60,
                          dims = 8) {
   ids <- corpus$ids
   n <- length(ids)
@@ -195,7 +195,7 @@ group_places <- function(key) {
 #' (`width` is the scale in squared distance), so that the risk of a prompt
 #' varies smoothly with the words in it. Clustering starts from the most
 #' frequent content words, not at random: training draws no random numbers.
-find_themes <- function(corpus, n_themes, dims, n_near = 4, width = 0.15) {
+find_themes <- function(corpus, n_themes, dims, n_near = 4, width = 0.2) {
   x <- unit_vectors(corpus, dims)
   known <- which(corpus$content & corpus$count >= 3)
   fit <- stats::kmeans(x[known, ], x[known[seq_len(n_themes)], ],
@@ -266,7 +266,7 @@ last_words <- function(words) {
 #' The same prompt may appear several times. Returns word numbers, one row per
 #' prompt and `n_words` columns; a full stop counts as a word. All prompts take
 #' each step together, so the cost is a few vector operations per word.
-draw_responses <- function(model, prompts, n_words = 16) {
+draw_responses <- function(model, prompts, n_words = 20) {
   distinct <- unique(prompts)
   code <- encode_prompts(model, distinct)
   row <- match(prompts, distinct)
@@ -328,7 +328,7 @@ unsafe_words <- function() {
 #'
 #' All an audit gets to see: prompts in, verdicts out (`TRUE` is unsafe). The
 #' random numbers are R's, so `set.seed()` reproduces every draw.
-make_sampler <- function(model, lexicon = unsafe_words(), n_words = 16) {
+make_sampler <- function(model, lexicon = unsafe_words(), n_words = 20) {
   function(prompts) {
     judge_unsafe(model, draw_responses(model, prompts, n_words), lexicon)
   }
@@ -336,7 +336,7 @@ make_sampler <- function(model, lexicon = unsafe_words(), n_words = 16) {
 
 #' Responses as text, the words that the judge looks for in capitals
 show_response <- function(model, prompts, lexicon = unsafe_words(),
-                          n_words = 16) {
+                          n_words = 20) {
   form <- model$form
   bad <- model$vocabulary %in% lexicon
   form[bad] <- toupper(form[bad])

@@ -14,13 +14,15 @@
 #define ETA_MAX 3.6
 
 #define MAX_HALVINGS 12
-#define MAX_PENALTY_STEPS 10
+#define MIN_PENALTY_STEPS 4
+#define MAX_PENALTY_STEPS 40
 
 /* Penalties need not be known to many digits: these are the changes, in effective
  * degrees of freedom and in log-likelihood, that no longer matter. */
 #define EDF_TOLERANCE 1e-3
-#define EDF_SETTLED 0.05
+#define EDF_SETTLED 0.02
 #define LIKELIHOOD_SETTLED 1e-2
+#define STAGE_TOLERANCE 1e-4
 
 /* Where the buffers lie in the scratch, and the state of one fit. */
 typedef struct {
@@ -37,7 +39,7 @@ typedef struct {
   double *factor;   /* size^2 */
   double saturated; /* log-likelihood of the saturated model */
   double log_likelihood;
-  double pearson;
+  int estimate; /* whether penalties move at present */
 } work;
 
 /* ---- One row ---------------------------------------------------------------- */
@@ -89,11 +91,6 @@ static row_terms evaluate_row(double eta, double y, double m) {
   t.weight = m * h * h * safe * per_p;
   t.log_likelihood = (y > 0.0 ? y * log_one_minus_exp(clipped, h, p) : 0.0) - (m - y) * h;
   return t;
-}
-
-/* (y - m p)^2 / (m p (1 - p)) = score^2 / weight, as W = m h^2 (1 - p) / p. */
-static double pearson_term(row_terms t) {
-  return t.score * t.score / t.weight;
 }
 
 /* ---- One pass over the rows -------------------------------------------------- */
@@ -152,12 +149,11 @@ static void pack_block(const work *w, size_t first, size_t rows, const double *r
   }
 }
 
-/* Log-likelihood and Pearson statistic at `beta`; with want_gram also the Fisher
- * information and the right-hand side of the scoring equations, as cross-products. */
+/* Log-likelihood at `beta`; with want_gram also the Fisher information and the right-hand
+ * side of the scoring equations, as cross-products. */
 static tt_status pass(work *w, const double *beta, int want_gram) {
   const tt_glm_model *model = w->model;
   tt_sum log_likelihood = {0.0, 0.0};
-  tt_sum pearson = {0.0, 0.0};
   raw_slopes(model->d, model->centre, model->scale, beta, w->slope);
   memset(w->panel, 0, w->padded * ROWS * sizeof(double));
   if (want_gram) {
@@ -176,7 +172,6 @@ static tt_status pass(work *w, const double *beta, int want_gram) {
       root[r] = sqrt(t.weight > 1e-300 ? t.weight : 1e-300);
       response[r] = root[r] * clip_eta(eta[r]) + t.score / root[r];
       tt_sum_add(&log_likelihood, t.log_likelihood);
-      tt_sum_add(&pearson, pearson_term(t));
     }
     if (want_gram) {
       if (rows < ROWS) {
@@ -187,7 +182,6 @@ static tt_status pass(work *w, const double *beta, int want_gram) {
     }
   }
   w->log_likelihood = tt_sum_value(&log_likelihood);
-  w->pearson = tt_sum_value(&pearson);
   return TT_OK;
 }
 
@@ -256,7 +250,7 @@ static double update_penalties(work *w) {
     edf = fmax(edf, 0.0);
     largest_change = fmax(largest_change, fabs(edf - w->fit->edf[g]));
     w->fit->edf[g] = edf;
-    if (model->estimate) {
+    if (w->estimate) {
       double lambda = w->fit->dispersion * edf / fmax(size, 1e-300);
       w->fit->lambda[g] = fmin(fmax(lambda, 1e-8), 1e12);
     }
@@ -267,9 +261,11 @@ static double update_penalties(work *w) {
 /* Solves for beta, and for the penalties too when they are estimated. The number of
  * steps is limited where a step costs more than a pass over the rows. */
 static tt_status solve_step(work *w, double *edf_change) {
-  size_t steps = w->model->estimate && w->model->n_groups > 0 ? MAX_PENALTY_STEPS : 1;
-  if (w->size > 200) {
-    steps = steps < 2 ? steps : 2;
+  size_t steps = 1;
+  if (w->estimate && w->model->n_groups > 0) {
+    steps = w->model->n / w->size;
+    steps = steps < MIN_PENALTY_STEPS ? MIN_PENALTY_STEPS : steps;
+    steps = steps > MAX_PENALTY_STEPS ? MAX_PENALTY_STEPS : steps;
   }
   *edf_change = 0.0;
   for (size_t step = 0; step < steps; step++) {
@@ -280,7 +276,7 @@ static tt_status solve_step(work *w, double *edf_change) {
       return TT_ENUMERIC;
     }
     solve_information(w, w->fit->beta);
-    if (!w->model->estimate) {
+    if (!w->estimate) {
       break;
     }
     w->linalg->invert(w->size, w->factor);
@@ -345,23 +341,14 @@ static tt_status evaluate_step(work *w, double previous_likelihood, int first) {
   return status;
 }
 
-static void update_dispersion(work *w) {
-  if (!isnan(w->model->dispersion)) {
-    w->fit->dispersion = w->model->dispersion;
-    return;
-  }
-  double edf = 1.0;
-  for (size_t g = 0; g < w->model->n_groups; g++) {
-    edf += w->fit->edf[g];
-  }
-  double rest = (double)w->model->n - edf;
-  w->fit->dispersion = rest > 1.0 ? fmax(1.0, w->pearson / rest) : 1.0;
-}
-
-static tt_status iterate(work *w) {
+/* Scores with the penalties as they are, or moving, until the likelihood settles
+ * or `limit` iterations have been made. */
+static tt_status iterate(work *w, int estimate, double tolerance, double settled,
+                         size_t limit) {
   tt_glm_fit_result *fit = w->fit;
   double previous_likelihood = 0.0;
   double edf_change = 0.0;
+  w->estimate = estimate;
   fit->converged = 0;
   for (size_t k = 0;; k++) {
     tt_status status = evaluate_step(w, previous_likelihood, k == 0);
@@ -369,21 +356,17 @@ static tt_status iterate(work *w) {
       return status;
     }
     double change = fabs(w->log_likelihood - previous_likelihood);
-    double enough = w->model->tolerance * (fabs(w->log_likelihood - w->saturated) + 1.0);
-    if (w->model->estimate) {
-      enough = fmax(enough, LIKELIHOOD_SETTLED);
-    }
-    fit->iterations = k;
-    if (k > 0 && change < enough && edf_change < EDF_SETTLED) {
+    double scale = fabs(w->log_likelihood - w->saturated) + 1.0;
+    if (k > 0 && change < fmax(tolerance * scale, settled) && edf_change < EDF_SETTLED) {
       fit->converged = 1;
       return TT_OK;
     }
-    if (k == w->model->max_iterations) {
+    if (fit->iterations == limit) {
       return TT_OK;
     }
+    fit->iterations++;
     previous_likelihood = w->log_likelihood;
     memcpy(w->previous, fit->beta, w->size * sizeof(double));
-    update_dispersion(w);
     status = solve_step(w, &edf_change);
     if (status != TT_OK) {
       return status;
@@ -391,23 +374,91 @@ static tt_status iterate(work *w) {
   }
 }
 
-/* Covariance and effective degrees of freedom at the final coefficients. */
-static tt_status finish(work *w) {
-  tt_glm_fit_result *fit = w->fit;
+/* w->factor becomes the inverse of information + penalty at the last evaluation;
+ * edf is filled. Returns the degrees of freedom altogether, or a negative number. */
+static double invert_information(work *w) {
   if (factor_information(w) != TT_OK) {
-    return TT_ENUMERIC;
+    return -1.0;
   }
   w->linalg->invert(w->size, w->factor);
+  double total = 1.0;
   for (size_t g = 0; g < w->model->n_groups; g++) {
-    fit->edf[g] = 0.0;
+    w->fit->edf[g] = 0.0;
   }
   for (size_t j = 0; j < w->model->d; j++) {
     int g = w->model->group[j];
+    double edf = 1.0 - penalty_of(w, j) * w->factor[(j + 1) * (w->size + 1)];
+    total += edf;
     if (g >= 0) {
-      fit->edf[g] += 1.0 - penalty_of(w, j) * w->factor[(j + 1) * (w->size + 1)];
+      w->fit->edf[g] += edf;
     }
   }
-  update_dispersion(w);
+  return total;
+}
+
+/* Pearson's statistic over the residual degrees of freedom, with Fletcher's
+ * correction: where few events are expected, one event alone would make it huge. */
+static double estimate_dispersion(const work *w, double edf) {
+  const tt_glm_model *model = w->model;
+  tt_sum pearson = {0.0, 0.0};
+  tt_sum skew = {0.0, 0.0};
+  for (size_t first = 0; first < model->n; first += ROWS) {
+    size_t rows = model->n - first < ROWS ? model->n - first : ROWS;
+    double eta[ROWS];
+    eta_block(model->n, model->d, model->x, w->slope, first, rows, eta);
+    for (size_t r = 0; r < rows; r++) {
+      double p = one_minus_exp(exp(clip_eta(eta[r])));
+      double m = model->draws[first + r];
+      double residual = model->unsafe[first + r] / m - p;
+      double variance = p * (p < 1.0 ? 1.0 - p : 1e-16);
+      tt_sum_add(&pearson, m * residual * residual / variance);
+      tt_sum_add(&skew, (1.0 - 2.0 * p) * residual / variance);
+    }
+  }
+  double rest = (double)model->n - edf;
+  double correction = 1.0 + tt_sum_value(&skew) / (double)model->n;
+  if (!(rest > 1.0) || !(correction > 0.0)) {
+    return 1.0;
+  }
+  return fmax(1.0, tt_sum_value(&pearson) / rest / correction);
+}
+
+static tt_status update_dispersion(work *w) {
+  double edf = invert_information(w);
+  if (edf < 0.0) {
+    return TT_ENUMERIC;
+  }
+  if (isnan(w->model->dispersion)) {
+    w->fit->dispersion = estimate_dispersion(w, edf);
+  }
+  return TT_OK;
+}
+
+/* First with the starting penalties, which should be weak, then with penalties that
+ * move. The dispersion is estimated in between: from a model that is still too poor
+ * it would be too large, shrink every effect away, and confirm itself. */
+static tt_status fit_in_stages(work *w) {
+  const tt_glm_model *model = w->model;
+  tt_status status = TT_OK;
+  if (model->estimate && model->n_groups > 0) {
+    status = iterate(w, 0, STAGE_TOLERANCE, 0.0, model->max_iterations);
+    if (status == TT_OK) {
+      status = update_dispersion(w);
+    }
+    if (status != TT_OK) {
+      return status;
+    }
+  }
+  return iterate(w, model->estimate, model->tolerance,
+                 model->estimate ? LIKELIHOOD_SETTLED : 0.0, model->max_iterations);
+}
+
+/* Covariance, degrees of freedom and dispersion at the final coefficients. */
+static tt_status finish(work *w) {
+  tt_glm_fit_result *fit = w->fit;
+  if (update_dispersion(w) != TT_OK) {
+    return TT_ENUMERIC;
+  }
   for (size_t j = 0; j < w->size; j++) {
     for (size_t i = j; i < w->size; i++) {
       double v = fit->dispersion * w->factor[j * w->size + i];
@@ -461,7 +512,8 @@ tt_status tt_glm_fit(const tt_glm_model *model, tt_glm_fit_result *fit,
     fit->edf[g] = 0.0;
   }
   fit->beta[0] = log(-log1p(-rate));
-  status = iterate(&w);
+  fit->iterations = 0;
+  status = fit_in_stages(&w);
   if (status == TT_OK) {
     status = finish(&w);
   }

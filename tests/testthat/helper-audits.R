@@ -24,9 +24,9 @@ bad_arguments <- function(f, good, bad) {
     for (value in bad[[arg]]) {
       args <- good
       args[arg] <- list(value)
-      expect_error(do.call(f, args), class = "timetounsafe_error", info = arg)
-      message <- tryCatch(do.call(f, args), error = conditionMessage)
-      expect_match(message, arg, fixed = TRUE)
+      error <- tryCatch(do.call(f, args), error = identity)
+      expect_s3_class(error, "timetounsafe_error")
+      expect_match(conditionMessage(error), paste0("`", arg), fixed = TRUE)
     }
   }
 }

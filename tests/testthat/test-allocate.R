@@ -3,7 +3,7 @@ test_that("two prompts worked by hand", {
   expect_equal(allocate_budget(c(1, 4), 1.5), c(0.5, 0.25), tolerance = 1e-15)
 })
 
-test_that("a prompt that reaches its upper limit leaves the rest to the others", {
+test_that("a prompt at its upper limit leaves the rest to the others", {
   # mu * (1 + 3) = 3.4 asks for 0.85 of the first; with its limit at 0.4 the
   # other has 3 to spend on a cost of 9.
   expect_equal(allocate_budget(c(1, 9), 3.4, upper = c(0.4, 1)), c(0.4, 1 / 3),
@@ -128,7 +128,7 @@ test_that("prompts of equal cost get equal probabilities, dearer ones less", {
   expect_true(all(diff(allocate_budget(cost, sum(cost) / 3)) <= 0))
 })
 
-test_that("a budget above the cost of all upper limits gives the upper limits", {
+test_that("a budget above the cost of all upper limits gives just these", {
   upper <- c(0.3, 2, 1)
   expect_identical(allocate_budget(1:3, 1e9, upper = upper), upper)
   expect_identical(allocate_budget(1:3, Inf, upper = upper), upper)

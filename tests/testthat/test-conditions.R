@@ -72,7 +72,7 @@ test_that("an error names the argument and blames the user's call", {
   for (i in seq_along(calls)) {
     label <- deparse1(calls[[i]])
     error <- tryCatch(eval(calls[[i]]), error = identity)
-    expect_s3_class(error, "timetounsafe_error_argument")
+    expect_s3_class(error, "timetounsafe_error")
     expect_identical(error$argument, names(calls)[i], info = label)
     expect_match(conditionMessage(error), paste0("`", names(calls)[i], "`"),
                  fixed = TRUE, info = label)
@@ -123,7 +123,7 @@ test_that("features that augment() cannot use blame augment() and `data`", {
 })
 
 test_that("features that are none at all blame `x`, not the counts", {
-  for (x in list(NULL, list(1), "a", character(), mean)) {
+  for (x in list(NULL, list(1), character(), matrix(0, 0, 2), mean)) {
     error <- expect_error(fit_hazard(x, c(1, 0, 2), 3),
                           class = "timetounsafe_error")
     expect_identical(error$argument, "x")
@@ -154,7 +154,7 @@ test_that("every class of condition in the code is documented", {
     }
     if (is.recursive(code) && !is.environment(code)) {
       # Arguments may be empty.
-      inside <- Filter(function(part) !identical(part, quote(expr = )),
+      inside <- Filter(function(part) !identical(part, rlang::missing_arg()),
                        as.list(code))
       found <- c(found, unlist(lapply(inside, classes)))
     }
@@ -165,5 +165,51 @@ test_that("every class of condition in the code is documented", {
   help <- paste(readLines(page), collapse = "\n")
   for (class in used) {
     expect_match(help, paste0("\\code{", class, "}"), fixed = TRUE)
+  }
+})
+
+test_that("a required argument that is missing is named", {
+  plan <- known_plan(c(0.1, 0.2))
+  hazard <- known_hazard()
+  lpb <- suppressWarnings(calibrate_lpb(simulate_audit(plan, c(0, 0))))
+  sampler <- function(prompts) rep(FALSE, length(prompts))
+  calls <- list(
+    prob = quote(geometric_quantile()),
+    tau = quote(geometric_quantile(0.1)),
+    cost = quote(allocate_budget()),
+    total_budget = quote(allocate_budget(1)),
+    time = quote(miscoverage_curve()),
+    pi = quote(miscoverage_curve(1, 1, quantiles = 1)),
+    quantiles = quote(miscoverage_curve(1, 1, 1)),
+    miscoverage = quote(select_level(0.1)),
+    prompts = quote(text_features()),
+    x = quote(fit_hazard()),
+    unsafe = quote(fit_hazard(1:3)),
+    draws = quote(fit_hazard(1:3, 1:3)),
+    object = quote(as_hazard()),
+    hazard = quote(plan_audit()),
+    prompts = quote(plan_audit(hazard)),
+    budget = quote(plan_audit(hazard, "a", 0.1)),
+    prompts = quote(audit_prompts()),
+    sampler = quote(audit_prompts("a", draws = 1)),
+    draws = quote(audit_prompts("a", sampler)),
+    plan = quote(run_audit()),
+    sampler = quote(run_audit(plan)),
+    draws = quote(as_audit()),
+    plan = quote(simulate_audit()),
+    prob = quote(simulate_audit(plan)),
+    audit = quote(calibrate_lpb()),
+    newx = quote(predict(lpb)),
+    newx = quote(assess_lpb(lpb)),
+    lpb = quote(assess_lpb()),
+    prompts = quote(time_to_unsafe()),
+    sampler = quote(time_to_unsafe(as.character(1:30), budget = 10)),
+    budget = quote(time_to_unsafe(as.character(1:30), sampler))
+  )
+  for (i in seq_along(calls)) {
+    error <- tryCatch(eval(calls[[i]]), error = identity)
+    expect_s3_class(error, "timetounsafe_error_argument")
+    expect_identical(error$argument, names(calls)[i],
+                     info = deparse1(calls[[i]]))
   }
 })

@@ -191,10 +191,12 @@ test_that("a feature with a single level tells nothing and does no harm", {
   expect_equal(fit$fitted, fit_hazard(data["a"], unsafe, 20)$fitted)
 })
 
-test_that("a data frame without a column is an error about `x`", {
-  error <- expect_error(fit_hazard(data.frame(row.names = 1:5), rep(1, 5), 2),
-                        class = "timetounsafe_error")
-  expect_identical(error$argument, "x")
+test_that("features without a column are an error about `x`", {
+  for (x in list(data.frame(row.names = 1:5), matrix(0, 5, 0))) {
+    error <- expect_error(fit_hazard(x, rep(1, 5), 2),
+                          class = "timetounsafe_error")
+    expect_identical(error$argument, "x")
+  }
 })
 
 test_that("a matrix of text is an error about `x`", {
@@ -214,8 +216,8 @@ test_that("levels not seen in training are an error that names them", {
   data <- data.frame(f = factor(rep(c("p", "q"), 50), c("p", "q", "unused")),
                      ch = rep(c("y", "z"), each = 50))
   fit <- fit_hazard(data, rbinom(100, 20, 0.2), 20)
-  error <- expect_error(predict(fit, data.frame(f = "new", ch = "y")), "\"new\"",
-                        class = "timetounsafe_error_features")
+  error <- expect_error(predict(fit, data.frame(f = "new", ch = "y")),
+                        "\"new\"", class = "timetounsafe_error_features")
   expect_identical(error$columns, "f")
   expect_error(predict(fit, data.frame(f = "unused", ch = "y")), "\"unused\"",
                class = "timetounsafe_error_features")

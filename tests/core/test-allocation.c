@@ -1,0 +1,244 @@
+#include "allocation.h"
+
+#include "contract.h"
+
+/* ---- A program, its solution, and the conditions of an optimum ------------------- */
+
+enum { MOST = 1000 };
+
+typedef struct {
+  size_t n;
+  double cost[MOST];
+  double benefit[MOST];
+  double lower[MOST];
+  double upper[MOST];
+  double total;
+  double pi[MOST];
+  double multiplier;
+  tt_error error;
+} program;
+
+static tt_column rows(const double *values) {
+  const tt_column column = {values, 1};
+  return column;
+}
+
+static tt_status allocate(program *p, const tt_poll *poll) {
+  tt_allocation_item *items = malloc((p->n + 1) * sizeof(tt_allocation_item));
+  p->error = untouched;
+  p->multiplier = NAN;
+  const tt_status status =
+      tt_allocate(p->n, p->cost, rows(p->benefit), rows(p->lower), rows(p->upper),
+                  p->total, p->pi, &p->multiplier, items, poll, &p->error);
+  free(items);
+  return status;
+}
+
+static double spent(size_t n, const double *cost, const double *pi) {
+  double sum = 0.0, lost = 0.0; /* compensated: the check is to 1e-14 */
+  for (size_t i = 0; i < n; i++) {
+    const double x = cost[i] * pi[i], t = sum + x;
+    lost += fabs(sum) >= fabs(x) ? (sum - t) + x : (x - t) + sum;
+    sum = t;
+  }
+  return sum + lost;
+}
+
+/* What prompt i should get for a multiplier. */
+static double response(const program *p, size_t i, double mu) {
+  if (p->cost[i] == 0.0) {
+    return p->upper[i];
+  }
+  const double pi = p->benefit[i] == 0.0 ? 0.0 : mu * sqrt(p->benefit[i] / p->cost[i]);
+  return fmin(fmax(pi, p->lower[i]), p->upper[i]);
+}
+
+/* The optimum by bisection on the logarithm of the multiplier, for total > least. */
+static int agrees_with_bisection(const program *p) {
+  double low = -200.0, high = 200.0, pi[MOST];
+  for (int k = 0; k < 100; k++) {
+    const double middle = (low + high) / 2.0;
+    for (size_t i = 0; i < p->n; i++) {
+      pi[i] = response(p, i, exp(middle));
+    }
+    if (spent(p->n, p->cost, pi) <= p->total) {
+      low = middle;
+    } else {
+      high = middle;
+    }
+  }
+  int right = 1;
+  for (size_t i = 0; i < p->n; i++) {
+    const double off = p->cost[i] * fabs(p->pi[i] - pi[i]);
+    right = right && (p->pi[i] == pi[i] || off <= 1e-12 * p->total);
+  }
+  return right;
+}
+
+/* Feasible, stationary for the reported multiplier, and nothing left unspent that
+ * could be spent: sufficient, as the program is convex. */
+static int is_optimal(const program *p) {
+  const double money = spent(p->n, p->cost, p->pi);
+  int right = money <= p->total * (1.0 + 1e-14) && p->multiplier >= 0.0, full = 1;
+  for (size_t i = 0; i < p->n; i++) {
+    const double wanted =
+        p->multiplier == INFINITY ? p->upper[i] : response(p, i, p->multiplier);
+    right = right && p->pi[i] >= p->lower[i] && p->pi[i] <= p->upper[i] &&
+            fabs(p->pi[i] - wanted) <= 1e-14 * wanted;
+    full = full && (p->pi[i] >= p->upper[i] * (1.0 - 1e-14) || p->benefit[i] == 0.0);
+  }
+  return right && (full || money >= p->total * (1.0 - 1e-13));
+}
+
+/* ---- Random programs --------------------------------------------------------------- */
+
+enum { ZERO_COST = 1, ZERO_BENEFIT = 2, FIXED = 4, UNBOUNDED = 8, TIES = 16, FREE = 32 };
+
+static int one_in_three(check_random *random) {
+  return check_uniform(random) < 1.0 / 3.0;
+}
+
+static program random_program(size_t n, int kind, check_random *random) {
+  program p = {.n = n};
+  for (size_t i = 0; i < n; i++) {
+    p.cost[i] = exp(4.0 * check_normal(random));
+    p.benefit[i] = exp(4.0 * check_normal(random));
+    p.lower[i] = kind & FREE ? 0.0 : exp(3.0 * check_normal(random));
+    p.upper[i] = p.lower[i] + exp(3.0 * check_normal(random));
+    if (kind & TIES && i > 0) {
+      p.cost[i] = p.cost[0];
+      p.benefit[i] = p.benefit[0];
+      p.lower[i] = p.lower[0];
+      p.upper[i] = p.upper[0];
+    }
+    if (kind & FIXED && one_in_three(random)) {
+      p.upper[i] = p.lower[i];
+    }
+    if (kind & UNBOUNDED && p.cost[i] * p.benefit[i] > 0.0 && one_in_three(random)) {
+      p.upper[i] = INFINITY;
+    }
+    if (kind & (ZERO_COST | ZERO_BENEFIT) && p.upper[i] < INFINITY) {
+      p.cost[i] *= !(kind & ZERO_COST && one_in_three(random));
+      p.benefit[i] *= !(kind & ZERO_BENEFIT && one_in_three(random));
+    }
+  }
+  return p;
+}
+
+static double most_spent(const program *p) {
+  double capped[MOST];
+  for (size_t i = 0; i < p->n; i++) {
+    capped[i] = fmin(p->upper[i], p->lower[i] + 10.0);
+  }
+  return spent(p->n, p->cost, capped);
+}
+
+static int solves(program *p, double total) {
+  p->total = total;
+  const int right = allocate(p, NULL) == TT_OK && is_untouched(p->error) && is_optimal(p);
+  if (!right) {
+    printf("#   n %zu, total %a, multiplier %g\n", p->n, total, p->multiplier);
+  }
+  return right;
+}
+
+static void test_random_programs(size_t n, int repeats, const char *sentence) {
+  check_random random = {n};
+  int optimal = 1, bisected = 1, at_ends = 1;
+  for (int kind = 0; kind < 64 * repeats; kind++) {
+    program p = random_program(n, kind % 64, &random);
+    const double least = spent(n, p.cost, p.lower), most = most_spent(&p);
+    for (double share = 0.001; share < 1.5; share = 3.0 * share + 0.01) {
+      optimal = optimal && solves(&p, least + share * (most - least));
+      bisected = bisected &&
+                 (most == least || p.multiplier == INFINITY || agrees_with_bisection(&p));
+    }
+    at_ends = at_ends && solves(&p, most) && solves(&p, least);
+    for (size_t i = 0; i < n; i++) {
+      const double off = p.cost[i] * (p.pi[i] - response(&p, i, 0.0));
+      at_ends = at_ends && off <= 1e-13 * least;
+    }
+  }
+  check_that(optimal, sentence);
+  check_that(bisected, "... and what bisection finds");
+  check_that(at_ends, "... also with no money to spare, and with all that can be spent");
+}
+
+/* ---- By hand ------------------------------------------------------------------------
+ */
+
+/* Costs 1 and 4, benefits 1: pi = (mu, mu / 2), which costs 3 mu. */
+static program by_hand(double total) {
+  program p = {.n = 2, .cost = {1.0, 4.0}, .benefit = {1.0, 1.0}, .upper = {9.0, 9.0}};
+  p.total = total;
+  return p;
+}
+
+static int same(double got, double want) {
+  return got == want || fabs(got - want) <= 1e-15 * want;
+}
+
+static void has(program p, double first, double second, double mu, const char *sentence) {
+  check_that(allocate(&p, NULL) == TT_OK && same(p.pi[0], first) &&
+                 same(p.pi[1], second) && same(p.multiplier, mu),
+             sentence);
+}
+
+static void test_by_hand(void) {
+  program p = by_hand(1.5);
+  has(p, 0.5, 0.25, 0.5, "two prompts between their bounds");
+  p.upper[0] = 0.4;
+  has(p, 0.4, 0.275, 0.55, "the first at its upper bound");
+  p.upper[0] = 9.0;
+  p.lower[1] = 0.3;
+  has(p, 0.3, 0.3, 0.3, "the second at its lower bound");
+  p.cost[0] = 0.0;
+  has(p, 9.0, 0.375, 0.75, "what costs nothing is had in full");
+  p = by_hand(1.5);
+  p.benefit[1] = 0.0;
+  p.lower[1] = 0.1;
+  has(p, 1.1, 0.1, 1.1, "what is of no use only at the least");
+  p.total = 15.0;
+  check_that(allocate(&p, NULL) == TT_OK && p.pi[0] == 9.0 && p.pi[1] == 0.1,
+             "even where there is money to spare, though not enough for all");
+  p = by_hand(0.0);
+  has(p, 0.0, 0.0, 0.0, "no money");
+  p = by_hand(45.0);
+  has(p, 9.0, 9.0, INFINITY, "just enough for everything");
+  p.total = INFINITY;
+  has(p, 9.0, 9.0, INFINITY, "unlimited money");
+  p.upper[0] = p.upper[1] = INFINITY;
+  has(p, INFINITY, INFINITY, INFINITY, "unlimited money and no upper bounds");
+  p.total = 3e10;
+  has(p, 1e10, 0.5e10, 1e10, "much money and no upper bounds");
+  p.n = 0;
+  check_that(allocate(&p, NULL) == TT_OK && p.multiplier == INFINITY, "no prompts");
+}
+
+static void test_shared_columns(void) {
+  const double cost[] = {1.0, 4.0, 9.0}, one = 1.0, lower = 0.1, upper = 2.0;
+  const tt_column b = {&one, 0}, lo = {&lower, 0}, up = {&upper, 0};
+  double pi[3], given[3], mu = 0.0;
+  tt_allocation_item items[3];
+  check_that(tt_allocate(3, cost, b, lo, up, 3.0, pi, &mu, items, NULL, NULL) == TT_OK &&
+                 fabs(pi[0] - 0.5) < 1e-15 && fabs(pi[2] - 0.5 / 3.0) < 1e-15,
+             "one value may stand for all rows");
+  check_that(tt_allocate_given(3, cost, b, lo, up, mu, given, NULL, NULL) == TT_OK &&
+                 memcmp(pi, given, sizeof(pi)) == 0,
+             "a known multiplier gives the same");
+  tt_allocate_given(3, cost, b, lo, up, 0.0, given, NULL, NULL);
+  check_that(given[0] == 0.1 && given[2] == 0.1, "multiplier 0 gives the lower bounds");
+  tt_allocate_given(3, cost, b, lo, up, INFINITY, given, NULL, NULL);
+  check_that(given[0] == 2.0 && given[2] == 2.0, "an infinite one the upper bounds");
+}
+
+int main(void) {
+  test_by_hand();
+  test_shared_columns();
+  test_random_programs(1, 20, "one prompt: the optimum");
+  test_random_programs(2, 20, "two prompts: the optimum");
+  test_random_programs(7, 10, "seven prompts: the optimum");
+  test_random_programs(64, 2, "64 prompts: the optimum");
+  test_random_programs(MOST, 1, "1,000 prompts: the optimum");
+  return check_report();
+}

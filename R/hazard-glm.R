@@ -16,10 +16,10 @@ fit_glm <- function(x, unsafe, draws, call, splines = NULL, penalty = NULL,
   design <- expand_smooths(x, smooths)
   columns <- describe_columns(linear, smooths)
   n_groups <- max(columns$group, -1L) + 1L
-  # Weak to start with: a priori the linear predictor varies by about 2, and each
-  # smooth by about 1, on the scale of log hazards.
+  # Weak to start with: a priori the linear predictor varies by about 2, and
+  # each smooth by about 1, on the scale of log hazards.
   start <- if (is.null(penalty)) {
-    c(max(1, ncol(x) / 4), rep(1, n_groups - 1L))
+    c(max(1, sum(linear$scale > 0) / 4), rep(1, n_groups - 1L))
   } else {
     rep(penalty, n_groups)
   }

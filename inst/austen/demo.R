@@ -1,5 +1,5 @@
-# The main job on real input, start to end: how many responses can be drawn from a
-# word model of Jane Austen's novels before the first violent or hateful one?
+# The main job on real input, start to end: how many responses can be drawn from
+# a word model of Jane Austen's novels before the first violent or hateful one?
 # usage: Rscript inst/austen/demo.R [output folder]
 
 library(timetounsafe)
@@ -19,7 +19,7 @@ say <- function(...) {
 }
 count <- function(x) format(x, big.mark = ",")
 
-# ---- The model under audit, and its judge --------------------------------------
+# ---- The model under audit, and its judge ------------------------------------
 
 set.seed(20251)
 sentences <- split_sentences(read_novels())
@@ -29,7 +29,7 @@ sampler <- make_sampler(model)
 say("trained on %s sentences; unsafe words: %s", count(length(sentences)),
     paste(unsafe_words(), collapse = ", "))
 
-# ---- Prompts, split in three ----------------------------------------------------
+# ---- Prompts, split in three -------------------------------------------------
 
 openings <- sentence_openings(sentences)
 prompts <- sample(openings, min(3600, length(openings)))
@@ -41,7 +41,7 @@ test <- which(part == "test")
 say("%s prompts, openings of real sentences, such as \"%s ...\"",
     count(length(prompts)), prompts[1])
 
-# ---- prompts -> draws -> hazard -> plan -> audit -> bound ------------------------
+# ---- prompts -> draws -> hazard -> plan -> audit -> bound --------------------
 
 training <- audit_prompts(prompts[train], sampler, draws = 100,
                           batch_size = 5000)
@@ -54,7 +54,7 @@ audit <- run_audit(plan, sampler, batch_size = 2000)
 lpb <- calibrate_lpb(audit, alpha = 0.1)
 say("audited and calibrated")
 
-# ---- Fresh draws for prompts that neither trained nor calibrated -----------------
+# ---- Fresh draws for prompts that neither trained nor calibrated -------------
 
 bound <- predict(lpb, x[test, ])
 check <- audit_prompts(prompts[test], sampler, draws = bound - 1, stop = TRUE,
@@ -64,7 +64,7 @@ assessment <- assess_lpb(lpb, x[test, ], time = check$time,
 say("checked on %s held-out prompts with %s fresh draws", count(length(test)),
     count(sum(check$draws) + sum(check$overshoot)))
 
-# ---- What is left behind ---------------------------------------------------------
+# ---- What is left behind -----------------------------------------------------
 
 bounds <- data.frame(
   prompt = prompts[test], hazard = predict(hazard, x[test, ]), bound = bound,

@@ -233,27 +233,34 @@ static void solve_information(const work *w, double *beta) {
  * log-likelihood the marginal likelihood is stationary where
  *   lambda_g = dispersion * edf_g / sum_j weight_j b_j^2,
  *   edf_g = sum_j (1 - lambda_g weight_j (H^-1)_jj).
- * w->factor holds H^-1 on entry. Returns the largest change of any edf. */
+ * w->factor holds H^-1 on entry. Returns the largest change of edf to come: with
+ * shares h_j of one group, d edf / d log lambda = -sum h_j (1 - h_j), which is at most
+ * edf (1 - edf / rank) in size. */
 static double update_penalties(work *w) {
   const tt_glm_model *model = w->model;
   double largest_change = 0.0;
   for (size_t g = 0; g < model->n_groups; g++) {
     double edf = 0.0;
     double size = 0.0;
+    double rank = 0.0;
     for (size_t j = 0; j < model->d; j++) {
       if (model->group[j] == (int)g) {
         double b = w->fit->beta[j + 1];
         edf += 1.0 - penalty_of(w, j) * w->factor[(j + 1) * (w->size + 1)];
         size += model->weight[j] * b * b;
+        rank += 1.0;
       }
     }
-    edf = fmax(edf, 0.0);
-    largest_change = fmax(largest_change, fabs(edf - w->fit->edf[g]));
-    w->fit->edf[g] = edf;
-    if (w->estimate) {
-      double lambda = w->fit->dispersion * edf / fmax(size, 1e-300);
-      w->fit->lambda[g] = fmin(fmax(lambda, 1e-8), 1e12);
+    if (rank == 0.0) {
+      continue;
     }
+    edf = fmin(fmax(edf, 0.0), rank);
+    double lambda = w->fit->dispersion * edf / fmax(size, 1e-300);
+    lambda = fmin(fmax(lambda, 1e-8), 1e12);
+    double change = fabs(log(lambda / w->fit->lambda[g])) * edf * (1.0 - edf / rank);
+    largest_change = fmax(largest_change, change);
+    w->fit->edf[g] = edf;
+    w->fit->lambda[g] = lambda;
   }
   return largest_change;
 }

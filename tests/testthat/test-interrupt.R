@@ -1,5 +1,5 @@
-# A time limit makes R's check for interrupts jump, just as Ctrl-C does: a loop in
-# C has to notice, return to R, and leave R as it was.
+# A time limit makes R's check for interrupts jump, just as Ctrl-C does: a loop
+# in C has to notice, return to R, and leave R as it was.
 interrupted <- function(code) {
   setTimeLimit(elapsed = 0.05, transient = TRUE)
   on.exit(setTimeLimit())

@@ -18,8 +18,9 @@
 #' * `penalty`: `NULL` (the default: chosen from the data) or a number of at
 #'   least 0 that all penalties share; 0 is maximum likelihood.
 #' * `dispersion`: `NULL` (the default: Pearson's estimate with Fletcher's
-#'   correction, at least 1) or a number above 0. It scales the penalties: draws of prompts whose hazards
-#'   differ more than their features tell must not count as independent.
+#'   correction, at least 1) or a number above 0. It scales the penalties: draws
+#'   of prompts whose hazards differ more than their features tell must not
+#'   count as independent.
 #' * `tolerance` (1e-8: relative change of the deviance; with chosen penalties a
 #'   change of 0.01 in the log-likelihood is enough) and `max_iterations` (100).
 #'

@@ -61,7 +61,7 @@ draw_argument <- function(sampler) {
   if (any(c("draw", "...") %in% names[-1L])) {
     return("named")
   }
-  second <- length(names) >= 2L && identical(arguments[[2L]], rlang::missing_arg())
+  second <- length(names) >= 2L && rlang::is_missing(arguments[[2L]])
   if (second) "second" else "none"
 }
 

@@ -56,9 +56,11 @@ say("audited and calibrated")
 
 # ---- Fresh draws for prompts that neither trained nor calibrated -------------
 
+# Drawn on past the bound, so that the picture shows when the first unsafe
+# response came: bound - 1 draws would be enough for the check.
 bound <- predict(lpb, x[test, ])
-check <- audit_prompts(prompts[test], sampler, draws = bound - 1, stop = TRUE,
-                       batch_size = 5000)
+check <- audit_prompts(prompts[test], sampler, draws = pmax(bound, 500),
+                       stop = TRUE, batch_size = 5000)
 assessment <- assess_lpb(lpb, x[test, ], time = check$time,
                          status = check$status)
 say("checked on %s held-out prompts with %s fresh draws", count(length(test)),
@@ -80,18 +82,24 @@ picture <- function(file, draw) {
 }
 picture("level.png", function() plot(lpb))
 picture("bounds.png", function() {
+  hazard <- bounds$hazard
   missed <- !bounds$covered
-  at <- bounds[order(missed), ]
-  plot(at$hazard, at$bound, log = "xy", las = 1, bty = "l", pch = 16,
-       cex = ifelse(at$covered, 0.6, 0.8),
-       col = ifelse(at$covered, "#0072B280", "#D55E00"),
-       xlab = "predicted hazard of one draw",
-       ylab = "bound (draws)",
-       main = "Held-out prompts", font.main = 1)
-  legend("topright", bty = "n", pch = 16, col = c("#0072B2", "#D55E00"),
-         legend = sprintf(c("safe up to the bound (%s)",
-                            "unsafe before it (%s)"),
-                          c(sum(!missed), sum(missed))))
+  blue <- grDevices::adjustcolor("#0072B2", 0.5)
+  never <- check$status == 0
+  plot(hazard, check$time, log = "xy", las = 1, bty = "l", cex = 0.6,
+       pch = ifelse(never, 1, 16), col = ifelse(missed, "#D55E00", blue),
+       xlab = "predicted hazard of one draw", ylab = "draws",
+       ylim = c(1, 5000))
+  at <- order(hazard)
+  lines(hazard[at], bound[at], type = "s", lwd = 2)
+  legend("topright", bty = "n", pch = c(16, 16, 1, NA), lwd = c(NA, NA, NA, 2),
+         col = c("#0072B2", "#D55E00", "#0072B2", "black"), cex = 0.8,
+         legend = c(
+           sprintf("first unsafe response at or after the bound (%d)",
+                   sum(!missed & !never)),
+           sprintf("before it (%d, %.1f%%)", sum(missed), 100 * mean(missed)),
+           sprintf("none in 500 draws (%d)", sum(never)), "the bound"
+         ))
 })
 
 cat("\nOne response, with the judge's words in capitals if there are any:\n")

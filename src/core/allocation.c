@@ -1,5 +1,6 @@
 #include "allocation.h"
 
+#include <float.h>
 #include <math.h>
 
 #define POLL_EVERY 65536u
@@ -40,6 +41,15 @@ static double clamp(double x, double lower, double upper) {
   return x > upper ? upper : x;
 }
 
+/* sqrt(a / b) for a >= 0 and b > 0, also where the quotient is out of range. */
+static double root_ratio(double a, double b) {
+  double ratio = a / b;
+  if (ratio > 1e-300 && ratio < INFINITY) {
+    return sqrt(ratio);
+  }
+  return sqrt(a) / sqrt(b);
+}
+
 tt_status tt_allocate_given(size_t n, const double *cost, tt_column benefit,
                             tt_column lower, tt_column upper, double multiplier,
                             double *pi, const tt_poll *poll, tt_error *error) {
@@ -62,17 +72,24 @@ tt_status tt_allocate_given(size_t n, const double *cost, tt_column benefit,
     } else if (b == 0.0) {
       pi[i] = lo;
     } else {
-      pi[i] = clamp(multiplier * sqrt(b / cost[i]), lo, up);
+      pi[i] = clamp(multiplier * root_ratio(b, cost[i]), lo, up);
     }
   }
   return TT_OK;
 }
 
+/* The least that can be spent, the most that is of use, and the most. */
+typedef struct {
+  tt_sum least;
+  tt_sum useful;
+  tt_sum most;
+} range;
+
 /* Checks every prompt, lists those whose pi depends on the multiplier, and adds up
- * the least and the most that can be spent. */
+ * the range of what can be spent. */
 static tt_status list_items(size_t n, const double *cost, tt_column benefit,
-                            tt_column lower, tt_column upper, search *s, tt_sum *least,
-                            tt_sum *most, const tt_poll *poll, tt_error *error) {
+                            tt_column lower, tt_column upper, search *s, range *spent,
+                            const tt_poll *poll, tt_error *error) {
   for (size_t i = 0; i < n; i++) {
     if (i % POLL_EVERY == 0 && tt_stop_requested(poll)) {
       return TT_EINTERRUPT;
@@ -88,21 +105,23 @@ static tt_status list_items(size_t n, const double *cost, tt_column benefit,
     if (c == 0.0) {
       continue;
     }
-    tt_sum_add(least, c * lo);
+    tt_sum_add(&spent->least, c * lo);
+    tt_sum_add(&spent->most, c * up);
     if (b == 0.0 || lo == up) {
-      tt_sum_add(most, c * lo);
+      tt_sum_add(&spent->useful, c * lo);
       tt_sum_add(&s->constant, c * lo);
       continue;
     }
-    tt_sum_add(most, c * up);
-    double unit = sqrt(c / b);
+    tt_sum_add(&spent->useful, c * up);
+    double unit = root_ratio(c, b);
     tt_allocation_item item = {lo * unit, up * unit, c / unit};
     s->items[s->n_items++] = item;
   }
   return TT_OK;
 }
 
-/* A breakpoint inside (low, high) near the median: the median of a sample. */
+/* A breakpoint inside (low, high) near the median: the median of a sample. Every
+ * listed item has one inside; NAN if not, which only numbers out of range can do. */
 static double choose_pivot(const search *s, uint64_t *counter) {
   double sample[2 * PIVOT_SAMPLE];
   size_t m = 0;
@@ -121,7 +140,7 @@ static double choose_pivot(const search *s, uint64_t *counter) {
       sample[k] = x;
     }
   }
-  return sample[m / 2]; /* every listed item has a breakpoint inside, so m >= 1 */
+  return m > 0 ? sample[m / 2] : NAN;
 }
 
 static double spent_at(const search *s, double mu) {
@@ -160,6 +179,9 @@ static tt_status find_multiplier(search *s, double total, double *multiplier,
       return TT_EINTERRUPT;
     }
     double pivot = choose_pivot(s, &counter);
+    if (isnan(pivot)) {
+      return TT_ENUMERIC;
+    }
     if (spent_at(s, pivot) <= total) {
       s->low = pivot;
     } else {
@@ -180,19 +202,19 @@ tt_status tt_allocate(size_t n, const double *cost, tt_column benefit, tt_column
     return tt_fail(error, TT_EINVAL, "total_budget", 0, total);
   }
   search s = {0.0, INFINITY, {0.0, 0.0}, {0.0, 0.0}, items, 0};
-  tt_sum least = {0.0, 0.0};
-  tt_sum most = {0.0, 0.0};
-  tt_status status =
-      list_items(n, cost, benefit, lower, upper, &s, &least, &most, poll, error);
+  range spent = {{0.0, 0.0}, {0.0, 0.0}, {0.0, 0.0}};
+  tt_status status = list_items(n, cost, benefit, lower, upper, &s, &spent, poll, error);
   if (status != TT_OK) {
     return status;
   }
   /* A total computed elsewhere as sum(cost * lower) may differ in the last places. */
-  if (tt_sum_value(&least) > total * (1.0 + 1e-14)) {
-    return tt_fail(error, TT_EINFEASIBLE, "lower", 0, tt_sum_value(&least));
+  if (tt_sum_value(&spent.least) > total * (1.0 + 1e-14)) {
+    return tt_fail(error, TT_EINFEASIBLE, "lower", 0, tt_sum_value(&spent.least));
   }
-  if (tt_sum_value(&most) <= total) {
+  if (tt_sum_value(&spent.most) <= total) {
     *multiplier = INFINITY;
+  } else if (tt_sum_value(&spent.useful) <= total) {
+    *multiplier = DBL_MAX; /* more than anybody needs, but nothing for benefit 0 */
   } else {
     status = find_multiplier(&s, total, multiplier, poll);
     if (status != TT_OK) {

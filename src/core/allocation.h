@@ -24,7 +24,8 @@ typedef struct {
 /* The program, exactly.
  *
  *   cost(n)      finite, >= 0; cost 0: pi = upper
- *   benefit      finite, >= 0; benefit 0 (at positive cost): pi = lower
+ *   benefit      finite, >= 0; benefit 0 (at positive cost): pi = lower, unless there
+ *                is money for everybody's upper bound
  *   lower        finite, >= 0
  *   upper        >= lower; may be Inf where cost and benefit are positive
  *   total        >= 0, may be Inf; at or above sum(cost * upper): pi = upper

@@ -93,31 +93,41 @@ static dd dd_log1m(double x) {
   return dd_add(dd_multiply(log2, dd_from((double)e)), dd_two_atanh(w));
 }
 
-/* For p below 2^-94 both logarithms are their first terms, and t = tau / p unless
- * that is an integer above 1: then (1 - p)^t > 1 - t p, so one more is needed. */
-static double quantile_tiny(double p, double tau) {
-  dd ratio = dd_divide(dd_from(ldexp(tau, 500)), dd_from(ldexp(p, 500)));
-  double t = ceil(ratio.hi);
-  if (ratio.hi == t) {
-    t += ratio.lo > 0.0 || (ratio.lo == 0.0 && t > 1.0) ? 1.0 : 0.0;
-  }
-  return t < 1.0 ? 1.0 : t;
+/* -2^500 log(1 - x) = 2^500 (x + x^2/2 + x^3/3 + ...) for x < 2^-40: scaled, so that
+ * nothing is lost where x is near the smallest double. */
+static dd dd_tiny_log1m(double x) {
+  dd scaled = dd_from(ldexp(x, 500));
+  dd half = dd_multiply(scaled, dd_from(x / 2.0));
+  dd third = dd_from(scaled.hi * x * x / 3.0);
+  return dd_add(scaled, dd_add(half, third));
+}
+
+/* Whether (1 - p)^t <= 1 - tau, for tiny p where t p and tau agree to 94 bits: then
+ * t p - t (t - 1) p^2 / 2 >= tau decides. */
+static int reaches_tiny(double p, double tau, double t) {
+  double scaled = ldexp(p, 500);
+  dd first = dd_add(dd_two_product(t, scaled), dd_from(-ldexp(tau, 500)));
+  double ahead = first.hi + first.lo;
+  /* The second-order term may underflow, but it is not 0. */
+  return ahead == 0.0 ? t <= 1.0 : ahead >= t * (t - 1.0) / 2.0 * p * scaled;
 }
 
 /* The quantile where rounding could matter. A ratio within 2^-94 (relative) of an
- * integer is that integer: (1 - p)^t = 1 - tau does happen, but only for t up to
- * about 53, and nothing else comes that near in practice. */
+ * integer t means (1 - p)^t = 1 - tau where p is not tiny: that does happen, for t up
+ * to about 53, and nothing else comes that near in practice. */
 static double quantile_extended(double p, double tau) {
-  if (p < 0x1p-94) {
-    return quantile_tiny(p, tau);
-  }
-  dd ratio = dd_divide(dd_log1m(tau), dd_log1m(p));
+  dd ratio = p < 0x1p-94 ? dd_divide(dd_tiny_log1m(tau), dd_tiny_log1m(p))
+                         : dd_divide(dd_log1m(tau), dd_log1m(p));
   double whole = nearbyint(ratio.hi);
   double rest = (ratio.hi - whole) + ratio.lo;
   double shift = nearbyint(rest);
   rest -= shift;
   whole += shift;
-  double t = rest > 0x1p-94 * ratio.hi ? whole + 1.0 : whole;
+  int above = rest > 0x1p-94 * ratio.hi;
+  if (p < 0x1p-50 && fabs(rest) <= 0x1p-94 * ratio.hi) {
+    above = !reaches_tiny(p, tau, whole);
+  }
+  double t = above ? whole + 1.0 : whole;
   return t < 1.0 ? 1.0 : t;
 }
 

@@ -229,37 +229,48 @@ static void solve_information(const work *w, double *beta) {
   w->linalg->solve(w->size, w->factor, beta);
 }
 
+typedef struct {
+  double edf;  /* effective degrees of freedom */
+  double size; /* sum of weight_j b_j^2 */
+  double rank; /* number of columns */
+} penalty_group;
+
+/* One group, its degrees of freedom as they were if the penalty grew by `ratio`. */
+static penalty_group describe_group(const work *w, int g, double ratio) {
+  penalty_group sum = {0.0, 0.0, 0.0};
+  for (size_t j = 0; j < w->model->d; j++) {
+    if (w->model->group[j] == g) {
+      double b = w->fit->beta[j + 1];
+      double lost = penalty_of(w, j) * w->factor[(j + 1) * (w->size + 1)];
+      lost = fmin(fmax(lost, 0.0), 1.0);
+      double share = 1.0 - lost;
+      sum.edf += share > 0.0 ? share / (share + ratio * lost) : 0.0;
+      sum.size += w->model->weight[j] * b * b;
+      sum.rank += 1.0;
+    }
+  }
+  return sum;
+}
+
 /* One fixed-point step for the penalties. With the quadratic approximation of the
  * log-likelihood the marginal likelihood is stationary where
  *   lambda_g = dispersion * edf_g / sum_j weight_j b_j^2,
  *   edf_g = sum_j (1 - lambda_g weight_j (H^-1)_jj).
- * w->factor holds H^-1 on entry. Returns the largest change of edf to come: with
- * shares h_j of one group, d edf / d log lambda = -sum h_j (1 - h_j), which is at most
- * edf (1 - edf / rank) in size. */
+ * w->factor holds H^-1 on entry. Returns the largest change of any edf to come: a
+ * column whose share of a degree of freedom is h has h / (h + r (1 - h)) once its
+ * penalty is r times as large (exactly, where columns are orthogonal). */
 static double update_penalties(work *w) {
-  const tt_glm_model *model = w->model;
   double largest_change = 0.0;
-  for (size_t g = 0; g < model->n_groups; g++) {
-    double edf = 0.0;
-    double size = 0.0;
-    double rank = 0.0;
-    for (size_t j = 0; j < model->d; j++) {
-      if (model->group[j] == (int)g) {
-        double b = w->fit->beta[j + 1];
-        edf += 1.0 - penalty_of(w, j) * w->factor[(j + 1) * (w->size + 1)];
-        size += model->weight[j] * b * b;
-        rank += 1.0;
-      }
-    }
-    if (rank == 0.0) {
+  for (size_t g = 0; g < w->model->n_groups; g++) {
+    penalty_group old = describe_group(w, (int)g, 1.0);
+    if (old.rank == 0.0) {
       continue;
     }
-    edf = fmin(fmax(edf, 0.0), rank);
-    double lambda = w->fit->dispersion * edf / fmax(size, 1e-300);
+    double lambda = w->fit->dispersion * old.edf / fmax(old.size, 1e-300);
     lambda = fmin(fmax(lambda, 1e-8), 1e12);
-    double change = fabs(log(lambda / w->fit->lambda[g])) * edf * (1.0 - edf / rank);
-    largest_change = fmax(largest_change, change);
-    w->fit->edf[g] = edf;
+    penalty_group new = describe_group(w, (int)g, lambda / w->fit->lambda[g]);
+    largest_change = fmax(largest_change, fabs(new.edf - old.edf));
+    w->fit->edf[g] = old.edf;
     w->fit->lambda[g] = lambda;
   }
   return largest_change;

@@ -21,8 +21,10 @@ static inline void tt_sum_add(tt_sum *s, double x) {
   s->sum = t;
 }
 
+/* Once the sum itself is infinite, what was lost is not a number. */
 static inline double tt_sum_value(const tt_sum *s) {
-  return s->sum + s->lost;
+  double value = s->sum + s->lost;
+  return value == value ? value : s->sum;
 }
 
 /* Product and sum of sizes; 0 when the result does not fit a size_t, else 1. */

@@ -137,8 +137,10 @@ static void test_extreme_sizes(void) {
     const tt_column lo = {&zero, 0}, up = {&one, 0};
     double pi = NAN, mu = NAN;
     tt_allocation_item items[1];
+    poll_counter counter = {0, 1000}; /* in case it never ends */
+    const tt_poll poll = {count_poll, &counter};
     const tt_status got =
-        tt_allocate(1, cost + i, b, lo, up, cost[i] / 2.0, &pi, &mu, items, NULL, NULL);
+        tt_allocate(1, cost + i, b, lo, up, cost[i] / 2.0, &pi, &mu, items, &poll, NULL);
     check_that(got == TT_OK && fabs(pi - 0.5) < 1e-14,
                "a benefit per cost of 1e400 or 1e-400");
   }

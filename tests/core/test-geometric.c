@@ -188,7 +188,7 @@ static void test_table(void) {
     }
   }
   check_that(right && is_untouched(error), "a table holds the capped quantiles");
-  check_that(table(0, NULL, tau, 5.0, NULL, NULL, NULL) == TT_OK, "no prompts");
+  check_that(table(0, prob, tau, 5.0, out, NULL, NULL) == TT_OK, "no prompts");
   poll_counter counter = {0, 3};
   const tt_poll poll = {count_poll, &counter};
   check_that(table(5, prob, tau, 5.0, out, &poll, NULL) == TT_EINTERRUPT &&

@@ -154,30 +154,41 @@ static void test_dispersion(void) {
 }
 
 /* lambda = dispersion edf / sum of weight b^2; and edf is what that lambda gives. */
+static void check_fixed_point(const glm_problem *p) {
+  double size[2] = {0.0, 0.0};
+  for (size_t j = 0; j < p->d; j++) {
+    size[p->group[j]] += p->weight[j] * p->fit.beta[j + 1] * p->fit.beta[j + 1];
+  }
+  check_near(p->lambda[0] * size[0] / p->fit.dispersion, p->edf[0], 0.02,
+             "the penalty of columns that matter is a fixed point");
+  check_near(p->lambda[1] * size[1] / p->fit.dispersion, p->edf[1], 0.1,
+             "and of those that do not");
+  check_that(p->edf[0] > 1.95 && p->edf[1] < 1.0 && p->lambda[1] > 100.0 * p->lambda[0],
+             "columns that matter keep their degrees, others lose them");
+  check_near(steepest(p), 0.0, 0.02, "the coefficients are optimal for them");
+}
+
 static void test_estimated_penalties(void) {
   glm_problem p = new_glm_problem(2000, 12, 6, 4);
   for (size_t j = 0; j < p.d; j++) {
     p.group[j] = j >= 2; /* the hazard depends on the first two */
   }
   p.model.estimate = 1;
+  p.model.dispersion = 4.0;
+  check_that(fit_glm(&p) == TT_OK && p.fit.converged,
+             "penalties are estimated for a dispersion that is given");
+  check_fixed_point(&p);
   p.model.dispersion = NAN;
-  check_that(fit_glm(&p) == TT_OK && p.fit.converged, "penalties are estimated");
-  double size[2] = {0.0, 0.0};
-  for (size_t j = 0; j < p.d; j++) {
-    size[p.group[j]] += p.weight[j] * p.fit.beta[j + 1] * p.fit.beta[j + 1];
-  }
-  check_near(p.lambda[0] * size[0] / p.fit.dispersion, p.edf[0], 0.02,
-             "the penalty of columns that matter is a fixed point");
-  check_near(p.lambda[1] * size[1] / p.fit.dispersion, p.edf[1], 0.1,
-             "and of those that do not");
-  check_that(p.edf[0] > 1.95 && p.edf[1] < 1.0 && p.lambda[1] > 100.0 * p.lambda[0],
-             "columns that matter keep their degrees, others lose them");
-  check_near(steepest(&p), 0.0, 0.02, "the coefficients are optimal for them");
+  check_that(fit_glm(&p) == TT_OK && p.fit.converged, "and for an estimated one");
+  check_fixed_point(&p);
   const double lambda = p.lambda[0];
-  p.start[0] = 100.0;
-  p.start[1] = 0.01;
-  fit_glm(&p);
-  check_near(p.lambda[0] / lambda, 1.0, 0.02, "wherever the penalties start");
+  const double starts[][2] = {{100.0, 0.01}, {0.01, 1e6}, {1e-8, 1e-8}};
+  for (size_t i = 0; i < 3; i++) {
+    memcpy(p.start, starts[i], sizeof(p.start));
+    check_that(fit_glm(&p) == TT_OK && fabs(p.lambda[0] / lambda - 1.0) < 0.02 &&
+                   p.edf[1] < 1.0 && steepest(&p) < 0.02,
+               "wherever the penalties start");
+  }
   free_glm_problem(&p);
 }
 

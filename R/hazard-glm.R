@@ -69,7 +69,8 @@ make_smooths <- function(x, linear, unsafe, splines, call) {
   n_knots <- check_number(splines, "splines", min = 4, max = 50, whole = TRUE,
                           null_ok = TRUE, call = call)
   if (is.null(n_knots)) {
-    affordable <- min(length(unsafe) / 5, sum(unsafe) / 2) / ncol(x)
+    affordable <- min(length(unsafe) / 5, sum(unsafe) / 2) /
+      max(1, sum(linear$scale > 0))
     n_knots <- min(10, floor(affordable) + 1)
   }
   if (n_knots < 4) {

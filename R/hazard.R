@@ -262,8 +262,8 @@ predict_model <- function(model, matrix, arg = "newx",
 binomial_likelihood <- function(unsafe, draws, prob) {
   term <- function(count, log_prob) {
     value <- count * log_prob
-    value[count == 0] <- 0
-    sum(value)
+    total <- sum(value)
+    if (is.nan(total)) sum(value[count > 0]) else total
   }
   term(unsafe, log(prob)) + term(draws - unsafe, log1p(-prob))
 }

@@ -180,7 +180,7 @@ static tt_status find_multiplier(search *s, double total, double *multiplier,
     }
     double pivot = choose_pivot(s, &counter);
     if (isnan(pivot)) {
-      return TT_ENUMERIC;
+      return TT_ENUMERIC; /* tt_allocate() says what of */
     }
     if (spent_at(s, pivot) <= total) {
       s->low = pivot;
@@ -217,6 +217,9 @@ tt_status tt_allocate(size_t n, const double *cost, tt_column benefit, tt_column
     *multiplier = DBL_MAX; /* more than anybody needs, but nothing for benefit 0 */
   } else {
     status = find_multiplier(&s, total, multiplier, poll);
+    if (status == TT_ENUMERIC) {
+      return tt_fail(error, status, "cost", 0, cost[0]);
+    }
     if (status != TT_OK) {
       return status;
     }

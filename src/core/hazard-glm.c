@@ -14,6 +14,8 @@
 #define ETA_MAX 3.6
 
 #define MAX_HALVINGS 12
+#define LEAST_PENALTY 1e-8
+#define MOST_PENALTY 1e12
 #define MIN_PENALTY_STEPS 4
 #define MAX_PENALTY_STEPS 40
 
@@ -44,13 +46,18 @@ typedef struct {
 
 /* ---- One row ---------------------------------------------------------------- */
 
-/* 1 - exp(-h) to full relative accuracy, without the cost of expm1(). */
+/* Below this, series are as exact as exp() and log(), and faster. */
+#define SMALL 0.05
+
+/* 1 - exp(-h) to full relative accuracy, without the cost of expm1(). The first term
+ * left out of the series is below 1e-18 of the sum. */
 static double one_minus_exp(double h) {
-  if (h > 0.01) {
+  if (h > SMALL) {
     return 1.0 - exp(-h);
   }
-  /* The Taylor series: the first term left out is below 1e-18 of the sum. */
-  double s = 1.0 / 720.0 - h * (1.0 / 5040.0);
+  double s = 1.0 / 40320.0 - h * (1.0 / 362880.0);
+  s = 1.0 / 5040.0 - h * s;
+  s = 1.0 / 720.0 - h * s;
   s = 1.0 / 120.0 - h * s;
   s = 1.0 / 24.0 - h * s;
   s = 1.0 / 6.0 - h * s;
@@ -58,13 +65,15 @@ static double one_minus_exp(double h) {
   return h * (1.0 - h * s);
 }
 
-/* log(1 - exp(-h)) for h = exp(eta), without a logarithm where h is small:
- * log((1 - exp(-h)) / h) = -h / 2 + h^2 / 24 - h^4 / 2880 + O(h^6). */
+/* log(1 - exp(-h)) for h = exp(eta):
+ * log((1 - exp(-h)) / h) = -h / 2 + h^2 / 24 - h^4 / 2880 + h^6 / 181440 + O(h^8). */
 static double log_one_minus_exp(double eta, double h, double p) {
-  if (h > 0.01) {
+  if (h > SMALL) {
     return log(p);
   }
-  return eta - h * (0.5 - h * (1.0 / 24.0 - h * h * (1.0 / 2880.0)));
+  double square = h * h;
+  double s = 1.0 / 2880.0 - square * (1.0 / 181440.0);
+  return eta - h * (0.5 - h * (1.0 / 24.0 - square * s));
 }
 
 static double clip_eta(double eta) {
@@ -149,16 +158,14 @@ static void pack_block(const work *w, size_t first, size_t rows, const double *r
   }
 }
 
-/* Log-likelihood at `beta`; with want_gram also the Fisher information and the right-hand
- * side of the scoring equations, as cross-products. */
-static tt_status pass(work *w, const double *beta, int want_gram) {
+/* Log-likelihood at `beta`, Fisher information, and the right-hand side of the scoring
+ * equations; the last two as cross-products. */
+static tt_status pass(work *w, const double *beta) {
   const tt_glm_model *model = w->model;
   tt_sum log_likelihood = {0.0, 0.0};
   raw_slopes(model->d, model->centre, model->scale, beta, w->slope);
   memset(w->panel, 0, w->padded * ROWS * sizeof(double));
-  if (want_gram) {
-    memset(w->gram, 0, w->padded * w->padded * sizeof(double));
-  }
+  memset(w->gram, 0, w->padded * w->padded * sizeof(double));
   for (size_t first = 0; first < model->n; first += ROWS) {
     size_t rows = model->n - first < ROWS ? model->n - first : ROWS;
     double eta[ROWS], root[ROWS], response[ROWS];
@@ -166,20 +173,20 @@ static tt_status pass(work *w, const double *beta, int want_gram) {
       return TT_EINTERRUPT;
     }
     eta_block(model->n, model->d, model->x, w->slope, first, rows, eta);
+    double block = 0.0;
     for (size_t r = 0; r < rows; r++) {
       row_terms t =
           evaluate_row(eta[r], model->unsafe[first + r], model->draws[first + r]);
       root[r] = sqrt(t.weight > 1e-300 ? t.weight : 1e-300);
       response[r] = root[r] * clip_eta(eta[r]) + t.score / root[r];
-      tt_sum_add(&log_likelihood, t.log_likelihood);
+      block += t.log_likelihood;
     }
-    if (want_gram) {
-      if (rows < ROWS) {
-        memset(w->panel, 0, w->padded * ROWS * sizeof(double));
-      }
-      pack_block(w, first, rows, root, response);
-      tt_gram_add(w->padded, w->panel, w->gram);
+    tt_sum_add(&log_likelihood, block);
+    if (rows < ROWS) {
+      memset(w->panel, 0, w->padded * ROWS * sizeof(double));
     }
+    pack_block(w, first, rows, root, response);
+    tt_gram_add(w->padded, w->panel, w->gram);
   }
   w->log_likelihood = tt_sum_value(&log_likelihood);
   return TT_OK;
@@ -267,7 +274,7 @@ static double update_penalties(work *w) {
       continue;
     }
     double lambda = w->fit->dispersion * old.edf / fmax(old.size, 1e-300);
-    lambda = fmin(fmax(lambda, 1e-8), 1e12);
+    lambda = fmin(fmax(lambda, LEAST_PENALTY), MOST_PENALTY);
     penalty_group new = describe_group(w, (int)g, lambda / w->fit->lambda[g]);
     largest_change = fmax(largest_change, fabs(new.edf - old.edf));
     w->fit->edf[g] = old.edf;
@@ -344,7 +351,7 @@ static tt_status check_rows(const tt_glm_model *model, double *rate, tt_error *e
 /* Evaluates at fit->beta; while the penalised deviance is worse than at `previous`,
  * walks half way back. The penalties may have moved since, so both are taken now. */
 static tt_status evaluate_step(work *w, double previous_likelihood, int first) {
-  tt_status status = pass(w, w->fit->beta, 1);
+  tt_status status = pass(w, w->fit->beta);
   for (int half = 0; status == TT_OK && !first && half < MAX_HALVINGS; half++) {
     double now = w->log_likelihood - penalty_value(w, w->fit->beta) / 2.0;
     double before = previous_likelihood - penalty_value(w, w->previous) / 2.0;
@@ -354,7 +361,7 @@ static tt_status evaluate_step(work *w, double previous_likelihood, int first) {
     for (size_t j = 0; j < w->size; j++) {
       w->fit->beta[j] = (w->fit->beta[j] + w->previous[j]) / 2.0;
     }
-    status = pass(w, w->fit->beta, 1);
+    status = pass(w, w->fit->beta);
   }
   return status;
 }
@@ -458,6 +465,9 @@ static tt_status update_dispersion(work *w) {
 static tt_status fit_in_stages(work *w) {
   const tt_glm_model *model = w->model;
   tt_status status = TT_OK;
+  for (size_t g = 0; model->estimate && g < model->n_groups; g++) {
+    w->fit->lambda[g] = fmax(w->fit->lambda[g], LEAST_PENALTY);
+  }
   if (model->estimate && model->n_groups > 0) {
     status = iterate(w, 0, STAGE_TOLERANCE, 0.0, model->max_iterations);
     if (status == TT_OK) {

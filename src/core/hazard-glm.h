@@ -32,7 +32,8 @@ typedef struct {
   size_t n_groups;
   int estimate;      /* not 0: estimate lambda, which then holds starting values */
   double dispersion; /* variance over binomial variance, > 0; NAN: estimate, >= 1 */
-  double tolerance;  /* relative change of the penalised deviance that ends the fit */
+  double tolerance;  /* change of the likelihood, relative to the deviance, that ends the
+                      * fit; with  estimated penalties a change of 0.01 does */
   size_t max_iterations;
 } tt_glm_model;
 

@@ -155,7 +155,10 @@ tt_status tt_miscoverage_jumps(size_t n, const double *prob, const double *time,
     if (!(reach[i] > 0.0 && reach[i] <= 1.0)) {
       return tt_fail(error, TT_EINVAL, "pi", i, reach[i]);
     }
-    double u = prob[i] == 0.0 ? 0.0 : -expm1(time[i] * log1p(-prob[i]));
+    double u = -expm1(time[i] * log1p(-prob[i]));
+    if (prob[i] == 0.0 || time[i] == 0.0) {
+      u = 0.0; /* 0 * -Inf */
+    }
     tt_jump jump = {u, 1.0 / reach[i]};
     jumps[m++] = jump;
   }
@@ -248,8 +251,8 @@ tt_status tt_select_jump(size_t n, size_t n_jumps, tt_jump *jumps, double alpha,
     if (status != TT_OK) {
       return status;
     }
-    at *= 1.0 - 0x1p-46;
     *capped = at >= limit;
+    at *= 1.0 - 0x1p-46;
   }
   *level = at < limit ? at : limit;
   return TT_OK;

@@ -188,7 +188,9 @@ test_that("a feature with a single level tells nothing and does no harm", {
   data <- data.frame(a = rnorm(100), same = "k")
   unsafe <- rbinom(100, 20, plogis(-2 + data$a))
   fit <- fit_hazard(data, unsafe, 20)
-  expect_equal(fit$fitted, fit_hazard(data["a"], unsafe, 20)$fitted)
+  # Equal up to where the iterations for the penalties stop.
+  expect_equal(fit$fitted, fit_hazard(data["a"], unsafe, 20)$fitted,
+               tolerance = 1e-4)
 })
 
 test_that("features without a column are an error about `x`", {

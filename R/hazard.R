@@ -237,15 +237,15 @@ check_engine <- function(engine, settings, call = rlang::caller_env()) {
 new_hazard_fit <- function(engine, learnt, model, unsafe, draws, sampling,
                            call) {
   fitted <- predict_model(model, learnt$matrix)
-  saturated <- binomial_likelihood(unsafe, draws, unsafe / draws)
-  rate <- sum(unsafe) / sum(draws)
-  null <- binomial_likelihood(sum(unsafe), sum(draws), rate)
+  fit <- binomial_likelihood(unsafe, draws, fitted)
+  # All counts as one: what a single rate for all prompts explains.
+  null <- binomial_likelihood(sum(unsafe), sum(draws), 0.5)
   structure(
     list(
       engine = engine, encoder = learnt$encoder, model = model,
       fitted = fitted, unsafe = unsafe, draws = draws, sampling = sampling,
-      deviance = 2 * (saturated - binomial_likelihood(unsafe, draws, fitted)),
-      null_deviance = 2 * (saturated - null),
+      deviance = 2 * (fit$saturated - fit$likelihood),
+      null_deviance = 2 * (fit$saturated - null$saturated),
       n = length(unsafe), version = 1L, call = call
     ),
     class = "hazard_fit"
@@ -258,14 +258,9 @@ predict_model <- function(model, matrix, arg = "newx",
   UseMethod("predict_model")
 }
 
-# sum(unsafe * log(prob) + (draws - unsafe) * log(1 - prob)), with 0 log 0 = 0.
+# list(likelihood, saturated) of counts.
 binomial_likelihood <- function(unsafe, draws, prob) {
-  term <- function(count, log_prob) {
-    value <- count * log_prob
-    total <- sum(value)
-    if (is.nan(total)) sum(value[count > 0]) else total
-  }
-  term(unsafe, log(prob)) + term(draws - unsafe, log1p(-prob))
+  core_value(.Call(ffi_binomial_likelihood, unsafe, draws, prob))
 }
 
 # ---- The constant ------------------------------------------------------------

@@ -49,6 +49,7 @@ SEXP ffi_miscoverage_curve(SEXP time, SEXP censor, SEXP pi, SEXP quantiles);
 SEXP ffi_select_level(SEXP tau, SEXP miscoverage, SEXP alpha);
 SEXP ffi_select_jump(SEXP prob, SEXP time, SEXP censor, SEXP reach, SEXP alpha,
                      SEXP limit);
+SEXP ffi_binomial_likelihood(SEXP unsafe, SEXP draws, SEXP prob);
 SEXP ffi_standardise(SEXP x);
 SEXP ffi_spline_expand(SEXP x, SEXP knots, SEXP value, SEXP curvature);
 SEXP ffi_glm_fit(SEXP x, SEXP centre, SEXP scale, SEXP unsafe, SEXP draws, SEXP group,

@@ -49,12 +49,8 @@ typedef struct {
 /* Below this, series are as exact as exp() and log(), and faster. */
 #define SMALL 0.05
 
-/* 1 - exp(-h) to full relative accuracy, without the cost of expm1(). The first term
- * left out of the series is below 1e-18 of the sum. */
-static double one_minus_exp(double h) {
-  if (h > SMALL) {
-    return 1.0 - exp(-h);
-  }
+/* 1 - exp(-h) for small h; the first term left out is below 1e-18 of the sum. */
+static inline double small_one_minus_exp(double h) {
   double s = 1.0 / 40320.0 - h * (1.0 / 362880.0);
   s = 1.0 / 5040.0 - h * s;
   s = 1.0 / 720.0 - h * s;
@@ -65,15 +61,21 @@ static double one_minus_exp(double h) {
   return h * (1.0 - h * s);
 }
 
-/* log(1 - exp(-h)) for h = exp(eta):
+/* log(1 - exp(-h)) for small h = exp(eta):
  * log((1 - exp(-h)) / h) = -h / 2 + h^2 / 24 - h^4 / 2880 + h^6 / 181440 + O(h^8). */
-static double log_one_minus_exp(double eta, double h, double p) {
-  if (h > SMALL) {
-    return log(p);
-  }
+static inline double small_log_one_minus_exp(double eta, double h) {
   double square = h * h;
   double s = 1.0 / 2880.0 - square * (1.0 / 181440.0);
   return eta - h * (0.5 - h * (1.0 / 24.0 - square * s));
+}
+
+/* The same for any h, to full relative accuracy, without the cost of expm1(). */
+static double one_minus_exp(double h) {
+  return h > SMALL ? 1.0 - exp(-h) : small_one_minus_exp(h);
+}
+
+static double log_one_minus_exp(double eta, double h, double p) {
+  return h > SMALL ? log(p) : small_log_one_minus_exp(eta, h);
 }
 
 static double clip_eta(double eta) {
@@ -124,6 +126,53 @@ static void eta_block(size_t n, size_t d, const double *x, const double *slope,
   }
 }
 
+/* What one block of rows contributes: the panel's factor, the working response times
+ * it, and the log-likelihood. */
+typedef struct {
+  double root[ROWS];
+  double response[ROWS];
+  double log_likelihood[ROWS];
+} block_terms;
+
+static void evaluate_rows(size_t rows, const double *eta, const double *unsafe,
+                          const double *draws, block_terms *b) {
+  for (size_t r = 0; r < rows; r++) {
+    row_terms t = evaluate_row(eta[r], unsafe[r], draws[r]);
+    b->root[r] = sqrt(t.weight > 1e-300 ? t.weight : 1e-300);
+    b->response[r] = b->root[r] * clip_eta(eta[r]) + t.score / b->root[r];
+    b->log_likelihood[r] = t.log_likelihood;
+  }
+}
+
+/* The same for a whole block of small hazards, without a branch, so that it runs in
+ * vectors. Returns 0, having done nothing of use, where a hazard is not small. */
+static int evaluate_small_block(const double *eta, const double *unsafe,
+                                const double *draws, block_terms *b) {
+  double h[ROWS];
+  double largest = 0.0;
+  double lowest = 0.0;
+  for (size_t r = 0; r < ROWS; r++) {
+    h[r] = exp(eta[r]);
+    largest = h[r] > largest ? h[r] : largest;
+    lowest = eta[r] < lowest ? eta[r] : lowest;
+  }
+  if (!(largest <= SMALL) || !(lowest > -300.0)) {
+    return 0;
+  }
+  for (size_t r = 0; r < ROWS; r++) {
+    double p = small_one_minus_exp(h[r]);
+    double per_p = 1.0 / p;
+    double weight = draws[r] * h[r] * h[r] * (1.0 - p) * per_p;
+    double root = sqrt(weight);
+    double score = h[r] * (unsafe[r] * per_p - draws[r]);
+    b->root[r] = root;
+    b->response[r] = root * eta[r] + score / root;
+    b->log_likelihood[r] =
+        unsafe[r] * small_log_one_minus_exp(eta[r], h[r]) - (draws[r] - unsafe[r]) * h[r];
+  }
+  return 1;
+}
+
 /* Coefficients of the raw columns: b_j (x - centre) scale = b_j scale x - constant. */
 static void raw_slopes(size_t d, const double *centre, const double *scale,
                        const double *beta, double *slope) {
@@ -136,8 +185,9 @@ static void raw_slopes(size_t d, const double *centre, const double *scale,
 }
 
 /* The block's rows of sqrt(weight) * (1, x, working response). */
-static void pack_block(const work *w, size_t first, size_t rows, const double *root,
-                       const double *response) {
+static void pack_block(const work *w, size_t first, size_t rows,
+                       const block_terms *terms) {
+  const double *root = terms->root;
   const tt_glm_model *model = w->model;
   double *column = tt_gram_column(w->panel, 0);
   for (size_t r = 0; r < rows; r++) {
@@ -154,7 +204,7 @@ static void pack_block(const work *w, size_t first, size_t rows, const double *r
   }
   column = tt_gram_column(w->panel, model->d + 1);
   for (size_t r = 0; r < rows; r++) {
-    column[4 * r] = response[r];
+    column[4 * r] = terms->response[r];
   }
 }
 
@@ -168,24 +218,26 @@ static tt_status pass(work *w, const double *beta) {
   memset(w->gram, 0, w->padded * w->padded * sizeof(double));
   for (size_t first = 0; first < model->n; first += ROWS) {
     size_t rows = model->n - first < ROWS ? model->n - first : ROWS;
-    double eta[ROWS], root[ROWS], response[ROWS];
+    double eta[ROWS];
+    block_terms terms;
     if (tt_stop_requested(first / ROWS % 256 == 0 ? w->poll : NULL)) {
       return TT_EINTERRUPT;
     }
     eta_block(model->n, model->d, model->x, w->slope, first, rows, eta);
+    const double *unsafe = model->unsafe + first;
+    const double *draws = model->draws + first;
+    if (rows < ROWS || !evaluate_small_block(eta, unsafe, draws, &terms)) {
+      evaluate_rows(rows, eta, unsafe, draws, &terms);
+    }
     double block = 0.0;
     for (size_t r = 0; r < rows; r++) {
-      row_terms t =
-          evaluate_row(eta[r], model->unsafe[first + r], model->draws[first + r]);
-      root[r] = sqrt(t.weight > 1e-300 ? t.weight : 1e-300);
-      response[r] = root[r] * clip_eta(eta[r]) + t.score / root[r];
-      block += t.log_likelihood;
+      block += terms.log_likelihood[r];
     }
     tt_sum_add(&log_likelihood, block);
     if (rows < ROWS) {
       memset(w->panel, 0, w->padded * ROWS * sizeof(double));
     }
-    pack_block(w, first, rows, root, response);
+    pack_block(w, first, rows, &terms);
     tt_gram_add(w->padded, w->panel, w->gram);
   }
   w->log_likelihood = tt_sum_value(&log_likelihood);

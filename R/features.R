@@ -100,7 +100,9 @@ encode <- function(encoder, newx, arg = "newx", call = rlang::caller_env()) {
     frame = encode_frame(encoder, newx, arg, call),
     matrix = encode_matrix(encoder, newx, arg, call)
   )
-  dimnames(matrix) <- list(NULL, colnames(matrix))
+  if (!is.null(rownames(matrix))) {
+    rownames(matrix) <- NULL
+  }
   matrix
 }
 
@@ -186,9 +188,14 @@ as_feature_matrix <- function(x, arg, call) {
   if (is.null(dim(x))) {
     x <- matrix(x, ncol = 1L)
   }
-  storage.mode(x) <- "double"
+  # Assigning to x copies it, so only where there is something to change.
+  if (!is.double(x)) {
+    storage.mode(x) <- "double"
+  }
   check_finite_columns(x, arg, call)
-  rownames(x) <- NULL
+  if (!is.null(rownames(x))) {
+    rownames(x) <- NULL
+  }
   x
 }
 

@@ -23,7 +23,8 @@ compare <- function(what, ours, theirs, baseline, times = 9) {
   }
   rows[[length(rows) + 1L]] <<- data.frame(
     what = what, milliseconds = 1000 * stats::median(a), baseline = baseline,
-    baseline_milliseconds = 1000 * stats::median(b), ratio = stats::median(a / b)
+    baseline_milliseconds = 1000 * stats::median(b),
+    ratio = stats::median(a / b)
   )
 }
 

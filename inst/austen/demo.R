@@ -32,7 +32,7 @@ say("trained on %s sentences; unsafe words: %s", count(length(sentences)),
 # ---- Prompts, split in three -------------------------------------------------
 
 openings <- sentence_openings(sentences)
-prompts <- sample(openings, min(3600, length(openings)))
+prompts <- sample(openings, min(9000, length(openings)))
 x <- embed_prompts(corpus, prompts)
 part <- rep(c("train", "calibrate", "test"), length.out = length(prompts))
 train <- which(part == "train")
@@ -114,6 +114,8 @@ rows <- sprintf("  %-22s %.3f (%.3f to %.3f), geometric mean of the bound %.1f",
                 assessment$coverage, assessment$low, assessment$high,
                 assessment$geometric_mean)
 cat(rows, sep = "\n")
+cat(sprintf("  (a calibration with %s prompts has a standard deviation of %.3f)\n",
+            count(length(calibrate)), sqrt(0.1 * 0.9 / length(calibrate))))
 cat("Five held-out prompts, riskiest first, and their bounds:\n")
 five <- bounds[order(-bounds$hazard), ][round(seq(1, nrow(bounds),
                                                   length.out = 5)), ]

@@ -69,7 +69,7 @@ make_smooths <- function(x, linear, unsafe, splines, call) {
   n_knots <- check_number(splines, "splines", min = 4, max = 50, whole = TRUE,
                           null_ok = TRUE, call = call)
   if (is.null(n_knots)) {
-    affordable <- min(length(unsafe) / 5, sum(unsafe) / 2) /
+    affordable <- min(length(unsafe) / 10, sum(unsafe) / 5) /
       max(1, sum(linear$scale > 0))
     n_knots <- min(10, floor(affordable) + 1)
   }

@@ -42,7 +42,7 @@
 #'
 #' @details
 #' With `splines = NULL` the number of knots is limited so that there are at
-#' least 5 training prompts and 2 unsafe draws for each column; below 4 knots,
+#' least 10 training prompts and 5 unsafe draws for each column; below 4 knots,
 #' and for features with fewer than 8 distinct values, only the linear term is
 #' used.
 #'

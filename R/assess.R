@@ -36,8 +36,8 @@
 #' @returns A data frame of class `lpb_assessment`, with one row for all
 #'   prompts, one for each risk group (lowest predicted hazard first) and one
 #'   for each group: `by` ("all", "risk" or "group"), `group`, `n`, `coverage`,
-#'   `low` and `high` (an exact binomial interval for times, a normal one for
-#'   fractions, `NA` for known `prob`), `unresolved`, `mean_bound`,
+#'   `low` and `high` (an exact binomial interval, conservative for fractions;
+#'   `NA` for known `prob`), `unresolved`, `mean_bound`,
 #'   `geometric_mean` and `mean_prob` (the mean predicted hazard). The target is
 #'   in the attribute `target`.
 #' @section Errors: `timetounsafe_error_argument`,
@@ -164,11 +164,12 @@ coverage_interval <- function(covered, kind, conf_level) {
   if (kind == "exact") {
     return(c(NA_real_, NA_real_))
   }
-  if (kind == "binary") {
-    return(stats::binom.test(sum(covered), n, conf.level = conf_level)$conf.int)
-  }
-  half <- stats::qnorm((1 + conf_level) / 2) * stats::sd(covered) / sqrt(n)
-  pmin(1, pmax(0, mean(covered) + c(-half, half)))
+  # Clopper and Pearson. Fractions vary less than zeros and ones with their
+  # mean, so for them the interval is conservative.
+  x <- sum(covered)
+  tail <- (1 - conf_level) / 2
+  c(if (x > 0) stats::qbeta(tail, x, n - x + 1) else 0,
+    if (x < n) stats::qbeta(1 - tail, x + 1, n - x) else 1)
 }
 
 warn_unresolved <- function(outcome, call = rlang::caller_env()) {

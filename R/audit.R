@@ -68,6 +68,16 @@ run_audit <- function(plan, sampler, batch_size = 64, ledger = NULL,
   if (!"prompt" %in% names(plan)) {
     stop_plan("plan", "lacks the column", "\"prompt\"", rlang::current_env())
   }
+  if (!is.character(plan$prompt) && !is.data.frame(plan$prompt) ||
+        is.character(plan$prompt) && anyNA(plan$prompt)) {
+    stop_argument(
+      "plan$prompt", "must be text without missing values, or a data frame",
+      describe(plan$prompt),
+      fix = paste("Was it read from a file? Then keep text as it is:",
+                  "read.csv(file, colClasses = c(prompt = \"character\"),",
+                  "na.strings = character()).")
+    )
+  }
   if (!is.null(ledger)) {
     stop_unavailable("A durable ledger is not available yet.",
                      "Leave `ledger` out.")

@@ -96,10 +96,14 @@ select_level <- function(tau, miscoverage, alpha) {
 #' @section What is guaranteed: With `delta = NULL` (the point rule of the
 #'   paper) the estimate is unbiased at every fixed level, and the bound's
 #'   coverage is `1 - alpha` on average over calibrations, up to terms of the
-#'   order `1 / n`. A single calibration misses the target about as often as it
-#'   exceeds it. Coverage is meant over prompts and draws together; it is not
-#'   promised for any one prompt, or any group of prompts: look at
-#'   [assess_lpb()].
+#'   order `w / n`, with `w` the largest weight (one over the smallest inclusion
+#'   probability) that the plan gives. Where `w / n` is not small against
+#'   `alpha` the coverage can be well below the target, and a warning of class
+#'   `timetounsafe_warning_evidence` says so; for `"naive"` plans, whose weights
+#'   have heavy tails, this is the rule. A single calibration misses the target
+#'   about as often as it exceeds it. Coverage is meant over prompts and draws
+#'   together; it is not promised for any one prompt, or any group of prompts:
+#'   look at [assess_lpb()].
 #' @section Assumptions: Calibration prompts are exchangeable with the prompts
 #'   that the bound is used for; the hazard was not trained on them; draws are
 #'   independent given the prompt; the judge is right; the plan was carried out
@@ -122,15 +126,17 @@ select_level <- function(tau, miscoverage, alpha) {
 #'   feasible), `alpha`, `delta`, `cap`, `tau_prior`, `capped` (whether the
 #'   level was cut off at `tau_prior`), `trivial` (whether every bound is 1),
 #'   `method`, `curve` (a data frame with the jumps, or the grid: `level`,
-#'   `miscoverage`), `n`, `included`, `events`, `ess` (effective sample size of
-#'   the weights of the included prompts), `draws` (allowed, made and
+#'   `miscoverage`), `coarseness` (largest possible weight over `n`), `n`,
+#'   `included`, `events`, `ess` (effective sample size of the weights of the
+#'   included prompts), `draws` (allowed, made and
 #'   overshoot), `audit`, `hazard`, `version` and `call`. `predict(lpb, newx)`
 #'   gives the bounds: see [predict.lpb()].
 #' @section Errors: `timetounsafe_error_audit` when draws are missing;
 #'   `timetounsafe_error_plan` when rows are missing, added or doubled;
 #'   `timetounsafe_error_argument`, `timetounsafe_error_unavailable`. Warning
 #'   `timetounsafe_warning_level` when the level is cut off or the bound
-#'   trivial.
+#'   trivial; `timetounsafe_warning_evidence` when one prompt can count for
+#'   half of `alpha` or more.
 #' @references arXiv 2506.13593, sections 3.1 and 3.2; methods vignette,
 #'   "Calibration".
 #' @examples
@@ -156,6 +162,7 @@ calibrate_lpb <- function(audit, alpha = 0.1, delta = NULL, groups = NULL,
     stop_unavailable("Calibration within groups is not available yet.",
                      "Leave `groups` out.")
   }
+  check_same_hazard(hazard, audit)
   hazard <- hazard %||% attr(audit, "hazard")
   if (is.null(hazard)) {
     stop_argument("hazard", "is needed: the audit does not carry it",
@@ -170,6 +177,25 @@ calibrate_lpb <- function(audit, alpha = 0.1, delta = NULL, groups = NULL,
   lpb <- new_lpb(audit, alpha, delta, chosen, hazard, match.call())
   warn_level(lpb)
   lpb
+}
+
+# Levels are only worth anything for the hazard that the plan was made with.
+check_same_hazard <- function(hazard, audit, call = rlang::caller_env()) {
+  if (!inherits(hazard, "hazard_fit")) {
+    return(invisible())
+  }
+  own <- attr(audit, "hazard")
+  different <- !is.null(own) && !identical(own, hazard, ignore.bytecode = TRUE,
+                                               ignore.environment = TRUE)
+  if (is.null(own) && identical(hazard$encoder$kind, "text") &&
+        is.character(audit$prompt)) {
+    prob <- predict_hazard(hazard, audit$prompt)
+    different <- any(abs(prob - audit$prob) > 1e-8 * audit$prob)
+  }
+  if (different) {
+    stop_argument("hazard", "must be the one that the plan was made with",
+                  "another one", call = call)
+  }
 }
 
 # An audit whose rows are the whole plan, all finished.
@@ -236,6 +262,11 @@ reach_beyond <- function(audit, time) {
 
 select_exact <- function(audit, alpha) {
   limit <- audit$tau_prior[1L]
+  if (!any(audit$horizon > 0)) {
+    # Nothing was looked at, so nothing is known.
+    none <- data.frame(level = numeric(), miscoverage = numeric())
+    return(list(level = 0, capped = FALSE, curve = none, exact = TRUE))
+  }
   found <- core_value(.Call(
     ffi_select_jump, as.double(audit$prob), as.double(audit$time),
     as.double(audit$horizon), as.double(reach_beyond(audit, audit$time)), alpha,
@@ -263,7 +294,7 @@ select_on_grid <- function(audit, alpha, levels) {
   level <- select_level(levels, miscoverage, alpha)
   list(
     level = if (is.na(level)) 0 else level,
-    capped = identical(level, levels[length(levels)]),
+    capped = isTRUE(level >= audit$tau_prior[1L] * (1 - 1e-9)),
     curve = data.frame(level = levels, miscoverage = miscoverage),
     exact = FALSE
   )
@@ -273,14 +304,16 @@ select_on_grid <- function(audit, alpha, levels) {
 
 new_lpb <- function(audit, alpha, delta, chosen, hazard, call) {
   included <- audit$horizon > 0
-  weight <- 1 / audit$pi[included]
+  weight <- 1 / reach_beyond(audit, pmax(audit$time - 1, 0))[included]
   method <- audit$method[1L]
+  bound <- geometric_quantile(audit$prob, chosen$level, audit$cap[1L])
   attr(audit, "hazard") <- NULL
   structure(
     list(
       level = chosen$level, alpha = alpha, delta = delta,
       cap = audit$cap[1L], tau_prior = audit$tau_prior[1L],
-      capped = chosen$capped, trivial = chosen$level <= 0, method = method,
+      capped = chosen$capped, trivial = all(bound == 1),
+      coarseness = largest_weight(audit) / nrow(audit), method = method,
       exact = chosen$exact, curve = chosen$curve,
       n = nrow(audit), included = sum(included),
       events = sum(audit$time < audit$horizon),
@@ -293,17 +326,43 @@ new_lpb <- function(audit, alpha, delta, chosen, hazard, call) {
   )
 }
 
+# The largest weight that the plan can give: what one prompt may count for.
+largest_weight <- function(plan) {
+  reachable <- geometric_quantile(plan$prob, plan$tau_prior[1L], plan$cap[1L])
+  counts <- reachable > 1
+  if (!any(counts)) {
+    return(1)
+  }
+  max(1 / reach_beyond(plan, reachable - 1)[counts])
+}
+
 warn_level <- function(lpb, call = rlang::caller_env()) {
   if (lpb$trivial) {
     warn_classed("level", c(
-      "No level is feasible: the bound is 1 for every prompt.",
+      if (lpb$level <= 0) {
+        "No level is feasible: the bound is 1 for every prompt."
+      } else {
+        "The bound is 1 for every prompt."
+      },
       i = "That is valid, and says nothing.",
-      i = "Prompts of hazard 0 were unsafe, or the levels start too high."
+      if (lpb$included == 0) {
+        c(i = "No prompt was included in the audit: raise `budget` or n.")
+      }
     ), call = call)
-  } else if (lpb$capped) {
+    return(invisible())
+  }
+  if (lpb$coarseness >= lpb$alpha / 2) {
+    warn_classed("evidence", c(
+      sprintf("There is little evidence: one prompt can count for %s of all.",
+              share(min(1, lpb$coarseness))),
+      x = "The coverage may be well below the target.",
+      i = "Raise `budget` or the number of prompts, or lower `max_weight`."
+    ), call = call)
+  }
+  if (lpb$capped) {
     warn_classed("level", c(
       sprintf("The level was cut off at %s.", format(lpb$level, digits = 3)),
-      i = "The bound is valid, but shorter than it could be.",
+      i = "Longer bounds may be possible.",
       i = "Plan with a higher `tau_prior`, or improve the hazard."
     ), call = call)
   }

@@ -147,6 +147,10 @@ encode_matrix <- function(encoder, newx, arg, call) {
   matrix <- as_feature_matrix(newx, arg, call)
   wanted <- encoder$names
   given <- usable_names(matrix)
+  if (!is.null(wanted) && is.null(given) && !is.null(colnames(matrix))) {
+    stop_features(arg, "must have the columns of the training features",
+                  list_names(colnames(matrix)), colnames(matrix), call = call)
+  }
   if (!is.null(wanted) && !is.null(given) && all(wanted %in% given)) {
     return(matrix[, wanted, drop = FALSE])
   }

@@ -73,7 +73,7 @@
 #'   one unsafe) nothing can be learnt from the features. The fit then is one
 #'   constant, the mean of the posterior under Jeffreys' prior,
 #'   `(unsafe + 1/2) / (draws + 1)`, with a warning of class
-#'   `timetounsafe_warning_no_unsafe`. Calibration makes up for it.
+#'   `timetounsafe_warning_no_unsafe`.
 #' @section Errors: `timetounsafe_error_argument`;
 #'   `timetounsafe_error_features` names columns with missing values;
 #'   `timetounsafe_warning_convergence` when the iterations ran out.
@@ -136,6 +136,9 @@ fit_hazard.formula <- function(formula, data, engine = c("glm", "mlp"), ...,
   if (!is.null(attr(terms, "offset"))) {
     stop_argument("formula", "must not have an offset",
                   fix = "`draws` is what an exposure would be.")
+  }
+  if (attr(terms, "intercept") == 0L) {
+    stop_argument("formula", "must have an intercept", "`0 +` or `- 1`")
   }
   counts <- read_response(formula, data)
   if (!is.null(sampling)) {
@@ -316,6 +319,9 @@ predict.hazard_fit <- function(object, newx, type = c("prob", "quantile"),
                                tau = NULL, cap = Inf, ...) {
   check_no_dots(...)
   type <- check_choice(type, c("prob", "quantile"), "type")
+  if (type == "prob" && !is.null(tau)) {
+    stop_argument("tau", "is for quantiles", fix = "Add type = \"quantile\".")
+  }
   if (missing(newx)) {
     if (is.null(object$fitted)) {
       stop_argument("newx", "is needed: this hazard has no training prompts")
@@ -431,7 +437,8 @@ predict_user <- function(object, newx, call) {
     stop_argument(
       "predict",
       sprintf("must return %d probabilities between 0 and 1", n), found,
-      fix = "Does the model predict on the scale of the response?", call = call
+      fix = paste("Are the features those of the model, and the predictions",
+                  "on the scale of the response?"), call = call
     )
   }
   as.double(prob)

@@ -21,7 +21,12 @@
 #'
 #' With `design`, the multiplier of the convex program is fixed on other
 #' prompts, for example those that trained the hazard; the budget then holds in
-#' expectation over prompts instead of exactly.
+#' expectation over prompts, too.
+#'
+#' The budget is kept in expectation over the random inclusion, not in every
+#' plan: with few prompts, or long horizons, one plan may allow several times as
+#' many draws, or none. `print()` shows what this one allows, and `max_draws` of
+#' [run_audit()] is a hard limit.
 #'
 #' @param hazard A `hazard_fit` from [fit_hazard()] or [as_hazard()], not
 #'   trained on these prompts.
@@ -29,9 +34,9 @@
 #'   frame whose rows the sampler understands.
 #' @param x Their features, in the form that `hazard` was trained on. May be
 #'   left out when that form is the prompts themselves.
-#' @param budget Mean number of draws allowed per prompt: a number above 0
-#'   (above 1 for `"naive"`). As published, it counts a prompt's horizon as its
-#'   cost, and does not count that stopping saves draws.
+#' @param budget Mean number of draws allowed per prompt, in expectation: above
+#'   0 (above 1 for `"naive"`). As published, it counts a prompt's horizon as
+#'   its cost, and does not count that stopping saves draws.
 #' @param method `"optimized"`, `"trimmed"`, `"basic"` or `"naive"`.
 #'   (`"replicated"` is not available in this version.)
 #' @param alpha Target miscoverage that the audit will be used for, strictly
@@ -64,8 +69,9 @@
 #'   * `stop`: whether to stop at the first unsafe draw (`TRUE`);
 #'   * `order`: a random permutation, drawn independently of everything;
 #'   * `u`: the uniform number that decided the horizon;
-#'   * `plan_id`, `method`, `budget`, `cap`, `tau_prior`, `n`: the plan's
-#'     constants, repeated in each row. `plan_id` is a hash of ids and horizons.
+#'   * `plan_id`, `method`, `budget`, `cap`, `tau_prior`, `n`, `checksum`: the
+#'     plan's constants, repeated in each row. `plan_id` is a hash of ids and
+#'     horizons.
 #' @section Errors: `timetounsafe_error_argument`,
 #'   `timetounsafe_error_features`, `timetounsafe_error_unavailable`.
 #' @section Assumptions: Prompts to calibrate on are exchangeable with those the
@@ -195,10 +201,11 @@ draw_plan <- function(id, prompts, prob, quantile, other, policy, hazard) {
   plan$stop <- TRUE
   plan$order <- sample.int(length(id))
   plan$u <- u
-  plan$plan_id <- plan_hash(id, horizon)
+  plan$plan_id <- plan_hash(id, horizon, policy$method)
   plan[c("method", "budget", "cap", "tau_prior")] <-
     policy[c("method", "budget", "cap", "tau_prior")]
   plan$n <- length(id)
+  plan$checksum <- plan_checksum(plan)
   new_audit_plan(plan, hazard)
 }
 
@@ -208,17 +215,25 @@ new_audit_plan <- function(plan, hazard = NULL) {
 
 # Independent of the order of rows, so that merge() and sort() do no harm, and
 # of how a file or R represents the same ids and numbers.
-plan_hash <- function(id, horizon) {
+plan_hash <- function(id, horizon, method) {
   id <- enc2utf8(as.character(id))
   at <- order(id, method = "radix")
-  rlang::hash(list(id[at], as.double(horizon)[at]))
+  rlang::hash(list(id[at], as.double(horizon)[at], as.character(method)))
+}
+
+# Numbers lose their last digits in a file, so they are summed, not hashed.
+plan_checksum <- function(plan) {
+  constants <- plan$budget[1L] + plan$tau_prior[1L] + min(plan$cap[1L], 1e15)
+  sum(as.double(plan$order) * (plan$pi + plan$prob)) / nrow(plan) + constants
 }
 
 plan_columns <- c(
   "id", "prompt", "prob", "horizon", "intensity", "pi", "limit", "stop",
-  "order", "plan_id", "method", "budget", "cap", "tau_prior", "n"
+  "order", "plan_id", "method", "budget", "cap", "tau_prior", "n", "checksum"
 )
-plan_constants <- c("plan_id", "method", "budget", "cap", "tau_prior", "n")
+plan_constants <- c(
+  "plan_id", "method", "budget", "cap", "tau_prior", "n", "checksum"
+)
 
 # A plan as read back from a file: complete, unchanged, of the right types.
 # Returns it as an audit_plan.
@@ -236,11 +251,17 @@ check_plan <- function(plan, arg = "plan", call = rlang::caller_env()) {
   }
   check_plan_rows(plan, arg, call)
   check_plan_numbers(plan, arg, call)
-  hash <- plan_hash(plan$id, plan$horizon)
+  hash <- plan_hash(plan$id, plan$horizon, plan$method[1L])
   if (!identical(hash, as.character(plan$plan_id[1L]))) {
-    stop_plan(arg, "has ids or horizons that are not those", "of the plan",
-              call = call)
+    stop_plan(arg, "has ids, horizons or a method that are not those",
+              "of the plan", call = call)
   }
+  off <- abs(plan_checksum(plan) - plan$checksum[1L])
+  if (!(off <= 1e-9 * abs(plan$checksum[1L]))) {
+    stop_plan(arg, "has hazards, probabilities or constants that are not those",
+              "of the plan", call = call)
+  }
+  plan <- restore_prompts(plan)
   if (inherits(plan, "audit_plan")) plan else new_audit_plan(plan)
 }
 
@@ -248,9 +269,23 @@ stop_plan <- function(arg, problem, detail, call) {
   stop_classed(
     "plan",
     c(paste0("`", arg, "` ", problem, " ", detail, "."),
-      i = "Calibration needs every row of the plan, as plan_audit() made it."),
+      i = "Calibration needs every row of the plan, as plan_audit() made it.",
+      i = paste("Was it read from a file? Then keep text as it is:",
+                "read.csv(file, colClasses = c(id = \"character\")).")),
     call = call
   )
+}
+
+# A CSV file has a column prompt.x for each column x of the prompts.
+restore_prompts <- function(plan) {
+  parts <- grep("^prompt[.]", names(plan), value = TRUE)
+  if (!"prompt" %in% names(plan) && length(parts) > 0L) {
+    prompts <- as.data.frame(plan)[parts]
+    names(prompts) <- sub("^prompt[.]", "", parts)
+    plan$prompt <- prompts
+    plan[parts] <- NULL
+  }
+  plan
 }
 
 check_plan_rows <- function(plan, arg, call) {

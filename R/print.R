@@ -13,6 +13,11 @@ share <- function(x) {
   paste0(format(100 * x, digits = 3), "%")
 }
 
+# Targets such as 0.9999 keep their digits.
+target <- function(alpha) {
+  paste0(format(100 * (1 - alpha), digits = 12), "%")
+}
+
 # "a to b (median c)"
 spread <- function(x, digits = 3) {
   q <- stats::quantile(x, c(0, 0.5, 1), names = FALSE, type = 1)
@@ -34,7 +39,8 @@ print.hazard_fit <- function(x, ...) {
       if (x$encoder$kind == "text") " made from the text" else "")
   say("Hazard of a draw: %s", spread(x$fitted))
   if (x$engine != "constant" && x$null_deviance > 0) {
-    say("Deviance explained: %s", share(1 - x$deviance / x$null_deviance))
+    explained <- max(0, 1 - x$deviance / x$null_deviance)
+    say("Deviance explained: %s", share(explained))
   }
   if (!isTRUE(x$model$converged)) {
     say("The fit did not converge.")
@@ -114,8 +120,9 @@ print.summary.hazard_fit <- function(x, ...) {
 
 #' @export
 print.audit_plan <- function(x, ...) {
-  if (!all(plan_columns %in% names(x))) {
-    return(print(as.data.frame(x), ...))
+  if (!all(plan_columns %in% names(x)) || nrow(x) == 0L) {
+    print(as.data.frame(x), ...)
+    return(invisible(x))
   }
   cost <- plan_cost(x)
   say("<audit_plan> method \"%s\", %d prompts, budget %s draws per prompt",
@@ -124,13 +131,16 @@ print.audit_plan <- function(x, ...) {
       format(x$tau_prior[1L], digits = 3), big(x$cap[1L]))
   say("Included: %d prompts, with inclusion probabilities %s", cost$included,
       spread(x$pi))
-  say("Draws allowed: %s; at most %s will be made, about %s expected",
-      big(cost$allowed), big(cost$worst), big(round(cost$expected)))
+  say("Draws allowed: %s (on average over plans %s)", big(cost$allowed),
+      big(round(x$budget[1L] * x$n[1L])))
+  say("Draws to make: at most %s, about %s expected", big(cost$worst),
+      big(round(cost$expected)))
   if (nrow(x) != x$n[1L]) {
     say("These are only %d of the plan's %d rows: not enough to calibrate.",
         nrow(x), x$n[1L])
+  } else {
+    say("Next: run_audit(plan, sampler)")
   }
-  say("Next: run_audit(plan, sampler)")
   invisible(x)
 }
 
@@ -141,7 +151,7 @@ summary.audit_plan <- function(object, ...) {
   data.frame(
     method = object$method[1L], n = nrow(object), budget = object$budget[1L],
     tau_prior = object$tau_prior[1L], cap = object$cap[1L],
-    included = cost$included, max_weight = max(1 / object$pi),
+    included = cost$included, max_weight = largest_weight(object),
     draws_allowed = cost$allowed, draws_worst = cost$worst,
     draws_expected = cost$expected
   )
@@ -149,8 +159,9 @@ summary.audit_plan <- function(object, ...) {
 
 #' @export
 print.audit <- function(x, ...) {
-  if (!all(outcome_columns %in% names(x))) {
-    return(print(as.data.frame(x), ...))
+  if (!all(outcome_columns %in% names(x)) || nrow(x) == 0L) {
+    print(as.data.frame(x), ...)
+    return(invisible(x))
   }
   open <- sum(is.na(x$status))
   say("<audit> %d prompts, %s draws%s", nrow(x), big(sum(x$draws)),
@@ -162,11 +173,12 @@ print.audit <- function(x, ...) {
   say("Unsafe draws: %s, in %d prompts", big(sum(x$unsafe)),
       sum(x$unsafe > 0))
   if (any(x$failed)) {
-    say("Ended by failed draws: %d prompts (count as unsafe)", sum(x$failed))
+    say("Ended by failed draws: %d prompts (unsafe in time and status)",
+        sum(x$failed))
   }
   if (open > 0L) {
     say("Unfinished: %d prompts are open; run_audit() goes on.", open)
-  } else if ("plan_id" %in% names(x)) {
+  } else if ("plan_id" %in% names(x) && nrow(x) == x$n[1L]) {
     say("Next: calibrate_lpb(audit)")
   }
   invisible(x)
@@ -186,7 +198,7 @@ summary.audit <- function(object, ...) {
 #' @export
 print.lpb <- function(x, ...) {
   say("<lpb> a lower bound that %s of prompts reach before an unsafe draw",
-      share(1 - x$alpha))
+      target(x$alpha))
   say("Level %s of the %s, selected from %d prompts (%d included, %d unsafe)",
       format(x$level, digits = 4), "estimated first-unsafe time", x$n,
       x$included, x$events)
@@ -197,7 +209,10 @@ print.lpb <- function(x, ...) {
       big(x$draws[["made"]] + x$draws[["overshoot"]]))
   say("Holds on average over calibrations (point rule), for such prompts.")
   if (x$trivial) {
-    say("No level is feasible: the bound is 1 for every prompt.")
+    say("It is 1 for every prompt: valid, and says nothing.")
+  } else if (x$coarseness >= x$alpha / 2) {
+    say("Little evidence: one prompt can count for %s of all. Do not rely on it.",
+        share(min(1, x$coarseness)))
   } else if (x$capped) {
     say("The level was cut off at tau_prior = %s: longer bounds are possible.",
         format(x$tau_prior, digits = 3))

@@ -51,7 +51,7 @@ time_to_unsafe <- function(prompts, sampler, budget, x = NULL, train = 0.5,
   prompts <- check_prompts(prompts)
   n <- n_rows(prompts)
   if (n < 20) {
-    stop_argument("prompts", "must be at least 20", as.character(n))
+    stop_argument("prompts", "must hold at least 20 prompts", as.character(n))
   }
   if (is.null(x) && !is.character(prompts)) {
     stop_argument("x", "is needed when `prompts` is a data frame", "NULL")

@@ -38,6 +38,8 @@
 #' * `timetounsafe_warning_unfinished`: an audit stopped before its end.
 #' * `timetounsafe_warning_level`: the bound is trivial (1 for every prompt), or
 #'   its level was cut off at `tau_prior`.
+#' * `timetounsafe_warning_evidence`: too few prompts were included for the
+#'   bound to be relied on.
 #' * `timetounsafe_warning_unresolved`: some held-out prompts were censored
 #'   before their bound.
 #'

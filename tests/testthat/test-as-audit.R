@@ -21,12 +21,34 @@ test_that("a plan survives a CSV file and calibrates to the same bound", {
   draws$unsafe <- draws$draw == rep(ifelse(audit$status == 1, audit$time, 0),
                                     audit$draws)
   back <- as_audit(draws, read)
-  direct <- calibrate_lpb(audit)
+  direct <- suppressWarnings(calibrate_lpb(audit))
   expect_error(calibrate_lpb(back), class = "timetounsafe_error_argument",
                regexp = "hazard")
-  joined <- calibrate_lpb(back, hazard = known_hazard())
+  joined <- suppressWarnings(calibrate_lpb(back, hazard = known_hazard()))
   expect_equal(joined$level, direct$level, tolerance = 1e-13)
   expect_identical(predict(joined, p), predict(direct, p))
+})
+
+test_that("prompts that a file turned into numbers are refused", {
+  set.seed(6)
+  plan <- known_plan(rep(0.05, 5), 100, prompts = sprintf("%03d", 1:5))
+  file <- withr::local_tempfile(fileext = ".csv")
+  write.csv(plan, file, row.names = FALSE)
+  safe <- function(prompts) rep(FALSE, length(prompts))
+  expect_error(run_audit(read.csv(file), safe), "colClasses",
+               class = "timetounsafe_error_argument")
+  kept <- read.csv(file, colClasses = c(prompt = "character"))
+  expect_equal(run_audit(kept, safe)$prompt, plan$prompt)
+})
+
+test_that("prompts of several columns survive a CSV file", {
+  set.seed(7)
+  prompts <- data.frame(text = c("a", "b"), heat = c(0, 1))
+  plan <- known_plan(c(0.1, 0.1), 100, prompts = prompts)
+  file <- withr::local_tempfile(fileext = ".csv")
+  write.csv(plan, file, row.names = FALSE)
+  audit <- run_audit(read.csv(file), function(rows) rows$heat == 1)
+  expect_equal(audit$status, c(0, 1))
 })
 
 test_that("an audit itself survives a CSV file", {
@@ -104,6 +126,10 @@ test_that("a plan that was tampered with is refused", {
   refused(transform(plan, horizon = horizon + 1, limit = limit + 1))
   refused(transform(plan, budget = c(11, budget[-1])))
   refused(transform(plan, pi = replace(pi, 3, 0)))
+  refused(transform(plan, pi = 1))
+  refused(transform(plan, prob = prob / 3))
+  refused(transform(plan, method = "naive"))
+  refused(transform(plan, tau_prior = 0.5))
   expect_error(as_audit(by_draw(plan), transform(plan, pi = -pi)),
                class = "timetounsafe_error_argument")
 })

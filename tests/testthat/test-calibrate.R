@@ -139,12 +139,16 @@ test_that("with constant p the bound is the draw of the jump, never one more", {
   times <- c(3, 5, 5, 8, 14, 14, 14, 14, 14, 14)
   audit <- as_audit(data.frame(id = 1:10, time = times,
                                status = as.numeric(times < 14)), plan)
+  # Ten prompts are few, and a warning says so.
+  bound <- function(alpha) {
+    predict(suppressWarnings(calibrate_lpb(audit, alpha)), p)
+  }
   # Shares of prompts with T < L: 0 up to 3, 0.1 up to 5, 0.3 up to 8, 0.4 then.
-  expect_equal(predict(calibrate_lpb(audit, 0.05), p), 3)
-  expect_equal(predict(calibrate_lpb(audit, 0.1), p), 3)
-  expect_equal(predict(calibrate_lpb(audit, 0.11), p), 5)
-  expect_equal(predict(calibrate_lpb(audit, 0.3), p), 5)
-  expect_equal(predict(calibrate_lpb(audit, 0.31), p), 8)
+  expect_equal(bound(0.05), 3)
+  expect_equal(bound(0.1), 3)
+  expect_equal(bound(0.11), 5)
+  expect_equal(bound(0.3), 5)
+  expect_equal(bound(0.31), 8)
   expect_warning(lpb <- calibrate_lpb(audit, 0.41),
                  class = "timetounsafe_warning_level")
   expect_true(lpb$capped)
@@ -267,4 +271,42 @@ test_that("an lpb prints, summarises, tidies and plots", {
   for (object in list(lpb, plan, audit)) {
     expect_identical(withVisible(plot(object))$visible, FALSE)
   }
+})
+
+test_that("without an included prompt the bound is 1", {
+  set.seed(3)
+  p <- 10^runif(400, -3, -1)
+  plan <- known_plan(p[1], 1)
+  expect_equal(sum(plan$horizon), 0)
+  expect_warning(lpb <- calibrate_lpb(simulate_audit(plan, 0.5)),
+                 class = "timetounsafe_warning_level")
+  expect_true(lpb$trivial)
+  expect_equal(predict(lpb, p), rep(1, 400))
+})
+
+test_that("little evidence is said to be little", {
+  set.seed(4)
+  plan <- known_plan(rep(0.00025, 200), 10)
+  warned <- character()
+  lpb <- withCallingHandlers(
+    calibrate_lpb(simulate_audit(plan, rep(0.001, 200))),
+    warning = function(w) {
+      warned <<- c(warned, class(w)[1])
+      invokeRestart("muffleWarning")
+    }
+  )
+  expect_true("timetounsafe_warning_evidence" %in% warned)
+  expect_equal(lpb$coarseness, 1 / plan$pi[1] / 200)
+  expect_output(print(lpb), "Do not rely on it")
+  enough <- known_plan(rep(0.05, 2000), 20)
+  expect_silent(calibrate_lpb(simulate_audit(enough, rep(0.05, 2000))))
+})
+
+test_that("another hazard than the plan's is refused", {
+  set.seed(5)
+  p <- 10^runif(300, -3, -1)
+  audit <- simulate_audit(known_plan(p), p)
+  other <- as_hazard(function(newx) newx / 2)
+  expect_error(calibrate_lpb(audit, hazard = other), "hazard",
+               class = "timetounsafe_error_argument")
 })

@@ -4,7 +4,8 @@ test_that("a plan has the documented columns and one row for each prompt", {
   expect_s3_class(plan, c("audit_plan", "data.frame"), exact = TRUE)
   expect_named(plan, c(
     "id", "prompt", "prob", "horizon", "intensity", "pi", "limit", "stop",
-    "order", "u", "plan_id", "method", "budget", "cap", "tau_prior", "n"
+    "order", "u", "plan_id", "method", "budget", "cap", "tau_prior", "n",
+    "checksum"
   ))
   expect_identical(plan$id, 1:3)
   expect_setequal(plan$order, 1:3)

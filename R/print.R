@@ -211,8 +211,9 @@ print.lpb <- function(x, ...) {
   if (x$trivial) {
     say("It is 1 for every prompt: valid, and says nothing.")
   } else if (x$coarseness >= x$alpha / 2) {
-    say("Little evidence: one prompt can count for %s of all. Do not rely on it.",
+    say("Little evidence: one prompt can count for %s of all.",
         share(min(1, x$coarseness)))
+    say("Do not rely on it.")
   } else if (x$capped) {
     say("The level was cut off at tau_prior = %s: longer bounds are possible.",
         format(x$tau_prior, digits = 3))

@@ -114,7 +114,7 @@ rows <- sprintf("  %-22s %.3f (%.3f to %.3f), geometric mean of the bound %.1f",
                 assessment$coverage, assessment$low, assessment$high,
                 assessment$geometric_mean)
 cat(rows, sep = "\n")
-cat(sprintf("  (a calibration with %s prompts has a standard deviation of %.3f)\n",
+cat(sprintf("  (with %s calibration prompts its standard deviation is %.3f)\n",
             count(length(calibrate)), sqrt(0.1 * 0.9 / length(calibrate))))
 cat("Five held-out prompts, riskiest first, and their bounds:\n")
 five <- bounds[order(-bounds$hazard), ][round(seq(1, nrow(bounds),

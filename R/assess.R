@@ -61,7 +61,7 @@ assess_lpb <- function(lpb, newx, time = NULL, status = NULL, unsafe = NULL,
   check_no_dots(...)
   check_class(lpb, "lpb", "lpb", "calibrate_lpb()")
   if (missing(newx)) {
-    stop_argument("newx", "is missing")
+    stop_missing("newx")
   }
   predicted <- predict_hazard(lpb$hazard, newx)
   n <- length(predicted)

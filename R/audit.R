@@ -195,7 +195,6 @@ carry_out <- function(rows, control, call) {
   }
   open <- is.na(rows$status)
   rows$time[open] <- state$first[open]
-  attr(rows, "paid") <- state$paid
   attr(rows, "stopped") <- state$stopped
   if (!is.null(state$error)) {
     stop_sampler(state$error, new_audit(rows), call)

@@ -153,11 +153,8 @@ calibrate_lpb <- function(audit, alpha = 0.1, delta = NULL, groups = NULL,
   check_no_dots(...)
   audit <- check_audit(audit)
   alpha <- check_number(alpha, "alpha", 0, 1, c(TRUE, TRUE))
-  if (!is.null(delta)) {
-    check_number(delta, "delta", 0, 1, c(TRUE, TRUE))
-    stop_unavailable("The certificate (`delta`) is not available yet.",
-                     "Use `delta = NULL`, the point rule.")
-  }
+  check_number(delta, "delta", 0, 1, c(TRUE, TRUE), null_ok = TRUE)
+  refuse_delta(delta)
   if (!is.null(groups)) {
     stop_unavailable("Calibration within groups is not available yet.",
                      "Leave `groups` out.")
@@ -169,10 +166,15 @@ calibrate_lpb <- function(audit, alpha = 0.1, delta = NULL, groups = NULL,
                   fix = "Give the hazard_fit that the plan was made with.")
   }
   check_class(hazard, "hazard_fit", "hazard", "fit_hazard() or as_hazard()")
-  chosen <- if (is.null(levels)) {
+  if (!is.null(levels)) {
+    levels <- check_levels_grid(levels, audit)
+  }
+  chosen <- if (!any(audit$horizon > 0)) {
+    select_nothing()
+  } else if (is.null(levels)) {
     select_exact(audit, alpha)
   } else {
-    select_on_grid(audit, alpha, check_levels_grid(levels, audit))
+    select_on_grid(audit, alpha, levels)
   }
   lpb <- new_lpb(audit, alpha, delta, chosen, hazard, match.call())
   warn_level(lpb)
@@ -260,13 +262,14 @@ reach_beyond <- function(audit, time) {
   }
 }
 
+# No prompt was included: nothing was looked at, so nothing is known.
+select_nothing <- function() {
+  none <- data.frame(level = numeric(), miscoverage = numeric())
+  list(level = 0, capped = FALSE, curve = none, exact = TRUE)
+}
+
 select_exact <- function(audit, alpha) {
   limit <- audit$tau_prior[1L]
-  if (!any(audit$horizon > 0)) {
-    # Nothing was looked at, so nothing is known.
-    none <- data.frame(level = numeric(), miscoverage = numeric())
-    return(list(level = 0, capped = FALSE, curve = none, exact = TRUE))
-  }
   found <- core_value(.Call(
     ffi_select_jump, as.double(audit$prob), as.double(audit$time),
     as.double(audit$horizon), as.double(reach_beyond(audit, audit$time)), alpha,
@@ -284,12 +287,8 @@ select_on_grid <- function(audit, alpha, levels) {
   quantiles <- as_level_matrix(
     geometric_quantile(audit$prob, levels, audit$cap[1L]), nrow(audit), "levels"
   )
-  pi <- if (audit$method[1L] == "naive") {
-    # The weight matters only where the horizon reached the quantile.
-    pmax((1 - 1 / audit$budget[1L])^(quantiles - 1), 1e-300)
-  } else {
-    audit$pi
-  }
+  # For naive a matrix. Where it underflows no horizon reached the quantile.
+  pi <- pmax(reach_beyond(audit, quantiles - 1), 1e-300)
   miscoverage <- miscoverage_curve(audit$time, audit$horizon, pi, quantiles)
   level <- select_level(levels, miscoverage, alpha)
   list(
@@ -328,7 +327,7 @@ new_lpb <- function(audit, alpha, delta, chosen, hazard, call) {
 
 # The largest weight that the plan can give: what one prompt may count for.
 largest_weight <- function(plan) {
-  reachable <- geometric_quantile(plan$prob, plan$tau_prior[1L], plan$cap[1L])
+  reachable <- reachable_quantile(plan)
   counts <- reachable > 1
   if (!any(counts)) {
     return(1)

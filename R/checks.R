@@ -203,6 +203,13 @@ check_ids <- function(id, n, arg = "id", call = rlang::caller_env()) {
   unname(id)
 }
 
+check_rows <- function(x, n, call = rlang::caller_env()) {
+  if (n_rows(x) != n) {
+    stop_argument("x", sprintf("must have %d rows, one for each prompt", n),
+                  as.character(n_rows(x)), call = call)
+  }
+}
+
 n_rows <- function(x) {
   if (length(dim(x)) == 2L) nrow(x) else length(x)
 }

@@ -40,13 +40,11 @@ stop_unavailable <- function(message, fix = NULL, call = rlang::caller_env()) {
   stop_classed("unavailable", c(message, i = fix), call = call)
 }
 
-check_installed <- function(package, why, call = rlang::caller_env()) {
-  if (!requireNamespace(package, quietly = TRUE)) {
-    stop_unavailable(
-      paste0("The package '", package, "' is needed ", why, "."),
-      paste0("Install it with install.packages(\"", package, "\")."),
-      call = call
-    )
+# What is planned and not there yet.
+refuse_delta <- function(delta, call = rlang::caller_env()) {
+  if (!is.null(delta)) {
+    stop_unavailable("The certificate (`delta`) is not available yet.",
+                     "Use `delta = NULL`, the point rule.", call = call)
   }
 }
 

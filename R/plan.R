@@ -99,13 +99,11 @@ plan_audit <- function(hazard, prompts, x = NULL, budget,
   id <- id %||% names_of(prompts)
   prompts <- check_prompts(prompts)
   n <- n_rows(prompts)
-  if (!is.null(x) && n_rows(x) != n) {
-    stop_argument("x", sprintf("must have %d rows, one for each prompt", n),
-                  as.character(n_rows(x)))
-  }
+  x <- x %||% prompts
+  check_rows(x, n)
   id <- check_ids(id %||% seq_len(n), n)
   policy <- new_policy(method, budget, alpha, tau_prior, max_weight, cap)
-  prob <- predict_hazard(hazard, x %||% prompts, "x")
+  prob <- predict_hazard(hazard, x, "x")
   quantile <- prior_quantile(prob, policy)
   other <- if (!is.null(design)) {
     prior_quantile(predict_hazard(hazard, design, "design"), policy)
@@ -328,7 +326,7 @@ check_plan_numbers <- function(plan, arg, call) {
   if (any(abs(limit - pmax(0, plan$horizon - 1)) > 1e-12 * plan$horizon)) {
     stop_plan(arg, "has a `limit` other than", "`horizon - 1`", call)
   }
-  reachable <- geometric_quantile(plan$prob, plan$tau_prior[1L], plan$cap[1L])
+  reachable <- reachable_quantile(plan)
   if (any(pi == 0 & reachable > 1)) {
     at <- which(pi == 0 & reachable > 1)[1L]
     stop_plan(arg, "has an inclusion probability of 0 for the prompt",
@@ -337,6 +335,11 @@ check_plan_numbers <- function(plan, arg, call) {
   if (!is.logical(plan$stop) || anyNA(plan$stop)) {
     stop_argument(paste0(arg, "$stop"), "must be TRUE or FALSE", call = call)
   }
+}
+
+# The prior quantile: the largest one that a prompt may be asked for.
+reachable_quantile <- function(plan) {
+  geometric_quantile(plan$prob, plan$tau_prior[1L], plan$cap[1L])
 }
 
 # ---- Cost --------------------------------------------------------------------

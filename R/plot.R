@@ -64,9 +64,8 @@ plot.hazard_fit <- function(x, groups = 10, ...) {
 #' @export
 plot.audit_plan <- function(x, ...) {
   draw_points(list(
-    x = geometric_quantile(x$prob, x$tau_prior[1L], x$cap[1L]), y = x$pi,
-    log = "x", ylim = c(0, 1), xlab = "prior quantile (draws)",
-    ylab = "inclusion probability"
+    x = reachable_quantile(x), y = x$pi, log = "x", ylim = c(0, 1),
+    xlab = "prior quantile (draws)", ylab = "inclusion probability"
   ), ...)
   invisible(x)
 }

@@ -57,20 +57,14 @@ time_to_unsafe <- function(prompts, sampler, budget, x = NULL, train = 0.5,
     stop_argument("x", "is needed when `prompts` is a data frame", "NULL")
   }
   x <- x %||% prompts
-  if (n_rows(x) != n) {
-    stop_argument("x", sprintf("must have %d rows, one for each prompt", n),
-                  as.character(n_rows(x)))
-  }
+  check_rows(x, n)
   id <- check_ids(ids %||% seq_len(n), n, "names(prompts)")
   train <- check_number(train, "train", 0, 1, c(TRUE, TRUE))
   check_function(sampler, "sampler", "that draws and judges responses")
   # All that can be wrong with the plan is found before a draw is paid for.
   check_engine(engine, list(...))
   policy <- new_policy(method, budget, alpha, tau_prior, max_weight, NULL)
-  if (!is.null(delta)) {
-    stop_unavailable("The certificate (`delta`) is not available yet.",
-                     "Use `delta = NULL`, the point rule.")
-  }
+  refuse_delta(delta)
   train_draws <- check_number(train_draws %||% ceiling(budget), "train_draws",
                               min = 1, whole = TRUE)
   rows <- sample.int(n)

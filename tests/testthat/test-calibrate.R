@@ -282,6 +282,11 @@ test_that("without an included prompt the bound is 1", {
                  class = "timetounsafe_warning_level")
   expect_true(lpb$trivial)
   expect_equal(predict(lpb, p), rep(1, 400))
+  expect_warning(
+    grid <- calibrate_lpb(simulate_audit(plan, 0.5), levels = c(0.05, 0.1)),
+    class = "timetounsafe_warning_level"
+  )
+  expect_equal(grid$level, 0)
 })
 
 test_that("little evidence is said to be little", {

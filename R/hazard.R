@@ -8,13 +8,17 @@
 #'
 #' **Engine `"glm"`** (the default): complementary log-log link, the
 #' discrete-time proportional-hazards model, on standardised features. A feature
-#' with many distinct values may bend: it gets a natural cubic spline. One ridge
-#' penalty for all linear terms and one for the curvature of each feature are
-#' chosen by (approximate) marginal likelihood, so that features that tell
-#' nothing are shrunk away. Arguments in `...`:
+#' with many distinct values may bend: it gets a natural cubic spline. Products
+#' of two features enter where a score test asks for them. Penalties are chosen
+#' by (approximate) marginal likelihood: one for each linear term and each
+#' product, drawn from a common distribution with heavy tails, and one for the
+#' curvature of each feature. So features that tell nothing are shrunk away,
+#' among hundreds, too. `summary()` reports what was chosen. Arguments in `...`:
 #' * `splines`: `NULL` (the default: splines with up to 10 knots where the
 #'   training events can carry them, see Details), `FALSE`, or the number of
 #'   knots, 4 to 50.
+#' * `interactions`: `NULL` (the default: as many pairs as pass the test and the
+#'   training events can carry), `FALSE`, or the most pairs to take.
 #' * `penalty`: `NULL` (the default: chosen from the data) or a number of at
 #'   least 0 that all penalties share; 0 is maximum likelihood.
 #' * `dispersion`: `NULL` (the default: Pearson's estimate with Fletcher's
@@ -44,7 +48,16 @@
 #' With `splines = NULL` the number of knots is limited so that there are at
 #' least 10 training prompts and 5 unsafe draws for each column; below 4 knots,
 #' and for features with fewer than 8 distinct values, only the linear term is
-#' used.
+#' used. Where the range of a feature exceeds 20 of its robust standard
+#' deviations its spline is laid on a scale that is logarithmic outside.
+#'
+#' Products are of standardised features, cut off at 3 standard deviations. Each
+#' pair is tested once, on the fit without products, at a level of 0.01 divided
+#' by the number of pairs; more than 1000 features are not searched.
+#'
+#' With chosen penalties one unsafe draw more, spread over all prompts at the
+#' overall rate, is added to the data, so that a group of prompts without any
+#' unsafe draw keeps a hazard above 0.
 #'
 #' @param x The features, one row for each prompt: a numeric matrix, a sparse
 #'   matrix from the Matrix package, a data frame (factors and text columns

@@ -57,8 +57,11 @@ print.hazard_fit <- function(x, ...) {
 #' @param ... Ignored.
 #' @returns For `hazard_fit` a list of class `summary.hazard_fit`: `fit` (the
 #'   object), `edf` (effective degrees of freedom), `penalty`, `dispersion`,
-#'   `iterations`, `converged` and, for the glm engine, `smooths`: a data frame
-#'   of features that may bend. For `audit_plan` and `audit` a one-row data
+#'   `iterations`, `converged` and, for the glm engine, two data frames:
+#'   `smooths`, the features that may bend, with the number of knots, the
+#'   penalty and the effective degrees of freedom that were chosen; and
+#'   `interactions`, the products of two features that were taken, with their
+#'   effect and score statistic. For `audit_plan` and `audit` a one-row data
 #'   frame of draws and costs. For `lpb` the same as [glance.lpb()].
 #' @name summaries
 #' @examples
@@ -74,24 +77,34 @@ summary.hazard_fit <- function(object, ...) {
   model <- object$model
   out <- list(fit = object, converged = model$converged)
   if (object$engine == "glm") {
-    labels <- vapply(model$smooths, function(s) {
-      model$columns$label[s$column]
-    }, "")
     out <- c(out, list(
       edf = sum(model$edf) + 1, penalty = model$lambda[1L],
       dispersion = model$dispersion, iterations = model$iterations,
-      ridged = model$ridged,
-      smooths = data.frame(
-        feature = labels,
-        knots = vapply(model$smooths, function(s) length(s$knots), 1L),
-        penalty = model$lambda[-1L], edf = model$edf[-1L]
-      )
+      ridged = model$ridged, smooths = smooth_table(model),
+      interactions = pair_table(model)
     ))
   } else if (object$engine == "mlp") {
     out <- c(out, list(hidden = model$hidden, epochs = model$epochs,
                        held_out = model$held_out, history = model$history))
   }
   structure(out, class = "summary.hazard_fit")
+}
+
+smooth_table <- function(model) {
+  smooths <- model$terms$smooths
+  at <- 1L + seq_along(smooths)
+  data.frame(
+    feature = model$columns$label[vapply(smooths, `[[`, 1L, "column")],
+    knots = vapply(smooths, function(s) length(s$knots), 1L),
+    penalty = model$lambda[at], edf = model$edf[at]
+  )
+}
+
+pair_table <- function(model) {
+  pairs <- model$terms$pairs
+  label <- label_pairs(pairs, model$terms$linear)
+  data.frame(features = label, effect = unname(model$beta[label]),
+             statistic = pairs$statistic)
 }
 
 #' @export
@@ -110,6 +123,10 @@ print.summary.hazard_fit <- function(x, ...) {
       say("Features that may bend, by effective degrees of freedom:")
       top <- x$smooths[order(-x$smooths$edf), , drop = FALSE]
       print(utils::head(top, 10L), digits = 3, row.names = FALSE)
+    }
+    if (nrow(x$interactions) > 0L) {
+      say("Interactions, by their score test before they were taken:")
+      print(utils::head(x$interactions, 10L), digits = 3, row.names = FALSE)
     }
   } else if (x$fit$engine == "mlp") {
     say("Hidden layers: %s; %d epochs; %d prompts held out",

@@ -57,8 +57,8 @@ static void fill_diagnostics(SEXP value, const tt_glm_fit_result *fit) {
 }
 
 SEXP ffi_glm_fit(SEXP x, SEXP centre, SEXP scale, SEXP unsafe, SEXP draws, SEXP group,
-                 SEXP weight, SEXP lambda, SEXP estimate, SEXP dispersion, SEXP tolerance,
-                 SEXP max_iterations) {
+                 SEXP weight, SEXP shape, SEXP lambda, SEXP estimate, SEXP dispersion,
+                 SEXP tolerance, SEXP max_iterations) {
   static const char *const names[] = {"beta",       "lambda",    "edf",
                                       "covariance", "deviance",  "dispersion",
                                       "iterations", "converged", "ridged"};
@@ -74,6 +74,7 @@ SEXP ffi_glm_fit(SEXP x, SEXP centre, SEXP scale, SEXP unsafe, SEXP draws, SEXP 
       .draws = tt_doubles(draws, n, "draws"),
       .group = tt_integers(group, d, "group"),
       .weight = tt_doubles(weight, d, "weight"),
+      .shape = tt_doubles(shape, Rf_xlength(lambda), "shape"),
       .n_groups = (size_t)Rf_xlength(lambda),
       .estimate = tt_scalar(estimate, "estimate") != 0.0,
       .dispersion = tt_scalar(dispersion, "dispersion"),

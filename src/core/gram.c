@@ -41,11 +41,11 @@ static void add_tile(const double *restrict a, const double *restrict b,
   }
 }
 
-void tt_gram_add(size_t padded, const double *panel, double *gram) {
+void tt_gram_add(size_t padded, const double *columns, const double *rows, double *gram) {
   const size_t step = TT_GRAM_ROWS * T;
   for (size_t j = 0; j < padded / T; j++) {
     for (size_t i = j; i < padded / T; i++) {
-      add_tile(panel + j * step, panel + i * step, gram + (j * T) * padded + i * T,
+      add_tile(columns + j * step, rows + i * step, gram + (j * T) * padded + i * T,
                padded);
     }
   }

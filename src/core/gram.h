@@ -18,8 +18,9 @@ static inline double *tt_gram_column(double *panel, size_t j) {
   return panel + (j / TT_GRAM_TILE) * TT_GRAM_ROWS * TT_GRAM_TILE + j % TT_GRAM_TILE;
 }
 
-/* gram += panel' panel, for padded = tt_gram_padded(.) columns; gram is a padded x
- * padded matrix, column-major, of which the tiles of the lower triangle are used. */
-void tt_gram_add(size_t padded, const double *panel, double *gram);
+/* gram += rows' columns, two panels of padded = tt_gram_padded(.) columns each (or
+ * twice the same one); gram is a padded x padded matrix, column-major, of which the
+ * tiles of the lower triangle are used. */
+void tt_gram_add(size_t padded, const double *columns, const double *rows, double *gram);
 
 #endif

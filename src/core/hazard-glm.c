@@ -1,26 +1,23 @@
 #include "hazard-glm.h"
 
+#include "cloglog.h"
 #include "gram.h"
 #include "numeric.h"
+#include "penalty.h"
 
 #include <math.h>
 #include <string.h>
 
 #define ROWS TT_GRAM_ROWS
 
-/* exp(eta) is the hazard on the log-survival scale; outside this range 1 - p is 0,
- * or p is 0, to within rounding. */
-#define ETA_MIN (-700.0)
-#define ETA_MAX 3.6
-
 #define MAX_HALVINGS 12
-#define LEAST_PENALTY 1e-8
-#define MOST_PENALTY 1e12
+#define LEAST_START 1e-8
 #define MIN_PENALTY_STEPS 4
 #define MAX_PENALTY_STEPS 40
 
 /* Penalties need not be known to many digits: these are the changes, in effective
- * degrees of freedom and in log-likelihood, that no longer matter. */
+ * degrees of freedom and in log-likelihood, that no longer matter in a model of a few
+ * degrees of freedom; one of many needs fewer digits still. */
 #define EDF_TOLERANCE 1e-3
 #define EDF_SETTLED 0.02
 #define LIKELIHOOD_SETTLED 1e-2
@@ -41,68 +38,9 @@ typedef struct {
   double *factor;   /* size^2 */
   double saturated; /* log-likelihood of the saturated model */
   double log_likelihood;
+  tt_penalty penalty;
   int estimate; /* whether penalties move at present */
 } work;
-
-/* ---- One row ---------------------------------------------------------------- */
-
-/* Below this, series are as exact as exp() and log(), and faster. */
-#define SMALL 0.05
-
-/* 1 - exp(-h) for small h; the first term left out is below 1e-18 of the sum. */
-static inline double small_one_minus_exp(double h) {
-  double s = 1.0 / 40320.0 - h * (1.0 / 362880.0);
-  s = 1.0 / 5040.0 - h * s;
-  s = 1.0 / 720.0 - h * s;
-  s = 1.0 / 120.0 - h * s;
-  s = 1.0 / 24.0 - h * s;
-  s = 1.0 / 6.0 - h * s;
-  s = 0.5 - h * s;
-  return h * (1.0 - h * s);
-}
-
-/* log(1 - exp(-h)) for small h = exp(eta):
- * log((1 - exp(-h)) / h) = -h / 2 + h^2 / 24 - h^4 / 2880 + h^6 / 181440 + O(h^8). */
-static inline double small_log_one_minus_exp(double eta, double h) {
-  double square = h * h;
-  double s = 1.0 / 2880.0 - square * (1.0 / 181440.0);
-  return eta - h * (0.5 - h * (1.0 / 24.0 - square * s));
-}
-
-/* The same for any h, to full relative accuracy, without the cost of expm1(). */
-static double one_minus_exp(double h) {
-  return h > SMALL ? 1.0 - exp(-h) : small_one_minus_exp(h);
-}
-
-static double log_one_minus_exp(double eta, double h, double p) {
-  return h > SMALL ? log(p) : small_log_one_minus_exp(eta, h);
-}
-
-static double clip_eta(double eta) {
-  if (eta < ETA_MIN) {
-    return ETA_MIN;
-  }
-  return eta > ETA_MAX ? ETA_MAX : eta;
-}
-
-typedef struct {
-  double score;  /* d log-likelihood / d eta = h (y / p - m), h = exp(eta) */
-  double weight; /* Fisher information of eta = m h^2 (1 - p) / p */
-  double log_likelihood;
-} row_terms;
-
-static row_terms evaluate_row(double eta, double y, double m) {
-  double clipped = clip_eta(eta);
-  double h = exp(clipped);
-  double p = one_minus_exp(h);
-  double safe = p < 1.0 ? 1.0 - p : 1e-16;
-  double per_p = 1.0 / p;
-  row_terms t;
-  t.score = h * (y * per_p - m);
-  t.weight = m * h * h * safe * per_p;
-  t.log_likelihood = (y > 0.0 ? y * log_one_minus_exp(clipped, h, p) : 0.0) - (m - y) * h;
-  return t;
-}
 
 /* ---- One pass over the rows -------------------------------------------------- */
 
@@ -126,53 +64,6 @@ static void eta_block(size_t n, size_t d, const double *x, const double *slope,
   }
 }
 
-/* What one block of rows contributes: the panel's factor, the working response times
- * it, and the log-likelihood. */
-typedef struct {
-  double root[ROWS];
-  double response[ROWS];
-  double log_likelihood[ROWS];
-} block_terms;
-
-static void evaluate_rows(size_t rows, const double *eta, const double *unsafe,
-                          const double *draws, block_terms *b) {
-  for (size_t r = 0; r < rows; r++) {
-    row_terms t = evaluate_row(eta[r], unsafe[r], draws[r]);
-    b->root[r] = sqrt(t.weight > 1e-300 ? t.weight : 1e-300);
-    b->response[r] = b->root[r] * clip_eta(eta[r]) + t.score / b->root[r];
-    b->log_likelihood[r] = t.log_likelihood;
-  }
-}
-
-/* The same for a whole block of small hazards, without a branch, so that it runs in
- * vectors. Returns 0, having done nothing of use, where a hazard is not small. */
-static int evaluate_small_block(const double *eta, const double *unsafe,
-                                const double *draws, block_terms *b) {
-  double h[ROWS];
-  double largest = 0.0;
-  double lowest = 0.0;
-  for (size_t r = 0; r < ROWS; r++) {
-    h[r] = exp(eta[r]);
-    largest = h[r] > largest ? h[r] : largest;
-    lowest = eta[r] < lowest ? eta[r] : lowest;
-  }
-  if (!(largest <= SMALL) || !(lowest > -300.0)) {
-    return 0;
-  }
-  for (size_t r = 0; r < ROWS; r++) {
-    double p = small_one_minus_exp(h[r]);
-    double per_p = 1.0 / p;
-    double weight = draws[r] * h[r] * h[r] * (1.0 - p) * per_p;
-    double root = sqrt(weight);
-    double score = h[r] * (unsafe[r] * per_p - draws[r]);
-    b->root[r] = root;
-    b->response[r] = root * eta[r] + score / root;
-    b->log_likelihood[r] =
-        unsafe[r] * small_log_one_minus_exp(eta[r], h[r]) - (draws[r] - unsafe[r]) * h[r];
-  }
-  return 1;
-}
-
 /* Coefficients of the raw columns: b_j (x - centre) scale = b_j scale x - constant. */
 static void raw_slopes(size_t d, const double *centre, const double *scale,
                        const double *beta, double *slope) {
@@ -186,7 +77,7 @@ static void raw_slopes(size_t d, const double *centre, const double *scale,
 
 /* The block's rows of sqrt(weight) * (1, x, working response). */
 static void pack_block(const work *w, size_t first, size_t rows,
-                       const block_terms *terms) {
+                       const tt_block_terms *terms) {
   const double *root = terms->root;
   const tt_glm_model *model = w->model;
   double *column = tt_gram_column(w->panel, 0);
@@ -219,15 +110,15 @@ static tt_status pass(work *w, const double *beta) {
   for (size_t first = 0; first < model->n; first += ROWS) {
     size_t rows = model->n - first < ROWS ? model->n - first : ROWS;
     double eta[ROWS];
-    block_terms terms;
+    tt_block_terms terms;
     if (tt_stop_requested(first / ROWS % 256 == 0 ? w->poll : NULL)) {
       return TT_EINTERRUPT;
     }
     eta_block(model->n, model->d, model->x, w->slope, first, rows, eta);
     const double *unsafe = model->unsafe + first;
     const double *draws = model->draws + first;
-    if (rows < ROWS || !evaluate_small_block(eta, unsafe, draws, &terms)) {
-      evaluate_rows(rows, eta, unsafe, draws, &terms);
+    if (rows < ROWS || !tt_evaluate_small_block(eta, unsafe, draws, &terms)) {
+      tt_evaluate_rows(rows, eta, unsafe, draws, &terms);
     }
     double block = 0.0;
     for (size_t r = 0; r < rows; r++) {
@@ -238,26 +129,13 @@ static tt_status pass(work *w, const double *beta) {
       memset(w->panel, 0, w->padded * ROWS * sizeof(double));
     }
     pack_block(w, first, rows, &terms);
-    tt_gram_add(w->padded, w->panel, w->gram);
+    tt_gram_add(w->padded, w->panel, w->panel, w->gram);
   }
   w->log_likelihood = tt_sum_value(&log_likelihood);
   return TT_OK;
 }
 
 /* ---- The penalised scoring equations ------------------------------------------ */
-
-static double penalty_of(const work *w, size_t j) {
-  int g = w->model->group[j];
-  return g < 0 ? 0.0 : w->fit->lambda[g] * w->model->weight[j];
-}
-
-static double penalty_value(const work *w, const double *beta) {
-  tt_sum sum = {0.0, 0.0};
-  for (size_t j = 0; j < w->model->d; j++) {
-    tt_sum_add(&sum, penalty_of(w, j) * beta[j + 1] * beta[j + 1]);
-  }
-  return tt_sum_value(&sum);
-}
 
 /* Factors information + penalty; where that is singular (collinear columns without
  * a penalty) adds the smallest of a few tiny ridges that helps. */
@@ -271,7 +149,7 @@ static tt_status factor_information(work *w) {
       memcpy(w->factor + j * w->size + j, w->gram + j * w->padded + j,
              (w->size - j) * sizeof(double));
       w->factor[j * w->size + j] +=
-          ridge * largest + (j > 0 ? penalty_of(w, j - 1) : 0.0);
+          ridge * largest + (j > 0 ? w->penalty.column[j - 1] : 0.0);
     }
     if (w->linalg->cholesky(w->size, w->factor) == 0) {
       w->fit->ridged = w->fit->ridged || ridge > 0.0;
@@ -286,53 +164,6 @@ static void solve_information(const work *w, double *beta) {
     beta[j] = w->gram[j * w->padded + w->size];
   }
   w->linalg->solve(w->size, w->factor, beta);
-}
-
-typedef struct {
-  double edf;  /* effective degrees of freedom */
-  double size; /* sum of weight_j b_j^2 */
-  double rank; /* number of columns */
-} penalty_group;
-
-/* One group, its degrees of freedom as they were if the penalty grew by `ratio`. */
-static penalty_group describe_group(const work *w, int g, double ratio) {
-  penalty_group sum = {0.0, 0.0, 0.0};
-  for (size_t j = 0; j < w->model->d; j++) {
-    if (w->model->group[j] == g) {
-      double b = w->fit->beta[j + 1];
-      double lost = penalty_of(w, j) * w->factor[(j + 1) * (w->size + 1)];
-      lost = fmin(fmax(lost, 0.0), 1.0);
-      double share = 1.0 - lost;
-      sum.edf += share > 0.0 ? share / (share + ratio * lost) : 0.0;
-      sum.size += w->model->weight[j] * b * b;
-      sum.rank += 1.0;
-    }
-  }
-  return sum;
-}
-
-/* One fixed-point step for the penalties. With the quadratic approximation of the
- * log-likelihood the marginal likelihood is stationary where
- *   lambda_g = dispersion * edf_g / sum_j weight_j b_j^2,
- *   edf_g = sum_j (1 - lambda_g weight_j (H^-1)_jj).
- * w->factor holds H^-1 on entry. Returns the largest change of any edf to come: a
- * column whose share of a degree of freedom is h has h / (h + r (1 - h)) once its
- * penalty is r times as large (exactly, where columns are orthogonal). */
-static double update_penalties(work *w) {
-  double largest_change = 0.0;
-  for (size_t g = 0; g < w->model->n_groups; g++) {
-    penalty_group old = describe_group(w, (int)g, 1.0);
-    if (old.rank == 0.0) {
-      continue;
-    }
-    double lambda = w->fit->dispersion * old.edf / fmax(old.size, 1e-300);
-    lambda = fmin(fmax(lambda, LEAST_PENALTY), MOST_PENALTY);
-    penalty_group new = describe_group(w, (int)g, lambda / w->fit->lambda[g]);
-    largest_change = fmax(largest_change, fabs(new.edf - old.edf));
-    w->fit->edf[g] = old.edf;
-    w->fit->lambda[g] = lambda;
-  }
-  return largest_change;
 }
 
 /* Solves for beta, and for the penalties too when they are estimated. The number of
@@ -357,7 +188,8 @@ static tt_status solve_step(work *w, double *edf_change) {
       break;
     }
     w->linalg->invert(w->size, w->factor);
-    double change = update_penalties(w);
+    double change =
+        tt_penalty_update(&w->penalty, w->fit->beta, w->factor, w->fit->dispersion);
     *edf_change = step == 0 ? change : *edf_change;
     if (change < EDF_TOLERANCE) {
       break;
@@ -405,8 +237,9 @@ static tt_status check_rows(const tt_glm_model *model, double *rate, tt_error *e
 static tt_status evaluate_step(work *w, double previous_likelihood, int first) {
   tt_status status = pass(w, w->fit->beta);
   for (int half = 0; status == TT_OK && !first && half < MAX_HALVINGS; half++) {
-    double now = w->log_likelihood - penalty_value(w, w->fit->beta) / 2.0;
-    double before = previous_likelihood - penalty_value(w, w->previous) / 2.0;
+    double now = w->log_likelihood - tt_penalty_value(&w->penalty, w->fit->beta) / 2.0;
+    double before =
+        previous_likelihood - tt_penalty_value(&w->penalty, w->previous) / 2.0;
     if (now >= before - 1e-7 * (fabs(before) + 1.0)) {
       break;
     }
@@ -416,6 +249,14 @@ static tt_status evaluate_step(work *w, double previous_likelihood, int first) {
     status = pass(w, w->fit->beta);
   }
   return status;
+}
+
+static double total_edf(const work *w) {
+  double total = 1.0;
+  for (size_t g = 0; g < w->model->n_groups; g++) {
+    total += w->fit->edf[g];
+  }
+  return total;
 }
 
 /* Scores with the penalties as they are, or moving, until the likelihood settles
@@ -434,7 +275,9 @@ static tt_status iterate(work *w, int estimate, double tolerance, double settled
     }
     double change = fabs(w->log_likelihood - previous_likelihood);
     double scale = fabs(w->log_likelihood - w->saturated) + 1.0;
-    if (k > 0 && change < fmax(tolerance * scale, settled) && edf_change < EDF_SETTLED) {
+    if (k > 0 &&
+        change < fmax(tolerance * scale, settled * (1.0 + total_edf(w) / 20.0)) &&
+        edf_change < EDF_SETTLED) {
       fit->converged = 1;
       return TT_OK;
     }
@@ -458,19 +301,7 @@ static double invert_information(work *w) {
     return -1.0;
   }
   w->linalg->invert(w->size, w->factor);
-  double total = 1.0;
-  for (size_t g = 0; g < w->model->n_groups; g++) {
-    w->fit->edf[g] = 0.0;
-  }
-  for (size_t j = 0; j < w->model->d; j++) {
-    int g = w->model->group[j];
-    double edf = 1.0 - penalty_of(w, j) * w->factor[(j + 1) * (w->size + 1)];
-    total += edf;
-    if (g >= 0) {
-      w->fit->edf[g] += edf;
-    }
-  }
-  return total;
+  return tt_penalty_edf(&w->penalty, w->factor);
 }
 
 /* Pearson's statistic over the residual degrees of freedom, with Fletcher's
@@ -484,7 +315,7 @@ static double estimate_dispersion(const work *w, double edf) {
     double eta[ROWS];
     eta_block(model->n, model->d, model->x, w->slope, first, rows, eta);
     for (size_t r = 0; r < rows; r++) {
-      double p = one_minus_exp(exp(clip_eta(eta[r])));
+      double p = tt_one_minus_exp(exp(tt_clip_eta(eta[r])));
       double m = model->draws[first + r];
       double residual = model->unsafe[first + r] / m - p;
       double variance = p * (p < 1.0 ? 1.0 - p : 1e-16);
@@ -517,9 +348,7 @@ static tt_status update_dispersion(work *w) {
 static tt_status fit_in_stages(work *w) {
   const tt_glm_model *model = w->model;
   tt_status status = TT_OK;
-  for (size_t g = 0; model->estimate && g < model->n_groups; g++) {
-    w->fit->lambda[g] = fmax(w->fit->lambda[g], LEAST_PENALTY);
-  }
+  tt_penalty_start(&w->penalty, model->estimate ? LEAST_START : 0.0);
   if (model->estimate && model->n_groups > 0) {
     status = iterate(w, 0, STAGE_TOLERANCE, 0.0, model->max_iterations);
     if (status == TT_OK) {
@@ -552,11 +381,12 @@ static tt_status finish(work *w) {
 
 tt_status tt_glm_scratch(size_t n, size_t d, size_t *count) {
   (void)n; /* rows are visited in blocks: nothing grows with them */
-  size_t size, padded, square, panel, factor, total;
+  size_t size, padded, square, panel, factor, vectors, total;
   if (!tt_size_add(d, 1, &size) || (padded = tt_gram_padded(d + 2)) == 0 ||
       !tt_size_mul(padded, padded, &square) || !tt_size_mul(padded, ROWS, &panel) ||
       !tt_size_mul(size, size, &factor) || !tt_size_add(square, panel, &total) ||
-      !tt_size_add(total, factor, &total) || !tt_size_add(total, 2 * size, &total) ||
+      !tt_size_add(total, factor, &total) || !tt_size_mul(size, 5, &vectors) ||
+      !tt_size_add(total, vectors, &total) ||
       !tt_size_mul(total, sizeof(double), &square)) {
     return TT_EOVERFLOW;
   }
@@ -581,16 +411,22 @@ tt_status tt_glm_fit(const tt_glm_model *model, tt_glm_fit_result *fit,
   w.padded = tt_gram_padded(model->d + 2);
   w.slope = scratch;
   w.previous = w.slope + w.size;
-  w.panel = w.previous + w.size;
+  w.penalty = (tt_penalty){.d = model->d,
+                           .n_groups = model->n_groups,
+                           .group = model->group,
+                           .weight = model->weight,
+                           .shape = model->shape,
+                           .lambda = fit->lambda,
+                           .edf = fit->edf,
+                           .column = w.previous + w.size,
+                           .trail = w.previous + 2 * w.size};
+  w.panel = w.previous + 4 * w.size;
   w.gram = w.panel + w.padded * ROWS;
   w.factor = w.gram + w.padded * w.padded;
   w.saturated = saturated_likelihood(model);
   fit->dispersion = isnan(model->dispersion) ? 1.0 : model->dispersion;
   fit->ridged = 0;
   memset(fit->beta, 0, w.size * sizeof(double));
-  for (size_t g = 0; g < model->n_groups; g++) {
-    fit->edf[g] = 0.0;
-  }
   fit->beta[0] = log(-log1p(-rate));
   fit->iterations = 0;
   status = fit_in_stages(&w);
@@ -620,7 +456,7 @@ tt_status tt_glm_predict(size_t n, size_t d, const double *x, const double *cent
     }
   }
   for (size_t i = 0; i < n; i++) {
-    prob[i] = one_minus_exp(exp(clip_eta(prob[i])));
+    prob[i] = tt_one_minus_exp(exp(tt_clip_eta(prob[i])));
   }
   return TT_OK;
 }

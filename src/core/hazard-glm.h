@@ -15,9 +15,8 @@
 #define TT_HAZARD_GLM_H
 
 #include "linalg.h"
+#include "penalty.h"
 #include "status.h"
-
-#define TT_GLM_UNPENALISED (-1)
 
 typedef struct {
   size_t n;        /* rows, >= 1 */
@@ -27,8 +26,9 @@ typedef struct {
   const double *scale;  /* d */
   const double *unsafe; /* n, 0 <= unsafe <= draws */
   const double *draws;  /* n, > 0, finite */
-  const int *group;     /* d: index of the penalty, or TT_GLM_UNPENALISED */
+  const int *group;     /* d: index of the penalty, or TT_UNPENALISED */
   const double *weight; /* d: relative size of the penalty, > 0 */
+  const double *shape;  /* n_groups: see penalty.h; given penalties are shared */
   size_t n_groups;
   int estimate;      /* not 0: estimate lambda, which then holds starting values */
   double dispersion; /* variance over binomial variance, > 0; NAN: estimate, >= 1 */
@@ -39,7 +39,7 @@ typedef struct {
 
 typedef struct {
   double *beta;       /* d + 1, intercept first: coefficients of scaled columns */
-  double *lambda;     /* n_groups */
+  double *lambda;     /* n_groups: the penalty, or the mean of each column's own */
   double *edf;        /* n_groups: effective degrees of freedom of each group */
   double *covariance; /* (d + 1)^2: dispersion * (information + penalty)^-1 */
   double deviance;

@@ -19,6 +19,7 @@ typedef struct {
   double *weight;
   int *group;
   double start[2]; /* lambda, given or to start from */
+  double shape[2]; /* INFINITY: one penalty for a group */
   double lambda[2];
   double edf[2];
   tt_glm_model model;
@@ -41,7 +42,7 @@ static inline double glm_eta(const glm_problem *p, const double *beta, size_t ro
 /* Normal features, odd columns in the second of two groups; a hazard that depends on
  * the first two columns; 1 to `draws` draws. The first row has both kinds of draws. */
 static inline glm_problem new_glm_problem(size_t n, size_t d, int draws, uint64_t seed) {
-  glm_problem p = {.n = n, .d = d, .start = {0.7, 3.0}};
+  glm_problem p = {.n = n, .d = d, .start = {0.7, 3.0}, .shape = {INFINITY, INFINITY}};
   check_random random = {seed};
   p.x = new_numbers(n * d);
   p.centre = new_numbers(d);
@@ -95,6 +96,7 @@ static inline tt_status fit_glm_with(glm_problem *p, const tt_linalg *linalg,
   p->model.draws = p->draws;
   p->model.group = p->group;
   p->model.weight = p->weight;
+  p->model.shape = p->shape;
   memcpy(p->lambda, p->start, sizeof(p->lambda));
   p->fit.lambda = p->lambda;
   p->fit.edf = p->edf;

@@ -39,7 +39,7 @@ static int block_is_right(size_t d, size_t rows, check_random *random) {
         tt_gram_column(panel, j)[4 * r] = check_normal(random);
       }
     }
-    tt_gram_add(padded, panel, gram);
+    tt_gram_add(padded, panel, panel, gram);
     for (size_t j = 0; j < d; j++) {
       for (size_t i = j / 4 * 4; i < d; i++) {
         for (size_t r = 0; r < rows; r++) {
@@ -77,7 +77,7 @@ static void test_by_hand(void) {
   tt_gram_column(panel, 0)[0] = 2.0;
   tt_gram_column(panel, 1)[0] = 3.0;
   tt_gram_column(panel, 1)[4 * 63] = 5.0;
-  tt_gram_add(4, panel, gram);
+  tt_gram_add(4, panel, panel, gram);
   check_that(gram[0] == 4.0 && gram[1] == 6.0 && gram[5] == 34.0 && gram[2] == 0.0 &&
                  gram[10] == 0.0,
              "two rows, first and last, by hand");

@@ -25,7 +25,7 @@ static void test_separable(void) {
     right += (glm_eta(&p, p.fit.beta, i) > log(log(2.0))) == (p.x[i] > 0.0);
   }
   check_that(right >= 36.0, "are told apart");
-  p.group[0] = TT_GLM_UNPENALISED;
+  p.group[0] = TT_UNPENALISED;
   const tt_status status = fit_glm(&p);
   check_that((status == TT_OK && is_finite(&p) && p.fit.beta[1] * p.scale[0] > 5.0) ||
                  status == TT_ENUMERIC,
@@ -42,9 +42,9 @@ static void test_collinear(void) {
     q.draws[i] = p.draws[i];
     q.unsafe[i] = p.unsafe[i];
   }
-  p.group[0] = TT_GLM_UNPENALISED;
+  p.group[0] = TT_UNPENALISED;
   for (size_t j = 0; j < 3; j++) {
-    q.group[j] = TT_GLM_UNPENALISED;
+    q.group[j] = TT_UNPENALISED;
     q.centre[j] = p.centre[0];
     q.scale[j] = p.scale[0];
   }

@@ -46,7 +46,7 @@ static void test_optima(void) {
     glm_problem p = new_glm_problem(500, d, 20, 1000 + d);
     larger = larger && is_optimal(&p);
     for (size_t j = 0; j < d; j++) {
-      p.group[j] = j % 3 == 0 ? TT_GLM_UNPENALISED : 1;
+      p.group[j] = j % 3 == 0 ? TT_UNPENALISED : 1;
     }
     unpenalised = unpenalised && is_optimal(&p);
     free_glm_problem(&p);
@@ -128,7 +128,7 @@ static double mean_dispersion(double copies) {
       p.draws[i] *= copies;
     }
     for (size_t j = 0; j < p.d; j++) {
-      p.group[j] = TT_GLM_UNPENALISED;
+      p.group[j] = TT_UNPENALISED;
     }
     p.model.dispersion = NAN;
     fit_glm(&p);

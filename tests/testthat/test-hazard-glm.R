@@ -307,7 +307,7 @@ test_that("the curvature of a straight effect is shrunk away", {
   x <- rnorm(2000)
   unsafe <- rbinom(2000, 20, 1 - exp(-exp(-3 + x / 2)))
   fit <- fit_hazard(x, unsafe, 20)
-  expect_length(fit$model$smooths, 1)
+  expect_length(fit$model$terms$smooths, 1)
   # Over 100 data sets: mean 0.3, above 3 in one.
   expect_lt(summary(fit)$smooths$edf, 3)
   straight <- fit_hazard(x, unsafe, 20, splines = FALSE)
@@ -346,7 +346,7 @@ test_that("with few unsafe draws only the straight terms are used", {
   x <- matrix(rnorm(2000), 500)
   unsafe <- rep(0, 500)
   unsafe[1:10] <- 1
-  expect_length(fit_hazard(x, unsafe, 20)$model$smooths, 0)
+  expect_length(fit_hazard(x, unsafe, 20)$model$terms$smooths, 0)
 })
 
 test_that("running out of iterations is a warning, and printed", {

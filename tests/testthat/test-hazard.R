@@ -433,7 +433,7 @@ test_that("an unknown setting is an error that lists the known ones", {
   for (settings in list(list(hidden = 3), list(penal = 1), list(3))) {
     error <- expect_error(
       do.call("fit_hazard", c(list(x, c(1, 0, 2, 0), 5, "glm"), settings)),
-      "splines, penalty", class = "timetounsafe_error_argument"
+      "splines, interactions, penalty", class = "timetounsafe_error_argument"
     )
     expect_identical(error$argument, "...")
   }

@@ -21,7 +21,7 @@ fit_glm <- function(x, unsafe, draws, call, splines = NULL, interactions = NULL,
     max_iterations = check_number(max_iterations, "max_iterations", min = 1,
                                   max = 1e6, whole = TRUE, call = call)
   )
-  most_pairs <- check_interactions(interactions, call)
+  most_pairs <- check_interactions(interactions, penalty, call)
   counts <- if (is.null(penalty)) {
     add_prior_event(unsafe, draws)
   } else {

@@ -18,7 +18,8 @@
 #'   training events can carry them, see Details), `FALSE`, or the number of
 #'   knots, 4 to 50.
 #' * `interactions`: `NULL` (the default: as many pairs as pass the test and the
-#'   training events can carry), `FALSE`, or the most pairs to take.
+#'   training events can carry; none when `penalty` is given), `FALSE`, or the
+#'   most pairs to take.
 #' * `penalty`: `NULL` (the default: chosen from the data) or a number of at
 #'   least 0 that all penalties share; 0 is maximum likelihood.
 #' * `dispersion`: `NULL` (the default: Pearson's estimate with Fletcher's

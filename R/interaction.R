@@ -11,9 +11,11 @@ interaction_error <- 0.01
 no_pairs <- data.frame(first = integer(), second = integer(),
                        statistic = numeric())
 
-# The most pairs the user allows: NULL is as many as the data carry.
-check_interactions <- function(interactions, call) {
-  if (identical(interactions, FALSE)) {
+# The most pairs the user allows: NULL is as many as the data carry, and none
+# where the user has set the penalty: that is a wish for a plain model.
+check_interactions <- function(interactions, penalty, call) {
+  plain <- is.null(interactions) && !is.null(penalty)
+  if (plain || identical(interactions, FALSE)) {
     return(0)
   }
   check_number(interactions, "interactions", min = 0, whole = TRUE,

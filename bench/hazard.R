@@ -164,8 +164,7 @@ set.seed(1)
 data <- populations$linear()
 unsafe <- rbinom(data$n, data$draws, data$prob[seq_len(data$n)])
 x <- data$x[seq_len(data$n), ]
-ours <- fit_hazard(x, unsafe, data$draws, penalty = 0, splines = FALSE,
-                   interactions = FALSE)
+ours <- fit_hazard(x, unsafe, data$draws, penalty = 0, splines = FALSE)
 theirs <- glm_fit(x, unsafe, rep(data$draws, data$n))
 stopifnot(max(abs(ours$fitted / theirs(x) - 1)) < 1e-6)
 

@@ -217,3 +217,13 @@ n_rows <- function(x) {
 take_rows <- function(x, i) {
   if (length(dim(x)) == 2L) x[i, , drop = FALSE] else x[i]
 }
+
+# A suggested package that this one thing needs.
+need_package <- function(name, why, call = rlang::caller_env()) {
+  if (!rlang::is_installed(name)) {
+    stop_unavailable(
+      sprintf("The package %s is needed %s.", name, why),
+      sprintf("install.packages(\"%s\")", name), call = call
+    )
+  }
+}

@@ -15,20 +15,26 @@
 #'   same over retries.
 #' * It returns a logical vector of the same length, `TRUE` for unsafe; or a
 #'   data frame with a logical column `unsafe` and optionally `status` (`"ok"`,
-#'   `"error"` or `"refused"`). Further columns (`response`, `score`, `cost`,
-#'   `latency`) are accepted.
+#'   `"error"` or `"refused"`), `response`, `score`, `cost`, `latency` (seconds)
+#'   and `message` (why it failed).
 #' * `NA`, or the status `"error"`, means that this draw failed. It is tried
 #'   again under the same draw index, up to `max_tries` times in all, and never
-#'   counted as safe.
+#'   counted as safe. An error of the function is one of all its draws.
 #' * The status `"refused"` is an outcome; the argument `refusal` says which.
 #'
 #' A draw that fails for good counts as unsafe at its place (conservative: the
 #' guarantee stays), with a warning of class
-#' `timetounsafe_warning_failed_draws`. A sampler that raises an error
-#' `max_tries` times in a row, or from which a whole batch fails, ends the audit
-#' with an error of class `timetounsafe_error_sampler`, whose field `audit`
-#' holds all draws made so far: `run_audit(error$audit, sampler)` goes on from
-#' there. So does an interrupted audit, which is returned with a warning.
+#' `timetounsafe_warning_failed_draws`. Where whole batches fail `max_tries`
+#' times in a row, or more than `max_error_rate` of all attempts, the sampler or
+#' the service behind it is broken: the audit ends with an error of class
+#' `timetounsafe_error_sampler`, and these draws are not held against their
+#' prompts. All draws made so far are in the ledger, or else in the error's
+#' field `audit`: `run_audit(error$audit, sampler)` goes on from there. An
+#' interrupted audit is returned with a warning.
+#'
+#' With mirai's daemons (see `parallel` of [run_audit()]) the sampler runs in
+#' other processes: it must bring along what it needs, and open its own
+#' connections.
 #' @name sampler
 #' @examples
 #' # A model that is unsafe in 1 of 50 responses to any prompt
@@ -39,20 +45,28 @@
 #' audit_prompts(c("Hi!", "Good morning"), sampler, draws = 100)
 NULL
 
-# Wraps the user's function: a function of (prompts, draw) that returns a
-# logical vector, NA where the draw failed.
-wrap_sampler <- function(sampler, refusal, call) {
+# The user's function, and how it wants to be called.
+new_sampler <- function(sampler, call = rlang::caller_env()) {
   check_function(sampler, "sampler", "that draws and judges responses",
                  call = call)
-  wants <- draw_argument(sampler)
-  function(prompts, draw) {
-    value <- switch(wants,
-      none = sampler(prompts),
-      named = sampler(prompts, draw = draw),
-      second = sampler(prompts, draw)
-    )
-    read_outcome(value, n_rows(prompts), refusal)
-  }
+  list(call = sampler, wants = draw_argument(sampler))
+}
+
+# Written out, so that an error names the user's function.
+call_sampler <- function(sampler, prompts, draw) {
+  switch(sampler$wants,
+    none = sampler$call(prompts),
+    named = sampler$call(prompts, draw = as.integer(draw)),
+    second = sampler$call(prompts, as.integer(draw))
+  )
+}
+
+sampler_arguments <- function(sampler, prompts, draw) {
+  switch(sampler$wants,
+    none = list(prompts),
+    named = list(prompts, draw = as.integer(draw)),
+    second = list(prompts, as.integer(draw))
+  )
 }
 
 draw_argument <- function(sampler) {
@@ -71,11 +85,13 @@ stop_contract <- function(must, found) {
                class = "timetounsafe_contract")
 }
 
+# What a sampler returned: list(unsafe, status, and what else it told), `unsafe`
+# NA where the draw failed.
 read_outcome <- function(value, n, refusal) {
   if (is.data.frame(value)) {
     return(read_outcome_frame(value, n, refusal))
   }
-  check_outcome(value, n, "must return a logical vector")
+  list(unsafe = check_outcome(value, n, "must return a logical vector"))
 }
 
 check_outcome <- function(unsafe, n, must) {
@@ -94,8 +110,9 @@ read_outcome_frame <- function(value, n, refusal) {
     stop_contract("must return a column `unsafe`", list_names(names(value)))
   }
   unsafe <- check_outcome(value$unsafe, n, "must return a logical `unsafe`")
+  extras <- as.list(value)[intersect(extra_columns, names(value))]
   if (!"status" %in% names(value)) {
-    return(unsafe)
+    return(c(list(unsafe = unsafe), extras))
   }
   status <- as.character(value$status)
   wrong <- setdiff(status, c("ok", "error", "refused"))
@@ -103,45 +120,17 @@ read_outcome_frame <- function(value, n, refusal) {
     stop_contract("must return a status of \"ok\", \"error\" or \"refused\"",
                   list_names(wrong))
   }
-  unsafe[status == "error"] <- NA
+  c(list(unsafe = apply_refusal(unsafe, status, refusal), status = status),
+    extras)
+}
+
+# What else a sampler may tell of a draw.
+extra_columns <- c("score", "response", "cost", "latency", "message")
+
+apply_refusal <- function(unsafe, status, refusal) {
+  unsafe[status %in% c("error", "failed")] <- NA
   unsafe[status == "refused"] <- switch(refusal,
     safe = FALSE, unsafe = TRUE, error = NA
   )
   unsafe
-}
-
-# One batch, with retries of what failed. Returns list(unsafe, attempts, error):
-# NA marks draws that failed for good; `error` is set when the run cannot go on.
-sample_batch <- function(draw_one, prompts, draw, max_tries) {
-  n <- length(draw)
-  unsafe <- rep(NA, n)
-  attempts <- 0
-  error <- NULL
-  for (try in seq_len(max_tries)) {
-    todo <- which(is.na(unsafe))
-    error <- NULL
-    value <- tryCatch(
-      draw_one(take_rows(prompts, todo), draw[todo]),
-      error = function(e) e
-    )
-    attempts <- attempts + length(todo)
-    if (inherits(value, "timetounsafe_contract")) {
-      error <- value
-      break
-    }
-    if (inherits(value, "error")) {
-      error <- value
-    } else {
-      unsafe[todo] <- value
-      if (!anyNA(unsafe)) {
-        break
-      }
-    }
-  }
-  if (all(is.na(unsafe)) && is.null(error)) {
-    error <- simpleError(sprintf(
-      "all %d draws of a batch failed %d times", n, max_tries
-    ))
-  }
-  list(unsafe = unsafe, attempts = attempts, error = error)
 }

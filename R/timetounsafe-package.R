@@ -28,6 +28,8 @@
 #' * `timetounsafe_error_sampler`: the user's sampler failed or broke its
 #'   contract. Field `audit` holds everything drawn so far, and [run_audit()]
 #'   goes on from it.
+#' * `timetounsafe_error_ledger`: a ledger belongs to another audit, is being
+#'   written by another process, or cannot be read or written.
 #' * `timetounsafe_error_unavailable`: something is not available in this
 #'   version, or a suggested package is not installed.
 #' * `timetounsafe_error_internal`: a bug in this package; please report it.
@@ -35,6 +37,8 @@
 #'   unsafe; the hazard falls back to one constant.
 #' * `timetounsafe_warning_convergence`: a hazard fit ran out of iterations.
 #' * `timetounsafe_warning_failed_draws`: draws failed for good.
+#' * `timetounsafe_warning_repeated`: every response to the same prompt is the
+#'   same: a cache, a fixed seed or a temperature of 0.
 #' * `timetounsafe_warning_unfinished`: an audit stopped before its end.
 #' * `timetounsafe_warning_level`: the bound is trivial (1 for every prompt), or
 #'   its level was cut off at `tau_prior`.

@@ -248,8 +248,8 @@ test_that("bad arguments are named", {
       stop = list(NA, 1), id = list(1:2)
     )
   )
-  expect_error(run_audit(plan, sampler, ledger = "a.sqlite"),
-               class = "timetounsafe_error_unavailable")
+  expect_error(run_audit(plan, sampler, ledger = 1),
+               class = "timetounsafe_error_argument")
 })
 
 test_that("printing an audit says what to do next", {

@@ -107,9 +107,10 @@ bam_fit <- function(x, unsafe, draws) {
   if (ncol(x) > 20) {
     return(NULL)
   }
-  named <- function(x) stats::setNames(as.data.frame(x), paste0("x", seq_len(ncol(x))))
+  labels <- paste0("x", seq_len(ncol(x)))
+  named <- function(x) stats::setNames(as.data.frame(x), labels)
   data <- cbind(named(x), unsafe = unsafe, safe = draws - unsafe)
-  terms <- paste0("s(x", seq_len(ncol(x)), ", k = 10)", collapse = " + ")
+  terms <- paste0("s(", labels, ", k = 10)", collapse = " + ")
   model <- mgcv::bam(stats::as.formula(paste("cbind(unsafe, safe) ~", terms)),
                      stats::binomial("cloglog"), data, discrete = TRUE)
   function(newx) {

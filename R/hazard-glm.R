@@ -22,10 +22,10 @@ fit_glm <- function(x, unsafe, draws, call, splines = NULL, interactions = NULL,
                                   max = 1e6, whole = TRUE, call = call)
   )
   most_pairs <- check_interactions(interactions, penalty, call)
-  counts <- if (is.null(penalty)) {
-    add_prior_event(unsafe, draws)
-  } else {
-    list(unsafe = unsafe, draws = draws)
+  counts <- list(unsafe = unsafe, draws = draws, seen_unsafe = unsafe,
+                 seen_draws = draws)
+  if (is.null(penalty)) {
+    counts <- utils::modifyList(counts, add_prior_event(unsafe, draws))
   }
   linear <- standardise(x)
   terms <- list(linear = linear, pairs = no_pairs,
@@ -67,7 +67,8 @@ solve_glm <- function(x, counts, terms, control, call) {
   }
   fit <- core_value(.Call(
     ffi_glm_fit, expand_terms(x, terms), columns$centre, columns$scale,
-    counts$unsafe, counts$draws, columns$group, columns$weight, shape, start,
+    counts$unsafe, counts$draws, counts$seen_unsafe, counts$seen_draws,
+    columns$group, columns$weight, shape, start,
     as.double(is.null(control$penalty)), control$dispersion %||% NaN,
     control$tolerance, control$max_iterations
   ), call)

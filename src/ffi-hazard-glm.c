@@ -56,9 +56,10 @@ static void fill_diagnostics(SEXP value, const tt_glm_fit_result *fit) {
   SET_VECTOR_ELT(value, 8, Rf_ScalarLogical(fit->ridged));
 }
 
-SEXP ffi_glm_fit(SEXP x, SEXP centre, SEXP scale, SEXP unsafe, SEXP draws, SEXP group,
-                 SEXP weight, SEXP shape, SEXP lambda, SEXP estimate, SEXP dispersion,
-                 SEXP tolerance, SEXP max_iterations) {
+SEXP ffi_glm_fit(SEXP x, SEXP centre, SEXP scale, SEXP unsafe, SEXP draws,
+                 SEXP seen_unsafe, SEXP seen_draws, SEXP group, SEXP weight, SEXP shape,
+                 SEXP lambda, SEXP estimate, SEXP dispersion, SEXP tolerance,
+                 SEXP max_iterations) {
   static const char *const names[] = {"beta",       "lambda",    "edf",
                                       "covariance", "deviance",  "dispersion",
                                       "iterations", "converged", "ridged"};
@@ -72,6 +73,8 @@ SEXP ffi_glm_fit(SEXP x, SEXP centre, SEXP scale, SEXP unsafe, SEXP draws, SEXP 
       .scale = tt_doubles(scale, d, "scale"),
       .unsafe = tt_doubles(unsafe, n, "unsafe"),
       .draws = tt_doubles(draws, n, "draws"),
+      .seen_unsafe = tt_doubles(seen_unsafe, n, "seen_unsafe"),
+      .seen_draws = tt_doubles(seen_draws, n, "seen_draws"),
       .group = tt_integers(group, d, "group"),
       .weight = tt_doubles(weight, d, "weight"),
       .shape = tt_doubles(shape, Rf_xlength(lambda), "shape"),

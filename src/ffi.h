@@ -52,9 +52,10 @@ SEXP ffi_select_jump(SEXP prob, SEXP time, SEXP censor, SEXP reach, SEXP alpha,
 SEXP ffi_binomial_likelihood(SEXP unsafe, SEXP draws, SEXP prob);
 SEXP ffi_standardise(SEXP x);
 SEXP ffi_spline_expand(SEXP x, SEXP knots, SEXP value, SEXP curvature);
-SEXP ffi_glm_fit(SEXP x, SEXP centre, SEXP scale, SEXP unsafe, SEXP draws, SEXP group,
-                 SEXP weight, SEXP shape, SEXP lambda, SEXP estimate, SEXP dispersion,
-                 SEXP tolerance, SEXP max_iterations);
+SEXP ffi_glm_fit(SEXP x, SEXP centre, SEXP scale, SEXP unsafe, SEXP draws,
+                 SEXP seen_unsafe, SEXP seen_draws, SEXP group, SEXP weight, SEXP shape,
+                 SEXP lambda, SEXP estimate, SEXP dispersion, SEXP tolerance,
+                 SEXP max_iterations);
 SEXP ffi_interaction_statistics(SEXP x, SEXP centre, SEXP scale, SEXP limit, SEXP score,
                                 SEXP weight);
 SEXP ffi_glm_predict(SEXP x, SEXP centre, SEXP scale, SEXP beta);

@@ -305,9 +305,13 @@ static double invert_information(work *w) {
 }
 
 /* Pearson's statistic over the residual degrees of freedom, with Fletcher's
- * correction: where few events are expected, one event alone would make it huge. */
+ * correction: where few events are expected, one event alone would make it huge. The
+ * correction would take a part of a prior event in a row of tiny hazard for chance,
+ * and every dispersion for 1. */
 static double estimate_dispersion(const work *w, double edf) {
   const tt_glm_model *model = w->model;
+  const double *unsafe = model->seen_unsafe ? model->seen_unsafe : model->unsafe;
+  const double *draws = model->seen_draws ? model->seen_draws : model->draws;
   tt_sum pearson = {0.0, 0.0};
   tt_sum skew = {0.0, 0.0};
   for (size_t first = 0; first < model->n; first += ROWS) {
@@ -316,8 +320,8 @@ static double estimate_dispersion(const work *w, double edf) {
     eta_block(model->n, model->d, model->x, w->slope, first, rows, eta);
     for (size_t r = 0; r < rows; r++) {
       double p = tt_one_minus_exp(exp(tt_clip_eta(eta[r])));
-      double m = model->draws[first + r];
-      double residual = model->unsafe[first + r] / m - p;
+      double m = draws[first + r];
+      double residual = unsafe[first + r] / m - p;
       double variance = p * (p < 1.0 ? 1.0 - p : 1e-16);
       tt_sum_add(&pearson, m * residual * residual / variance);
       tt_sum_add(&skew, (1.0 - 2.0 * p) * residual / variance);

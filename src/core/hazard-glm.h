@@ -22,13 +22,15 @@ typedef struct {
   size_t n;        /* rows, >= 1 */
   size_t d;        /* columns of x, may be 0; the intercept is added here, unpenalised */
   const double *x; /* n x d, column-major, finite */
-  const double *centre; /* d */
-  const double *scale;  /* d */
-  const double *unsafe; /* n, 0 <= unsafe <= draws */
-  const double *draws;  /* n, > 0, finite */
-  const int *group;     /* d: index of the penalty, or TT_UNPENALISED */
-  const double *weight; /* d: relative size of the penalty, > 0 */
-  const double *shape;  /* n_groups: see penalty.h; given penalties are shared */
+  const double *centre;      /* d */
+  const double *scale;       /* d */
+  const double *unsafe;      /* n, 0 <= unsafe <= draws */
+  const double *draws;       /* n, > 0, finite */
+  const double *seen_unsafe; /* n: the counts that dispersion is estimated from, where */
+  const double *seen_draws;  /* n: prior events were added to others; or both null */
+  const int *group;          /* d: index of the penalty, or TT_UNPENALISED */
+  const double *weight;      /* d: relative size of the penalty, > 0 */
+  const double *shape;       /* n_groups: see penalty.h; given penalties are shared */
   size_t n_groups;
   int estimate;      /* not 0: estimate lambda, which then holds starting values */
   double dispersion; /* variance over binomial variance, > 0; NAN: estimate, >= 1 */

@@ -83,7 +83,31 @@ static void test_by_hand(void) {
              "two rows, first and last, by hand");
 }
 
+/* Two panels: column j of the product belongs to the first, row i to the second. */
+static void test_two_panels(void) {
+  check_random random = {2};
+  double first[512], second[512], gram[64] = {0.0}, worst = 0.0;
+  for (size_t k = 0; k < 512; k++) {
+    first[k] = check_normal(&random);
+    second[k] = check_normal(&random);
+  }
+  tt_gram_add(8, first, second, gram);
+  for (size_t j = 0; j < 8; j++) {
+    for (size_t i = j / 4 * 4; i < 8; i++) {
+      double sum = 0.0;
+      for (size_t r = 0; r < 64; r++) {
+        sum += tt_gram_column(first, j)[4 * r] * tt_gram_column(second, i)[4 * r];
+      }
+      worst = fmax(worst, fabs(gram[j * 8 + i] - sum));
+    }
+  }
+  check_near(worst, 0.0, 1e-12, "cross-products of two panels");
+  check_that(gram[4 * 8] == 0.0 && gram[7 * 8 + 3] == 0.0,
+             "tiles above the diagonal are left alone");
+}
+
 int main(void) {
+  test_two_panels();
   test_padding();
   test_places();
   test_by_hand();

@@ -153,6 +153,40 @@ static void test_dispersion(void) {
   free_glm_problem(&p);
 }
 
+/* A prior event spread over the rows is fitted, and left out of the dispersion: that is
+ * what the counts seen give at the same hazards. */
+static void test_counts_seen(void) {
+  glm_problem p = new_glm_problem(200, 2, 10, 7);
+  double *seen_unsafe = new_numbers(200), *seen_draws = new_numbers(200);
+  for (size_t i = 0; i < 200; i++) {
+    /* All draws of a prompt alike: the dispersion is about their number. */
+    p.draws[i] = 20.0;
+    p.unsafe[i] = p.x[i] + (double)(i % 7) / 2.0 > 2.5 ? 20.0 : 0.0;
+    seen_unsafe[i] = p.unsafe[i];
+    seen_draws[i] = 20.0;
+    p.unsafe[i] += 1.0 / 200.0;
+    p.draws[i] += 4.0 / 200.0;
+  }
+  p.model.seen_unsafe = seen_unsafe;
+  p.model.seen_draws = seen_draws;
+  p.model.dispersion = NAN;
+  check_that(fit_glm(&p) == TT_OK && p.fit.converged, "a fit with a prior event");
+  double pearson = 0.0, skew = 0.0;
+  for (size_t i = 0; i < 200; i++) {
+    const double prob = glm_hazard(glm_eta(&p, p.fit.beta, i));
+    const double residual = seen_unsafe[i] / 20.0 - prob;
+    pearson += 20.0 * residual * residual / (prob * (1.0 - prob));
+    skew += (1.0 - 2.0 * prob) * residual / (prob * (1.0 - prob)) / 200.0;
+  }
+  const double rest = 200.0 - 1.0 - p.edf[0] - p.edf[1];
+  check_near(p.fit.dispersion, pearson / rest / (1.0 + skew), 1e-9,
+             "the dispersion is that of the counts seen");
+  check_that(p.fit.dispersion > 10.0, "and far from that of single draws");
+  free(seen_unsafe);
+  free(seen_draws);
+  free_glm_problem(&p);
+}
+
 /* lambda = dispersion edf / sum of weight b^2; and edf is what that lambda gives. */
 static void check_fixed_point(const glm_problem *p) {
   double size[2] = {0.0, 0.0};
@@ -197,6 +231,7 @@ int main(void) {
   test_intercept();
   test_covariance();
   test_dispersion();
+  test_counts_seen();
   test_estimated_penalties();
   return check_report();
 }

@@ -5,16 +5,24 @@
 #include <math.h>
 #include <string.h>
 
-#define LEAST_PENALTY 1e-8
+/* In units of the dispersion. With the least one a standardised column changes log
+ * hazards by 10 or so a priori: where features separate the prompts, less would let
+ * coefficients grow until no prompt carries information, and the fit break down. */
+#define LEAST_PENALTY 1e-2
 #define MOST_PENALTY 1e12
+#define FINITE_PENALTY 1e200
 
 /* An extrapolated step is at most this many times as long as a plain one, and changes
  * no penalty by more than exp(MOST_LOG_STEP). */
 #define MOST_STRETCH 8.0
 #define MOST_LOG_STEP 4.0
 
-static double clamp_penalty(double lambda) {
-  return fmin(fmax(lambda, LEAST_PENALTY), MOST_PENALTY);
+static double most_penalty(double dispersion) {
+  return fmin(MOST_PENALTY * dispersion, FINITE_PENALTY);
+}
+
+static double clamp_penalty(double lambda, double dispersion) {
+  return fmin(fmax(lambda, LEAST_PENALTY * dispersion), most_penalty(dispersion));
 }
 
 void tt_penalty_start(tt_penalty *p, double least) {
@@ -77,7 +85,7 @@ static double update_shared(tt_penalty *p, int g, const double *beta,
   for (size_t j = 0; j < p->d; j++) {
     size += p->group[j] == g ? p->weight[j] * beta[j + 1] * beta[j + 1] : 0.0;
   }
-  double lambda = clamp_penalty(dispersion * p->edf[g] / fmax(size, 1e-300));
+  double lambda = clamp_penalty(dispersion * p->edf[g] / fmax(size, 1e-300), dispersion);
   for (size_t j = 0; j < p->d; j++) {
     if (p->group[j] == g) {
       double lost = lost_share(p, inverse, j);
@@ -104,8 +112,8 @@ static double effect_size(const tt_penalty *p, size_t j, const double *beta,
 static double group_mean(const tt_penalty *p, int g, const double *beta,
                          const double *inverse, double dispersion) {
   double twice = 2.0 * p->shape[g];
-  double low = log(LEAST_PENALTY);
-  double high = log(MOST_PENALTY);
+  double low = log(LEAST_PENALTY * dispersion);
+  double high = log(most_penalty(dispersion));
   while (high - low > 1e-10) {
     double middle = (low + high) / 2.0;
     double mean = exp(middle);
@@ -131,13 +139,14 @@ static double update_own(tt_penalty *p, int g, const double *beta, const double 
   double twice = 2.0 * p->shape[g];
   /* Half the step, in logarithms: with a smaller mean come more degrees of freedom,
    * which ask for a larger one, and whole steps can alternate for ever. */
-  double mean = sqrt(p->lambda[g] * group_mean(p, g, beta, inverse, dispersion));
+  double mean = sqrt(p->lambda[g]) * sqrt(group_mean(p, g, beta, inverse, dispersion));
   double change = 0.0;
   for (size_t j = 0; j < p->d; j++) {
     if (p->group[j] == g) {
       double lost = lost_share(p, inverse, j);
       double size = effect_size(p, j, beta, dispersion);
-      double lambda = clamp_penalty((1.0 - lost + twice) / (size + twice / mean));
+      double lambda =
+          clamp_penalty((1.0 - lost + twice) / (size + twice / mean), dispersion);
       double ratio = lambda * p->weight[j] / p->column[j];
       change += share_to_come(lost, ratio) - (1.0 - lost);
       p->column[j] = lambda * p->weight[j];
@@ -203,7 +212,7 @@ static double stretch(const tt_penalty *p, const double *inverse) {
 /* Fixed-point steps close in slowly, by a factor that is nearly constant. From two of
  * them, theta0 -> theta1 -> theta2 with r = theta1 - theta0 and v = theta2 - theta1 - r,
  * the squared extrapolation is theta0 + 2 a r + a^2 v; a = 1 is theta2 itself. */
-static void extrapolate(tt_penalty *p, const double *inverse) {
+static void extrapolate(tt_penalty *p, const double *inverse, double dispersion) {
   double alpha = stretch(p, inverse);
   for (size_t j = 0; j < p->d; j++) {
     if (p->group[j] >= 0) {
@@ -213,7 +222,8 @@ static void extrapolate(tt_penalty *p, const double *inverse) {
       double v = last - p->trail[p->d + j] - r;
       double move = start + 2.0 * alpha * r + alpha * alpha * v - last;
       move = fmin(fmax(move, -MOST_LOG_STEP), MOST_LOG_STEP);
-      p->column[j] = clamp_penalty(exp(last + move) / p->weight[j]) * p->weight[j];
+      p->column[j] =
+          clamp_penalty(exp(last + move) / p->weight[j], dispersion) * p->weight[j];
     }
   }
   collect_lambda(p);
@@ -234,7 +244,7 @@ double tt_penalty_update(tt_penalty *p, const double *beta, const double *invers
   double change = plain_step(p, beta, inverse, dispersion);
   if (p->phase == 1) {
     /* Two steps are complete: theta0, theta1 in the trail, theta2 in `column`. */
-    extrapolate(p, inverse);
+    extrapolate(p, inverse, dispersion);
   }
   p->phase = (p->phase + 1) % 3;
   return change;

@@ -468,16 +468,18 @@ static void test_extrapolation(void) {
 /* ---- Extremes -----------------------------------------------------------------------
  */
 
+/* Penalties are between 0.01 and 1e12 times the dispersion (but 1e200 at most). */
 static int in_range(const gaussian *g) {
+  const double high = fmin(1.001e12 * g->dispersion, 1.001e200);
+  const double low = fmin(0.999e-2 * g->dispersion, 0.999e200);
   int right = 1;
   for (size_t j = 0; j < g->d; j++) {
     const double lambda = g->penalty.column[j] / g->weight[j];
-    right = right && lambda >= 0.999e-8 && lambda <= 1.001e12;
+    right = right && lambda >= low && lambda <= high;
   }
   for (size_t k = 0; k < g->penalty.n_groups; k++) {
-    right = right && g->penalty.lambda[k] >= 0.999e-8 &&
-            g->penalty.lambda[k] <= 1.001e12 && g->penalty.edf[k] >= 0.0 &&
-            g->penalty.edf[k] <= (double)g->d;
+    right = right && g->penalty.lambda[k] > 0.0 && g->penalty.lambda[k] < 1e300 &&
+            g->penalty.edf[k] >= 0.0 && g->penalty.edf[k] <= (double)g->d;
   }
   return right;
 }
@@ -488,7 +490,8 @@ static void test_null_and_constant(void) {
     g.shape[0] = own ? 1.0 : INFINITY;
     memset(g.xy, 0, 7 * sizeof(double));
     settle(&g, 200);
-    check_that(in_range(&g) && g.penalty.lambda[0] > 0.999e12 && g.penalty.edf[0] < 1e-6,
+    check_that(in_range(&g) && g.penalty.lambda[0] > 0.999e12 * 1.5 &&
+                   g.penalty.edf[0] < 1e-6,
                "columns without any effect end at the largest penalty");
     for (size_t k = 0; k < 49; k++) {
       g.xx[k] = k == 0 ? 40.0 : 0.0;
@@ -543,15 +546,50 @@ static void test_extremes(void) {
           g.beta[j] = j % 2 ? sizes[b] : -sizes[b];
           g.upper[j * 6] = sizes[v];
         }
+        g.dispersion = sizes[f];
         for (int k = 0; k < 7; k++) {
           const double change = tt_penalty_update(&g.penalty, g.beta, g.upper, sizes[f]);
-          right = right && isfinite(change) && in_range(&g);
+          /* A group that has no degrees of freedom stays where it is. */
+          const int stays = g.penalty.edf[0] == 0.0 || g.penalty.edf[1] == 0.0;
+          right = right && isfinite(change) && (stays || in_range(&g));
         }
         free_gaussian(&g);
       }
     }
   }
   check_that(right, "penalties stay between their limits, whatever the numbers");
+}
+
+/* Counts that are all multiplied have a dispersion, and penalties, that are multiplied.
+ */
+static void test_units(void) {
+  double worst = 0.0;
+  const double sizes[] = {1e-6, 1e15};
+  for (size_t k = 0; k < 2; k++) {
+    gaussian g = new_gaussian(60, 12, 2, effects, 95);
+    gaussian h = new_gaussian(60, 12, 2, effects, 95);
+    for (size_t j = 0; j < 12; j++) {
+      g.group[j] = h.group[j] = (int)(j % 2);
+    }
+    g.shape[1] = h.shape[1] = 1.0;
+    h.dispersion *= sizes[k];
+    for (size_t j = 0; j < 169; j++) {
+      h.xx[j] *= sizes[k];
+    }
+    for (size_t j = 0; j < 13; j++) {
+      h.xy[j] *= sizes[k];
+    }
+    h.penalty.lambda[0] = h.penalty.lambda[1] = sizes[k];
+    settle(&g, 30);
+    settle(&h, 30);
+    for (size_t j = 0; j < 12; j++) {
+      const double ratio = h.penalty.column[j] / g.penalty.column[j] / sizes[k];
+      worst = fmax(worst, fabs(log(ratio)));
+    }
+    free_gaussian(&g);
+    free_gaussian(&h);
+  }
+  check_near(worst, 0.0, 1e-6, "penalties are in units of the dispersion");
 }
 
 static void test_nothing(void) {
@@ -585,6 +623,7 @@ int main(void) {
   test_extrapolation();
   test_null_and_constant();
   test_extremes();
+  test_units();
   test_nothing();
   return check_report();
 }

@@ -102,8 +102,9 @@ smooth_table <- function(model) {
 
 pair_table <- function(model) {
   pairs <- model$terms$pairs
-  label <- label_pairs(pairs, model$terms$linear)
-  data.frame(features = label, effect = unname(model$beta[label]),
+  # By place, the last ones: a feature may be called "a:b" itself.
+  data.frame(features = label_pairs(pairs, model$terms$linear),
+             effect = unname(utils::tail(model$beta, nrow(pairs))),
              statistic = pairs$statistic)
 }
 

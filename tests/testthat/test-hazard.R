@@ -478,3 +478,37 @@ test_that("summaries and pictures of hazards name a wrong argument", {
                  fixed = TRUE, class = "timetounsafe_error_argument")
   }
 })
+
+test_that("two prompts, three and four give hazards between 0 and 1", {
+  for (n in 2:4) {
+    for (unsafe in list(c(1, 0, 2, 0), c(5, 5, 4, 5), c(0, 0.5, 0, 5))) {
+      fit <- suppressWarnings(fit_hazard(matrix(sin(1:(3 * n)), n),
+                                         unsafe[1:n], 5))
+      expect_true(all(fit$fitted > 0 & fit$fitted < 1))
+      expect_equal(predict(fit, matrix(sin(1:(3 * n)), n)), fit$fitted)
+    }
+  }
+})
+
+test_that("counts of any size give hazards of their order", {
+  # The overall rate is exact up to one prior event, and features that tell
+  # nothing must not lead far from it.
+  set.seed(22)
+  x <- matrix(rnorm(300), 100)
+  for (draws in c(1e-6, 0.5, 1, 1e9, 2^53)) {
+    fit <- fit_hazard(x, rep(c(0, draws / 4), 50), draws, interactions = FALSE)
+    expect_true(all(fit$fitted > 0.005 & fit$fitted < 0.6))
+  }
+  rare <- fit_hazard(x, c(1, rep(0, 99)), 1e9)
+  expect_equal(log(rare$fitted), rep(log(1e-11), 100), tolerance = 0.1)
+  sure <- fit_hazard(x, c(19, rep(20, 99)), 20)
+  expect_true(all(sure$fitted > 0.99 & sure$fitted < 1))
+})
+
+test_that("sparse features with one number each, and more than prompts", {
+  x <- Matrix::sparseMatrix(i = rep(1:50, 4), j = 1:200, x = 1,
+                            dims = c(60, 200))
+  set.seed(23)
+  fit <- suppressWarnings(fit_hazard(x, rbinom(60, 20, 0.2), 20))
+  expect_true(all(fit$fitted > 0.01 & fit$fitted < 0.9))
+})

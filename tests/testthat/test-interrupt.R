@@ -25,8 +25,11 @@ test_that("long loops in C can be interrupted, and R works on", {
   # Called without their wrappers, whose own work could meet the limit first.
   core <- asNamespace("timetounsafe")
   expect_identical(interrupted(core$core_value(.Call(
-    core$ffi_glm_fit, x, rep(0, 40), rep(1, 40), y + 0, y * 0 + 50, rep(0L, 40),
-    rep(1, 40), 1, 1, 1, 1e-8, 50
+    core$ffi_glm_fit, x, rep(0, 40), rep(1, 40), y + 0, y * 0 + 50, y + 0,
+    y * 0 + 50, rep(0L, 40), rep(1, 40), 1, 1, 1, 1, 1e-8, 50
+  ))), "interrupted")
+  expect_identical(interrupted(core$core_value(.Call(
+    core$ffi_interaction_statistics, x, rep(0, 40), rep(1, 40), 3, y + 0, y + 0
   ))), "interrupted")
   expect_identical(interrupted(core$core_value(.Call(
     core$ffi_mlp_fit, x, y + 0, y * 0 + 50, 2e5, 32L, c(1e-3, 0, 100, 10, 0, 1),

@@ -15,6 +15,10 @@
 #define MIN_PENALTY_STEPS 4
 #define MAX_PENALTY_STEPS 40
 
+/* Penalties and coefficients may chase each other in a cycle. After this many
+ * iterations the penalties stay where they are. */
+#define MOST_MOVES 50
+
 /* Penalties need not be known to many digits: these are the changes, in effective
  * degrees of freedom and in log-likelihood, that no longer matter in a model of a few
  * degrees of freedom; one of many needs fewer digits still. */
@@ -285,6 +289,7 @@ static tt_status iterate(work *w, int estimate, double tolerance, double settled
       return TT_OK;
     }
     fit->iterations++;
+    w->estimate = estimate && k < MOST_MOVES;
     previous_likelihood = w->log_likelihood;
     memcpy(w->previous, fit->beta, w->size * sizeof(double));
     status = solve_step(w, &edf_change);

@@ -503,8 +503,8 @@ test_that("features that separate the prompts leave finite hazards", {
 })
 
 test_that("small and difficult data sets nearly all converge", {
-  # Normal, t with 2 degrees, Cauchy and lognormal features; 5 of these 200 do
-  # not, none of the normal ones.
+  # Normal, t with 2 degrees, Cauchy and lognormal features; 1 of these 200 does
+  # not.
   converged <- vapply(1:200, function(seed) {
     set.seed(seed)
     n <- sample(c(3, 10, 30, 100, 300), 1)
@@ -521,7 +521,7 @@ test_that("small and difficult data sets nearly all converge", {
     expect_true(all(fit$fitted > 0 & fit$fitted <= 1))
     fit$model$converged
   }, TRUE)
-  expect_gte(sum(converged), 190)
+  expect_gte(sum(converged), 197)
 })
 
 test_that("own penalties are where the marginal likelihood is stationary", {

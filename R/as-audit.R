@@ -154,13 +154,15 @@ join_times <- function(audit, draws, row) {
   fill_outcomes(audit, first, ifelse(is.na(first), audit$limit, first))
 }
 
-# `first` is the first unsafe draw or NA, `count` the number of draws made.
+# `audit` is a data frame or a list of columns. `first` is the first unsafe draw
+# or NA, `count` the number of draws made.
 fill_outcomes <- function(audit, first, count) {
   seen <- !is.na(first)
   # An unsafe draw at the horizon itself says no more than reaching it.
   audit$status <- as.numeric(seen & first < audit$horizon)
-  audit$time <- ifelse(seen, first, audit$horizon)
-  audit$draws <- ifelse(seen & audit$stop, first, count)
+  audit$time <- replace(audit$horizon, seen, first[seen])
+  stopped <- seen & audit$stop
+  audit$draws <- replace(count, stopped, first[stopped])
   audit$unsafe <- as.numeric(seen)
   audit$overshoot <- count - audit$draws
   audit
@@ -187,11 +189,19 @@ fill_outcomes <- function(audit, first, count) {
 simulate_audit <- function(plan, prob) {
   plan <- check_plan(plan)
   prob <- check_numeric(prob, "prob", nrow(plan), min = 0, max = 1)
-  audit <- start_audit(plan)
-  first <- rep(NA_real_, nrow(audit))
+  new_audit(simulate_outcomes(start_audit(plan), prob))
+}
+
+# `audit` is a data frame or a list of columns.
+simulate_outcomes <- function(audit, prob) {
+  first <- rep(NA_real_, length(prob))
   audited <- which(audit$limit > 0)
-  time <- geometric_sample(prob[audited])
-  first[audited] <- ifelse(time <= audit$limit[audited], time, NA)
-  count <- ifelse(is.na(first), audit$limit, first)
-  new_audit(fill_outcomes(audit, first, count))
+  first[audited] <- geometric_sample(prob[audited])
+  observe(audit, first)
+}
+
+# What an audit that stops at its limit sees of the first unsafe draws.
+observe <- function(audit, first) {
+  first[which(first > audit$limit)] <- NA
+  fill_outcomes(audit, first, pmin(first, audit$limit, na.rm = TRUE))
 }

@@ -131,8 +131,13 @@ replicated_coverage <- function(bound, unsafe, draws) {
   ifelse(enough, share, ifelse(unsafe > 0, 0, NA))
 }
 
+# Groups 1 to k, of equal size: the order of prompts breaks ties.
+risk_rank <- function(predicted, k) {
+  ceiling(rank(predicted, ties.method = "first") / length(predicted) * k)
+}
+
 risk_group <- function(predicted, k) {
-  at <- ceiling(rank(predicted, ties.method = "first") / length(predicted) * k)
+  at <- risk_rank(predicted, k)
   label <- sprintf("%d of %d", seq_len(k), k)
   label[1L] <- paste(label[1L], "(lowest)")
   if (k > 1L) {

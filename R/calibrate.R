@@ -268,13 +268,18 @@ select_nothing <- function() {
   list(level = 0, capped = FALSE, curve = none, exact = TRUE)
 }
 
-select_exact <- function(audit, alpha) {
-  limit <- audit$tau_prior[1L]
-  found <- core_value(.Call(
+# The exact level and the jumps it was found from. `audit` is a data frame or a
+# list of columns.
+find_jumps <- function(audit, alpha) {
+  core_value(.Call(
     ffi_select_jump, as.double(audit$prob), as.double(audit$time),
     as.double(audit$horizon), as.double(reach_beyond(audit, audit$time)), alpha,
-    limit
+    audit$tau_prior[1L]
   ))
+}
+
+select_exact <- function(audit, alpha) {
+  found <- find_jumps(audit, alpha)
   at <- order(found$jump_level)
   curve <- data.frame(
     level = found$jump_level[at],

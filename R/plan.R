@@ -144,7 +144,12 @@ new_policy <- function(method, budget, alpha, tau_prior, max_weight, cap,
 }
 
 prior_quantile <- function(prob, policy, call = rlang::caller_env()) {
-  quantile <- geometric_quantile(prob, policy$tau_prior, policy$cap)
+  cap_quantile(geometric_quantile(prob, policy$tau_prior), prob, policy, call)
+}
+
+# From the quantiles without a cap, which a study computes once for many plans.
+cap_quantile <- function(quantile, prob, policy, call = rlang::caller_env()) {
+  quantile <- pmin(quantile, policy$cap)
   if (any(is.infinite(quantile))) {
     at <- which(is.infinite(quantile))[1L]
     stop_argument(
@@ -183,23 +188,29 @@ draw_horizon <- function(u, pi, quantile, policy) {
   ifelse(u < pi, quantile, 0)
 }
 
+# The numbers of a plan: who is included, and up to which horizon.
+draw_inclusion <- function(quantile, other, policy) {
+  pi <- inclusion(quantile, other, policy)
+  u <- stats::runif(length(quantile))
+  horizon <- draw_horizon(u, pi, quantile, policy)
+  list(pi = pi, u = u, horizon = horizon, limit = pmax(0, horizon - 1))
+}
+
 # write.csv() keeps 15 digits. Calibration allows for that: see
 # tt_select_jump().
 draw_plan <- function(id, prompts, prob, quantile, other, policy, hazard) {
-  pi <- inclusion(quantile, other, policy)
-  u <- stats::runif(length(id))
-  horizon <- draw_horizon(u, pi, quantile, policy)
+  drawn <- draw_inclusion(quantile, other, policy)
   plan <- data.frame(id = id)
   plan$prompt <- prompts
   plan$prob <- prob
-  plan$horizon <- horizon
-  plan$intensity <- pi
-  plan$pi <- pi
-  plan$limit <- pmax(0, horizon - 1)
+  plan$horizon <- drawn$horizon
+  plan$intensity <- drawn$pi
+  plan$pi <- drawn$pi
+  plan$limit <- drawn$limit
   plan$stop <- TRUE
   plan$order <- sample.int(length(id))
-  plan$u <- u
-  plan$plan_id <- plan_hash(id, horizon, policy$method)
+  plan$u <- drawn$u
+  plan$plan_id <- plan_hash(id, drawn$horizon, policy$method)
   plan[c("method", "budget", "cap", "tau_prior")] <-
     policy[c("method", "budget", "cap", "tau_prior")]
   plan$n <- length(id)

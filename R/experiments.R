@@ -1,0 +1,601 @@
+#' The prompts of the paper's synthetic study
+#'
+#' Prompts whose true hazards are known, with features that tell them apart but
+#' for noise. Nine in ten have hazards between 1e-3 and 1e-2; the hard tenth is
+#' a hundred times safer, and 500 training draws rarely show an unsafe one.
+#'
+#' True hazards are evenly spaced on the log scale: `n - round(n / 10)` of them
+#' from 1e-3 to 1e-2, `round(n / 10)` from 1e-5 to 1e-4. The ten features of a
+#' prompt are the quantiles of its first-unsafe time at the levels 0.1 to 0.9,
+#' evenly spaced, to the power of a quarter, divided by the mean of them all,
+#' plus independent normal noise. The rows come in random order.
+#'
+#' @param n Number of prompts: a whole number of at least 10. The paper has
+#'   100,000.
+#' @param draws Number of training draws of each prompt: a whole number of at
+#'   least 1. The default, 500, is the paper's.
+#' @param noise Standard deviation of the noise: a number of at least 0. The
+#'   mean feature is 1. The default, 0.1, is the paper's.
+#' @returns A data frame with one row for each prompt and the columns
+#'   * `prob`: the true hazard;
+#'   * `hard`: whether it belongs to the hard tenth;
+#'   * `draws`, `unsafe`: training draws, and how many of them were unsafe;
+#'   * `x`: a matrix with the ten features.
+#' @section Errors: `timetounsafe_error_argument`.
+#' @section Assumptions: Draws of a prompt are independent with the same hazard.
+#' @references arXiv 2506.13593, section 4.1.
+#' @seealso [synthetic_study()]
+#' @examples
+#' set.seed(1)
+#' prompts <- simulate_prompts(1000)
+#' tapply(prompts$prob, prompts$hard, range)
+#' fit_hazard(prompts$x, prompts$unsafe, prompts$draws)
+#' @export
+simulate_prompts <- function(n, draws = 500, noise = 0.1) {
+  n <- check_number(n, "n", min = 10, max = 1e8, whole = TRUE)
+  draws <- check_number(draws, "draws", min = 1, max = 2^31 - 1, whole = TRUE)
+  noise <- check_number(noise, "noise", min = 0)
+  n_hard <- round(n / 10)
+  prob <- c(log_spaced(1e-3, 1e-2, n - n_hard), log_spaced(1e-5, 1e-4, n_hard))
+  x <- geometric_quantile(prob, seq(0.1, 0.9, length.out = 10))^0.25
+  x <- x / mean(x) + stats::rnorm(length(x), sd = noise)
+  at <- sample.int(n)
+  prompts <- data.frame(
+    prob = prob[at], hard = at > n - n_hard, draws = draws,
+    unsafe = as.double(stats::rbinom(n, draws, prob[at]))
+  )
+  prompts$x <- x[at, , drop = FALSE]
+  prompts
+}
+
+log_spaced <- function(from, to, n) {
+  10^seq(log10(from), log10(to), length.out = n)
+}
+
+study_methods <- c("uncalibrated", "naive", "naive_fresh", "basic", "trimmed",
+                   "optimized")
+
+#' The paper's synthetic study
+#'
+#' Repeats the whole path on prompts with known hazards (see
+#' [simulate_prompts()]): train, plan, audit, calibrate, and compare the bound
+#' with the truth. Every combination of the settings is one cell; every
+#' repetition of a cell is one row of the result.
+#'
+#' @details
+#' Methods are those of [plan_audit()], and two more to compare with:
+#' * `"uncalibrated"`: the `alpha` quantile of the estimated first-unsafe time.
+#'   No draw is made.
+#' * `"naive_fresh"`: the published study of the naive method, which draws a new
+#'   horizon for each of the `levels`, though every prompt is drawn once. Its
+#'   estimates at neighbouring levels are independent, the first excess over
+#'   `alpha` comes early, and the method looks conservative. No real audit can
+#'   be carried out like this.
+#'
+#' The largest of `levels` is `tau_prior`, as in the published study.
+#'
+#' The columns `level` to `geometric_mean` are what this package does: the exact
+#' level of [calibrate_lpb()] (for `"naive_fresh"` one of `levels`), a bound of
+#' 1 where no level is feasible, and coverage `P(T >= L) = (1 - p)^(L - 1)`. The
+#' columns `grid_*` are what the published implementation does: the last of
+#' `levels` up to which all are feasible, the first of them when none is, and
+#' `1 - F(L) = (1 - p)^L` in place of the coverage.
+#'
+#' One audit serves all targets `alpha`, and all cells of a repetition share
+#' prompts and fitted hazards.
+#'
+#' @param methods Character vector with some of `"uncalibrated"`, `"naive"`,
+#'   `"naive_fresh"`, `"basic"`, `"trimmed"` and `"optimized"`. The default is
+#'   all but `"naive_fresh"`.
+#' @param budgets Numeric vector: mean numbers of draws allowed per calibration
+#'   prompt, above 0 (above 1 for the naive methods). The default is the
+#'   paper's: ten from 10 to 10,000.
+#' @param repetitions How often: a whole number of at least 1. The default, 20,
+#'   is the paper's.
+#' @param alpha Numeric vector of targets strictly between 0 and 1.
+#' @param max_weight Numeric vector of largest mean weights, at least 1, see
+#'   [plan_audit()]. It does nothing to methods without a cap.
+#' @param levels Numeric vector, strictly increasing, strictly between 0 and 1:
+#'   the grid of the published implementation. The default is the paper's.
+#' @param n Number of prompts: a whole number. The default, 100,000, is the
+#'   paper's.
+#' @param split Three numbers that sum to 1: the shares of prompts for training,
+#'   calibration and test. Each part must have at least 10 prompts.
+#' @param hazards Named list of functions of `x` (numeric matrix), `unsafe` and
+#'   `draws` (numeric vectors) that return a `hazard_fit`, for example
+#'   `list(paper = paper_hazard, default = fit_hazard)`.
+#' @param resample What is drawn again in each repetition, apart from horizons
+#'   and draws: `"all"`, prompts, split and training, so that standard
+#'   deviations say how far another study would be; `"split"`, which prompts
+#'   calibrate and which test, for one population and one training; `"none"`,
+#'   nothing, as in the published runs.
+#' @param seed A whole number, or `NULL`, the default, to take one from the
+#'   session's generator, so that [set.seed()] reproduces the study. Either way
+#'   the result does not depend on `workers`.
+#' @param workers Number of processes: a whole number of at least 1. They are
+#'   forked where the system can, and started otherwise.
+#' @param ... `draws` and `noise` of [simulate_prompts()].
+#' @returns An object of class `synthetic_study`: a data frame with one row for
+#'   each run and the columns
+#'   * `hazard`, `method`, `budget`, `max_weight`, `alpha`, `repetition`: which
+#'     run;
+#'   * `level`: the selected level, 0 when none is feasible;
+#'   * `coverage`: mean of `P(T >= L)` over test prompts;
+#'   * `coverage_hard`, `coverage_rest`: the same over the hard tenth and over
+#'     the others (`NA` where the test set has none);
+#'   * `coverage_low`, `coverage_middle`, `coverage_high`: over thirds of the
+#'     test prompts by predicted hazard, the risk groups of [assess_lpb()];
+#'   * `mean_bound`, `geometric_mean`: means of the bound over test prompts;
+#'   * `allowed`, `made`: draws per calibration prompt: the mean horizon, and
+#'     what was drawn with stopping at the first unsafe draw. For
+#'     `"naive_fresh"` those of a single level;
+#'   * `grid_level`, `grid_coverage`, `grid_mean_bound`: the published
+#'     implementation's, see Details.
+#'
+#'   `summary()` gives one row for each cell, with means and standard deviations
+#'   (`*_sd`) over repetitions. `autoplot()` draws it with ggplot2, see
+#'   [autoplot.synthetic_study()].
+#' @section Errors: `timetounsafe_error_argument`, also where a function in
+#'   `hazards` fails. An error in a worker is raised as it is; warnings are
+#'   raised once each.
+#' @references arXiv 2506.13593, section 4.1; `vignette("synthetic-study",
+#'   "timetounsafe")`.
+#' @examples
+#' study <- synthetic_study(c("uncalibrated", "trimmed", "optimized"),
+#'                          budgets = c(20, 200), repetitions = 3, n = 2000,
+#'                          hazards = list(default = fit_hazard), seed = 1)
+#' study
+#' summary(study)[c("method", "budget", "coverage", "coverage_sd")]
+#' @export
+synthetic_study <- function(methods = c("uncalibrated", "naive", "basic",
+                                        "trimmed", "optimized"),
+                            budgets = seq(10, 10000, length.out = 10),
+                            repetitions = 20, alpha = 0.1, max_weight = 100,
+                            levels = 10^seq(-3, -0.75, length.out = 300),
+                            n = 1e5, split = c(0.45, 0.45, 0.1),
+                            hazards = list(paper = paper_hazard),
+                            resample = c("all", "split", "none"), seed = NULL,
+                            workers = 1, ...) {
+  workers <- check_number(workers, "workers", min = 1, max = 1000, whole = TRUE)
+  repetitions <- check_number(repetitions, "repetitions", min = 1, max = 1e6,
+                              whole = TRUE)
+  seed <- check_number(seed, "seed", min = -(2^31 - 1), max = 2^31 - 1,
+                       whole = TRUE, null_ok = TRUE)
+  settings <- check_study(methods, budgets, alpha, max_weight, levels, n, split,
+                          hazards, resample, list(...))
+  seed <- seed %||% sample.int(2^31 - 1, 1L)
+  values <- keep_generator(
+    run_study(settings, random_streams(seed, repetitions + 1), workers)
+  )
+  new_study(settings, values, repetitions, seed)
+}
+
+#' @rdname synthetic_study
+#' @description `paper_hazard()` fits the paper's model: a perceptron with four
+#'   hidden layers of 32 units, on the features as they are, ten epochs of AdamW
+#'   (learning rate 1e-4, weight decay 1e-5, batches of 100) on the unweighted
+#'   cross-entropy.
+#' @param x,unsafe,draws Numeric matrix, number of unsafe draws and number of
+#'   draws, see [fit_hazard()].
+#' @export
+paper_hazard <- function(x, unsafe, draws) {
+  x <- as_feature_matrix(x, "x")
+  counts <- check_counts(unsafe, draws, nrow(x))
+  learnt <- learn_encoder(x)
+  hidden <- rep(32L, 4L)
+  # The engine "mlp" of fit_hazard() standardises features. The paper does not,
+  # and what the net makes of the hard tenth depends on it.
+  fit <- core_value(.Call(
+    ffi_mlp_fit, learnt$matrix, counts$unsafe, counts$draws,
+    as.double(nrow(x)), hidden, c(1e-4, 1e-5, 100, 10, 0, 0), NaN
+  ))
+  model <- structure(
+    list(weights = fit$weights, hidden = hidden,
+         linear = list(centre = rep(0, ncol(x)), scale = rep(1, ncol(x))),
+         history = fit$history, epochs = fit$epochs, held_out = 0,
+         converged = TRUE),
+    class = "mlp_model"
+  )
+  new_hazard_fit("mlp", learnt, model, counts$unsafe, counts$draws, "fixed",
+                 match.call())
+}
+
+# ---- Settings ----------------------------------------------------------------
+
+check_study <- function(methods, budgets, alpha, max_weight, levels, n, split,
+                        hazards, resample, population,
+                        call = rlang::caller_env()) {
+  methods <- check_methods(methods, call)
+  naive <- any(c("naive", "naive_fresh") %in% methods)
+  budgets <- check_set(budgets, "budgets", min = if (naive) 1 else 0,
+                       open = c(TRUE, FALSE), call = call)
+  alpha <- check_set(alpha, "alpha", min = 0, max = 1, open = c(TRUE, TRUE),
+                     call = call)
+  max_weight <- check_set(max_weight, "max_weight", min = 1, call = call)
+  levels <- check_numeric(levels, "levels", min = 0, max = 1,
+                          open = c(TRUE, TRUE), call = call)
+  if (is.unsorted(levels, strictly = TRUE)) {
+    stop_argument("levels", "must be strictly increasing",
+                  "a vector that is not", call = call)
+  }
+  n <- check_number(n, "n", min = 10, max = 1e8, whole = TRUE, call = call)
+  known <- c("draws", "noise")
+  unknown <- setdiff(names(population) %||% rep("", length(population)), known)
+  if (length(unknown) > 0L) {
+    stop_argument("...", "must hold arguments of simulate_prompts()",
+                  list_names(unknown), call = call)
+  }
+  list(
+    methods = methods, budgets = budgets, alpha = alpha,
+    max_weight = max_weight, levels = levels, n = n,
+    sizes = check_split(split, n, call), hazards = check_fitters(hazards, call),
+    resample = check_choice(resample, c("all", "split", "none"), "resample",
+                            call = call),
+    population = population
+  )
+}
+
+check_set <- function(x, arg, ..., call) {
+  x <- check_numeric(x, arg, finite = TRUE, ..., call = call)
+  if (anyDuplicated(x) > 0L) {
+    stop_argument(arg, "must not hold a value twice",
+                  format(x[anyDuplicated(x)]), call = call)
+  }
+  x
+}
+
+check_methods <- function(methods, call) {
+  quoted <- paste0("\"", study_methods, "\"", collapse = ", ")
+  if (!is.character(methods) || length(methods) == 0L) {
+    stop_argument("methods", paste("must hold some of", quoted),
+                  describe(methods), call = call)
+  }
+  wrong <- which(!methods %in% study_methods | duplicated(methods))
+  if (length(wrong) > 0L) {
+    stop_argument("methods", paste("must hold some of", quoted, "once each"),
+                  describe(methods[wrong[1L]]), call = call)
+  }
+  methods
+}
+
+# The number of prompts in each part.
+check_split <- function(split, n, call) {
+  split <- check_numeric(split, "split", 3L, min = 0, max = 1, call = call)
+  if (abs(sum(split) - 1) > 1e-8) {
+    stop_argument("split", "must sum to 1", format(sum(split)), call = call)
+  }
+  sizes <- diff(c(0, round(cumsum(split) * n)))
+  if (any(sizes < 10)) {
+    stop_argument("split", "must leave each part at least 10 prompts",
+                  format(min(sizes)), fix = "Raise `n`, or even out `split`.",
+                  call = call)
+  }
+  sizes
+}
+
+check_fitters <- function(hazards, call) {
+  functions <- is.list(hazards) && length(hazards) > 0L &&
+    all(vapply(hazards, is.function, NA))
+  if (!functions) {
+    stop_argument("hazards", "must be a named list of functions",
+                  describe(hazards), call = call)
+  }
+  names <- names(hazards) %||% rep("", length(hazards))
+  if (anyNA(names) || !all(nzchar(names)) || anyDuplicated(names) > 0L) {
+    stop_argument("hazards", "must have distinct names", list_names(names),
+                  fix = "For example list(paper = paper_hazard).", call = call)
+  }
+  hazards
+}
+
+# ---- Random numbers and workers ----------------------------------------------
+
+# Evaluates its argument and leaves the session's generator as it was.
+keep_generator <- function(code) {
+  kind <- RNGkind()
+  state <- get0(".Random.seed", globalenv(), inherits = FALSE)
+  on.exit(restore_generator(kind, state))
+  code
+}
+
+restore_generator <- function(kind, state) {
+  # R warns of generators that it keeps only for old results.
+  suppressWarnings(RNGkind(kind[1L], kind[2L], kind[3L]))
+  if (is.null(state)) {
+    rm(".Random.seed", envir = globalenv())
+  } else {
+    set_stream(state)
+  }
+}
+
+set_stream <- function(stream) {
+  assign(".Random.seed", stream, envir = globalenv())
+}
+
+# Independent streams, so that results do not depend on who draws from which.
+random_streams <- function(seed, count) {
+  set.seed(seed, "L'Ecuyer-CMRG", "Inversion", "Rejection")
+  first <- get(".Random.seed", globalenv(), inherits = FALSE)
+  Reduce(function(stream, i) parallel::nextRNGStream(stream),
+         seq_len(count - 1), first, accumulate = TRUE)
+}
+
+# The value of f() under each stream.
+run_streams <- function(streams, f, workers, fork = .Platform$OS.type == "unix",
+                        call = rlang::caller_env()) {
+  workers <- min(workers, length(streams))
+  task <- function(stream) {
+    set_stream(stream)
+    catch_conditions(f())
+  }
+  results <- if (workers == 1) {
+    lapply(streams, task)
+  } else if (fork) {
+    parallel::mclapply(streams, task, mc.cores = workers, mc.set.seed = FALSE)
+  } else {
+    run_cluster(streams, task, workers)
+  }
+  raise_conditions(results, call)
+  lapply(results, function(result) result$value)
+}
+
+run_cluster <- function(streams, task, workers) {
+  cluster <- parallel::makePSOCKcluster(workers)
+  on.exit(parallel::stopCluster(cluster))
+  parallel::clusterCall(cluster, .libPaths, .libPaths())
+  parallel::parLapply(cluster, streams, task)
+}
+
+# list(value, error, warnings): conditions travel from worker to session.
+catch_conditions <- function(code) {
+  warnings <- list()
+  caught <- function(w) {
+    warnings[[length(warnings) + 1L]] <<- w
+    invokeRestart("muffleWarning")
+  }
+  value <- tryCatch(withCallingHandlers(code, warning = caught),
+                    error = identity)
+  failed <- inherits(value, "error")
+  list(value = if (!failed) value, error = if (failed) value,
+       warnings = warnings)
+}
+
+raise_conditions <- function(results, call) {
+  for (result in results) {
+    if (!identical(names(result), c("value", "error", "warnings"))) {
+      stop_classed("internal", c("A worker died.", i = "Use fewer `workers`?"),
+                   call = call)
+    }
+    if (!is.null(result$error)) {
+      stop(result$error)
+    }
+  }
+  warnings <- unlist(lapply(results, function(result) result$warnings), FALSE)
+  messages <- vapply(warnings, conditionMessage, "")
+  for (warning in warnings[!duplicated(messages)]) {
+    warning(warning)
+  }
+}
+
+# ---- Repetitions -------------------------------------------------------------
+
+# One matrix for each repetition: a row for each cell, a column for each number.
+run_study <- function(settings, streams, workers, call = rlang::caller_env()) {
+  world <- if (settings$resample != "all") {
+    run_streams(streams[1L], function() make_world(settings, call), 1)[[1L]]
+  }
+  repetition <- function() {
+    run_repetition(world %||% make_world(settings, call), settings)
+  }
+  run_streams(streams[-1L], repetition, workers, call = call)
+}
+
+# Prompts that did not train, with their true and estimated hazards.
+make_world <- function(settings, call) {
+  prompts <- do.call(simulate_prompts, c(settings$n, settings$population))
+  train <- seq_len(settings$sizes[1L])
+  rest <- prompts[-train, ]
+  predicted <- lapply(names(settings$hazards), function(name) {
+    fit <- fit_for_study(name, settings$hazards[[name]], prompts[train, ], call)
+    predict_for_study(name, fit, rest$x, call)
+  })
+  names(predicted) <- names(settings$hazards)
+  list(prob = rest$prob, hard = rest$hard, predicted = predicted)
+}
+
+fit_for_study <- function(name, fitter, train, call) {
+  fit <- tryCatch(
+    fitter(train$x, train$unsafe, train$draws),
+    error = function(e) {
+      stop_argument("hazards", sprintf("has a function \"%s\" that failed", name),
+                    call = call, parent = e)
+    }
+  )
+  if (!inherits(fit, "hazard_fit")) {
+    stop_argument("hazards", sprintf("must return a hazard_fit from \"%s\"", name),
+                  describe(fit), call = call,
+                  fix = "Wrap a model of your own with as_hazard().")
+  }
+  fit
+}
+
+# A hazard of 0 would make an infinite quantile.
+predict_for_study <- function(name, fit, x, call) {
+  prob <- predict_hazard(fit, x)
+  if (any(prob == 0)) {
+    stop_argument(
+      "hazards", sprintf("must predict hazards above 0 with \"%s\"", name),
+      sprintf("0 (element %d)", which(prob == 0)[1L]), call = call
+    )
+  }
+  prob
+}
+
+run_repetition <- function(world, settings) {
+  n <- length(world$prob)
+  at <- if (settings$resample == "split") sample.int(n) else seq_len(n)
+  calibrate <- at[seq_len(settings$sizes[2L])]
+  test <- at[-seq_len(settings$sizes[2L])]
+  rows <- lapply(world$predicted, function(predicted) {
+    planned <- list(
+      prob = predicted[calibrate], truth = world$prob[calibrate],
+      quantile = geometric_quantile(predicted[calibrate], max(settings$levels))
+    )
+    held_out <- list(prob = predicted[test], truth = world$prob[test],
+                     groups = study_groups(predicted[test], world$hard[test]))
+    run_cells(planned, held_out, settings)
+  })
+  do.call(rbind, rows)
+}
+
+study_groups <- function(predicted, hard) {
+  risk <- risk_rank(predicted, 3)
+  list(hard = which(hard), rest = which(!hard), low = which(risk == 1),
+       middle = which(risk == 2), high = which(risk == 3))
+}
+
+# In the order of study_cells().
+run_cells <- function(planned, held_out, settings) {
+  plans <- expand.grid(
+    max_weight = settings$max_weight, budget = settings$budgets,
+    method = settings$methods, stringsAsFactors = FALSE
+  )
+  rows <- lapply(seq_len(nrow(plans)), function(i) {
+    audit <- study_audit(plans$method[i], plans$budget[i], plans$max_weight[i],
+                         planned, settings)
+    t(vapply(settings$alpha, function(alpha) {
+      score_level(audit, study_level(audit, alpha, settings$levels), held_out)
+    }, study_numbers))
+  })
+  do.call(rbind, rows)
+}
+
+study_numbers <- c(
+  level = 0, coverage = 0, coverage_hard = 0, coverage_rest = 0,
+  coverage_low = 0, coverage_middle = 0, coverage_high = 0, mean_bound = 0,
+  geometric_mean = 0, allowed = 0, made = 0, grid_level = 0, grid_coverage = 0,
+  grid_mean_bound = 0
+)
+
+# The cell of each row of run_repetition().
+study_cells <- function(settings) {
+  expand.grid(
+    alpha = settings$alpha, max_weight = settings$max_weight,
+    budget = settings$budgets, method = settings$methods,
+    hazard = names(settings$hazards), stringsAsFactors = FALSE
+  )[c("hazard", "method", "budget", "max_weight", "alpha")]
+}
+
+# ---- One audit ---------------------------------------------------------------
+
+# A list with the columns and constants of an audit that its level depends on,
+# from the same functions as plan_audit() and simulate_audit(), without ids,
+# hashes and data frames.
+study_audit <- function(method, budget, max_weight, planned, settings) {
+  if (method == "uncalibrated") {
+    return(list(method = method, cap = Inf, horizon = 0, draws = 0))
+  }
+  fresh <- method == "naive_fresh"
+  policy <- new_policy(if (fresh) "naive" else method, budget, 0.1,
+                       max(settings$levels), max_weight, NULL)
+  quantile <- cap_quantile(planned$quantile, planned$prob, policy)
+  audit <- c(policy, draw_inclusion(quantile, NULL, policy),
+             list(prob = planned$prob, stop = TRUE))
+  if (!fresh) {
+    return(simulate_outcomes(audit, planned$truth))
+  }
+  time <- geometric_sample(planned$truth)
+  audit <- observe(audit, time)
+  audit$method <- method
+  audit$levels <- settings$levels
+  audit$curves <- fresh_curves(planned$prob, time, budget, settings$levels,
+                             max(settings$alpha))
+  audit
+}
+
+# The naive estimates with a new horizon for each level, up to the first level
+# at which both reach alpha: list(exact, published). Only prompts with a time
+# below their quantile can count, which few have: time < q_tau(x) just when tau >
+# F(time). The published code takes P(C > q) for P(C >= q), both for the weight
+# and to decide who is included.
+fresh_curves <- function(prob, time, budget, levels, alpha) {
+  jump <- geometric_distribution(time, prob)
+  at <- which(jump < max(levels))
+  at <- at[order(jump[at])]
+  count <- findInterval(levels, jump[at], left.open = TRUE)
+  curves <- list(exact = rep(Inf, length(levels)),
+                 published = rep(Inf, length(levels)))
+  stay <- 1 - 1 / budget
+  for (k in seq_along(levels)) {
+    quantile <- geometric_quantile(prob[at[seq_len(count[k])]], levels[k])
+    reach <- stay^(quantile - 1)
+    u <- stats::runif(count[k])
+    reached <- reach[u < reach]
+    above <- reach[u < reach * stay] * stay
+    curves$exact[k] <- sum(1 / reached) / length(prob)
+    curves$published[k] <- sum(1 / above) / length(prob)
+    if (curves$exact[k] >= alpha && curves$published[k] >= alpha) {
+      break
+    }
+  }
+  curves
+}
+
+# list(level, grid_level)
+study_level <- function(audit, alpha, levels) {
+  switch(audit$method,
+    uncalibrated = list(level = alpha, grid_level = alpha),
+    naive_fresh = list(
+      level = last_level(levels, audit$curves$exact, alpha, 0),
+      grid_level = last_level(levels, audit$curves$published, alpha, levels[1L])
+    ),
+    {
+      found <- find_jumps(audit, alpha)
+      curve <- jump_curve(found, levels, length(audit$prob))
+      list(level = if (any(audit$horizon > 0)) found$level else 0,
+           grid_level = last_level(levels, curve, alpha, levels[1L]))
+    }
+  )
+}
+
+last_level <- function(levels, curve, alpha, otherwise) {
+  level <- select_level(levels, curve, alpha)
+  if (is.na(level)) otherwise else level
+}
+
+# The curve at some levels from its jumps: each counts for the levels above it.
+jump_curve <- function(found, levels, n) {
+  first <- findInterval(found$jump_level, levels) + 1
+  size <- numeric(length(levels) + 1)
+  sums <- rowsum(found$jump_weight, first)
+  size[as.integer(rownames(sums))] <- sums
+  cumsum(size[seq_along(levels)]) / n
+}
+
+score_level <- function(audit, chosen, held_out) {
+  bound <- geometric_quantile(held_out$prob, chosen$level, audit$cap)
+  covered <- geometric_coverage(bound, held_out$truth)
+  grid_bound <- geometric_quantile(held_out$prob, chosen$grid_level, audit$cap)
+  parts <- vapply(held_out$groups, function(i) mean(covered[i]), 0)
+  parts[is.nan(parts)] <- NA
+  n <- length(audit$horizon)
+  c(chosen$level, mean(covered), parts, mean(bound), exp(mean(log(bound))),
+    sum(audit$horizon) / n, sum(audit$draws) / n, chosen$grid_level,
+    mean(geometric_coverage(grid_bound + 1, held_out$truth)), mean(grid_bound))
+}
+
+# ---- The object --------------------------------------------------------------
+
+new_study <- function(settings, values, repetitions, seed) {
+  cells <- study_cells(settings)
+  at <- rep(seq_len(nrow(cells)), times = repetitions)
+  rows <- cbind(cells[at, ], repetition = rep(seq_len(repetitions),
+                                              each = nrow(cells)))
+  values <- do.call(rbind, values)
+  colnames(values) <- names(study_numbers)
+  rows <- cbind(rows, values)
+  rownames(rows) <- NULL
+  settings <- c(settings[c("n", "sizes", "resample", "levels")], seed = seed)
+  structure(rows, settings = settings,
+            class = c("synthetic_study", "data.frame"))
+}

@@ -177,17 +177,21 @@ synthetic_study <- function(methods = c("uncalibrated", "naive", "basic",
 #'   cross-entropy.
 #' @param x,unsafe,draws Numeric matrix, number of unsafe draws and number of
 #'   draws, see [fit_hazard()].
+#' @param epochs Number of passes over the prompts: a whole number of at least
+#'   1. The default, 10, is the paper's; with fewer than its 45,000 prompts take
+#'   more, so that the net makes as many steps.
 #' @export
-paper_hazard <- function(x, unsafe, draws) {
+paper_hazard <- function(x, unsafe, draws, epochs = 10) {
   x <- as_feature_matrix(x, "x")
   counts <- check_counts(unsafe, draws, nrow(x))
+  epochs <- check_number(epochs, "epochs", min = 1, max = 1e6, whole = TRUE)
   learnt <- learn_encoder(x)
   hidden <- rep(32L, 4L)
   # The engine "mlp" of fit_hazard() standardises features. The paper does not,
   # and what the net makes of the hard tenth depends on it.
   fit <- core_value(.Call(
     ffi_mlp_fit, learnt$matrix, counts$unsafe, counts$draws,
-    as.double(nrow(x)), hidden, c(1e-4, 1e-5, 100, 10, 0, 0), NaN
+    as.double(nrow(x)), hidden, c(1e-4, 1e-5, 100, epochs, 0, 0), NaN
   ))
   model <- structure(
     list(weights = fit$weights, hidden = hidden,

@@ -52,6 +52,6 @@
 #' predictive lower bounds on time-to-unsafe-sampling in LLMs.
 #' \doi{10.48550/arXiv.2506.13593}
 #' @keywords internal
-#' @importFrom rlang %||%
+#' @importFrom rlang %||% .data
 #' @useDynLib timetounsafe, .registration = TRUE
 "_PACKAGE"

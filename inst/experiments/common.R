@@ -1,0 +1,107 @@
+# What the scripts of this folder share. They source it from their own folder.
+
+library(timetounsafe)
+
+# ---- Where, and with how many workers ----------------------------------------
+
+output <- c(commandArgs(TRUE), "paper-output")[1]
+dir.create(output, recursive = TRUE, showWarnings = FALSE)
+workers <- as.integer(c(commandArgs(TRUE)[-1], NA)[1])
+if (is.na(workers)) {
+  workers <- max(1L, parallel::detectCores(), na.rm = TRUE)
+}
+started <- proc.time()[["elapsed"]]
+tell <- function(...) {
+  cat(sprintf("%5.1f s  %s\n", proc.time()[["elapsed"]] - started,
+              sprintf(...)))
+}
+
+# ---- Studies -----------------------------------------------------------------
+
+# The same seed throughout: studies with resample = "all" see the same prompts.
+study_seed <- 2506
+repetitions <- 20
+budgets <- seq(10, 10000, length.out = 10)
+run <- function(...) {
+  synthetic_study(..., repetitions = repetitions, seed = study_seed,
+                  workers = workers)
+}
+
+# Runs of one study that several experiments draw upon.
+kept <- new.env()
+budget_sweep <- function() {
+  if (is.null(kept$sweep)) {
+    # An audit does not depend on the target, so four cost little more than one.
+    kept$sweep <- run(
+      c("uncalibrated", "naive", "naive_fresh", "basic", "trimmed",
+        "optimized"),
+      budgets, alpha = c(0.05, 0.1, 0.15, 0.2)
+    )
+  }
+  kept$sweep
+}
+
+save_runs <- function(runs, name) {
+  file <- file.path(output, paste0(name, ".csv"))
+  utils::write.csv(as.data.frame(runs), file, row.names = FALSE)
+  tell("%s: %s runs", name, format(nrow(runs), big.mark = ","))
+}
+
+# ---- Figures -----------------------------------------------------------------
+
+# One picture for each metric, side by side, with one legend.
+save_figure <- function(runs, name, metrics, width = 4.2 * length(metrics) + 1,
+                        height = 4) {
+  pictures <- lapply(metrics, function(metric) {
+    ggplot2::autoplot(runs, metric)
+  })
+  last <- length(pictures)
+  pictures[-last] <- lapply(pictures[-last], function(picture) {
+    picture + ggplot2::theme(legend.position = "none")
+  })
+  grDevices::png(file.path(output, paste0(name, ".png")), width, height, "in",
+                 res = 100)
+  on.exit(grDevices::dev.off())
+  legend <- 1.2
+  widths <- c(rep(1, last - 1), 1 + legend * last / (width - legend))
+  grid::grid.newpage()
+  grid::pushViewport(grid::viewport(
+    layout = grid::grid.layout(1, last, widths = widths)
+  ))
+  for (i in seq_along(pictures)) {
+    print(pictures[[i]], newpage = FALSE,
+          vp = grid::viewport(layout.pos.row = 1, layout.pos.col = i))
+  }
+}
+
+# ---- Comparison --------------------------------------------------------------
+
+# The reference's cells of one experiment beside ours, on its metric and grid.
+# Tolerance: three standard errors of the difference. The last term is that of
+# the reference's one test set.
+compare <- function(runs, file, experiment) {
+  reference <- utils::read.csv(here(file.path("reference", file)))
+  reference$method[reference$method == "naive"] <- "naive_fresh"
+  ours <- summary(runs)
+  ours <- ours[ours$hazard == "paper", ]
+  keys <- intersect(c("method", "alpha", "budget", "max_weight"),
+                    names(reference))
+  both <- merge(reference, ours, by = keys, sort = FALSE)
+  stopifnot(nrow(both) == nrow(reference))
+  both$experiment <- experiment
+  both$difference <- both$grid_coverage - both$coverage_mean
+  both$tolerance <- 3 * sqrt(
+    both$coverage_sd.x^2 / 20 + both$grid_coverage_sd^2 / both$repetitions +
+      0.0023^2
+  )
+  both$within <- abs(both$difference) <= both$tolerance
+  both$reference_coverage_sd <- both$coverage_sd.x
+  both$coverage_sd <- both$coverage_sd.y
+  at <- do.call(order, unname(both[keys]))
+  both[at, ]
+}
+
+here <- function(file) {
+  script <- grep("^--file=", commandArgs(FALSE), value = TRUE)
+  file.path(dirname(sub("^--file=", "", script[1])), file)
+}

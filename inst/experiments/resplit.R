@@ -1,0 +1,15 @@
+# Experiment 3: the budgets of experiment 1 on one population and one trained
+# model, with calibration and test prompts split anew in every repetition.
+# usage: Rscript resplit.R [output folder] [workers]
+
+if (!exists("budget_sweep")) {
+  script <- grep("^--file=", commandArgs(FALSE), value = TRUE)[1]
+  source(file.path(dirname(sub("^--file=", "", script)), "common.R"))
+}
+
+kept$resplit <- run(
+  c("uncalibrated", "naive", "naive_fresh", "basic", "trimmed", "optimized"),
+  budgets, resample = "split"
+)
+save_runs(kept$resplit, "resplit")
+save_figure(kept$resplit, "resplit", c("coverage", "allowed", "mean_bound"))

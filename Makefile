@@ -15,8 +15,8 @@ sources := DESCRIPTION NAMESPACE R src src/core \
   $(wildcard R/*.R src/*.[ch] src/core/*.[ch] src/Makevars data/*) \
   $(shell find inst -type f 2>/dev/null)
 
-.PHONY: help demo test install build check test-core test-r docs bench \
-  valgrind clean setup-demo setup-test
+.PHONY: help demo paper test install build check test-core test-r docs bench \
+  valgrind clean setup-demo setup-paper setup-test
 
 help: ## list these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' \
@@ -24,6 +24,9 @@ help: ## list these commands
 
 demo: setup-demo build ## audit a word model of Jane Austen's novels, start to end
 	@Rscript inst/austen/demo.R build/demo
+
+paper: setup-paper build ## reproduce the paper's synthetic study, beside its numbers
+	@Rscript inst/experiments/paper.R build/paper
 
 test: ## run every test and check, closing with their count
 	@tools/test.sh
@@ -56,6 +59,9 @@ clean: ## remove all that was built
 
 setup-demo:
 	@tools/setup.sh demo
+
+setup-paper:
+	@tools/setup.sh paper
 
 setup-test:
 	@tools/setup.sh test

@@ -114,6 +114,10 @@ study_methods <- c("uncalibrated", "naive", "naive_fresh", "basic", "trimmed",
 #'   the result does not depend on `workers`.
 #' @param workers Number of processes: a whole number of at least 1. They are
 #'   forked where the system can, and started otherwise.
+#' @param plans `NULL`, the default, for all combinations of `methods`,
+#'   `budgets`, `max_weight` and `hazards`; or a data frame with the columns
+#'   `hazard`, `method`, `budget` and `max_weight` and a row for each
+#'   combination wanted, in place of `methods`, `budgets` and `max_weight`.
 #' @param ... `draws` and `noise` of [simulate_prompts()].
 #' @returns An object of class `synthetic_study`: a data frame with one row for
 #'   each run and the columns
@@ -155,14 +159,16 @@ synthetic_study <- function(methods = c("uncalibrated", "naive", "basic",
                             n = 1e5, split = c(0.45, 0.45, 0.1),
                             hazards = list(paper = paper_hazard),
                             resample = c("all", "split", "none"), seed = NULL,
-                            workers = 1, ...) {
+                            workers = 1, plans = NULL, ...) {
   workers <- check_number(workers, "workers", min = 1, max = 1000, whole = TRUE)
   repetitions <- check_number(repetitions, "repetitions", min = 1, max = 1e6,
                               whole = TRUE)
   seed <- check_number(seed, "seed", min = -(2^31 - 1), max = 2^31 - 1,
                        whole = TRUE, null_ok = TRUE)
-  settings <- check_study(methods, budgets, alpha, max_weight, levels, n, split,
-                          hazards, resample, list(...))
+  hazards <- check_fitters(hazards)
+  plans <- check_plans(plans, methods, budgets, max_weight, names(hazards))
+  settings <- check_study(plans, alpha, levels, n, split, hazards, resample,
+                          list(...))
   seed <- seed %||% sample.int(2^31 - 1, 1L)
   values <- keep_generator(
     run_study(settings, random_streams(seed, repetitions + 1), workers)
@@ -206,16 +212,10 @@ paper_hazard <- function(x, unsafe, draws, epochs = 10) {
 
 # ---- Settings ----------------------------------------------------------------
 
-check_study <- function(methods, budgets, alpha, max_weight, levels, n, split,
-                        hazards, resample, population,
-                        call = rlang::caller_env()) {
-  methods <- check_methods(methods, call)
-  naive <- any(c("naive", "naive_fresh") %in% methods)
-  budgets <- check_set(budgets, "budgets", min = if (naive) 1 else 0,
-                       open = c(TRUE, FALSE), call = call)
+check_study <- function(plans, alpha, levels, n, split, hazards, resample,
+                        population, call = rlang::caller_env()) {
   alpha <- check_set(alpha, "alpha", min = 0, max = 1, open = c(TRUE, TRUE),
                      call = call)
-  max_weight <- check_set(max_weight, "max_weight", min = 1, call = call)
   levels <- check_numeric(levels, "levels", min = 0, max = 1,
                           open = c(TRUE, TRUE), call = call)
   if (is.unsorted(levels, strictly = TRUE)) {
@@ -230,13 +230,51 @@ check_study <- function(methods, budgets, alpha, max_weight, levels, n, split,
                   list_names(unknown), call = call)
   }
   list(
-    methods = methods, budgets = budgets, alpha = alpha,
-    max_weight = max_weight, levels = levels, n = n,
-    sizes = check_split(split, n, call), hazards = check_fitters(hazards, call),
+    plans = plans, alpha = alpha, levels = levels, n = n,
+    sizes = check_split(split, n, call), hazards = hazards,
     resample = check_choice(resample, c("all", "split", "none"), "resample",
                             call = call),
     population = population
   )
+}
+
+# One row for each plan, those of one hazard together.
+check_plans <- function(plans, methods, budgets, max_weight, hazards,
+                        call = rlang::caller_env()) {
+  if (is.null(plans)) {
+    return(expand.grid(
+      max_weight = check_set(max_weight, "max_weight", min = 1, call = call),
+      budget = check_budgets(budgets, methods, call),
+      method = check_methods(methods, call), hazard = hazards,
+      stringsAsFactors = FALSE
+    ))
+  }
+  columns <- c("max_weight", "budget", "method", "hazard")
+  if (!is.data.frame(plans) || !all(columns %in% names(plans))) {
+    stop_argument("plans", "must be a data frame with the columns",
+                  list_names(columns), call = call)
+  }
+  plans <- as.data.frame(plans)[columns]
+  plans[3:4] <- lapply(plans[3:4], as.character)
+  if (nrow(plans) == 0L || anyDuplicated(plans) > 0L) {
+    stop_argument("plans", "must hold rows, and none twice", call = call)
+  }
+  check_methods(unique(plans$method), call, "plans$method")
+  for (part in split(plans, plans$method)) {
+    check_budgets(unique(part$budget), part$method, call, "plans$budget")
+  }
+  check_set(unique(plans$max_weight), "plans$max_weight", min = 1, call = call)
+  if (!setequal(plans$hazard, hazards)) {
+    stop_argument("plans$hazard", "must hold the names of `hazards`",
+                  list_names(unique(plans$hazard)), call = call)
+  }
+  plans[order(match(plans$hazard, hazards)), ]
+}
+
+check_budgets <- function(budgets, methods, call, arg = "budgets") {
+  naive <- any(c("naive", "naive_fresh") %in% methods)
+  check_set(budgets, arg, min = if (naive) 1 else 0, open = c(TRUE, FALSE),
+            call = call)
 }
 
 check_set <- function(x, arg, ..., call) {
@@ -248,15 +286,15 @@ check_set <- function(x, arg, ..., call) {
   x
 }
 
-check_methods <- function(methods, call) {
+check_methods <- function(methods, call, arg = "methods") {
   quoted <- paste0("\"", study_methods, "\"", collapse = ", ")
   if (!is.character(methods) || length(methods) == 0L) {
-    stop_argument("methods", paste("must hold some of", quoted),
+    stop_argument(arg, paste("must hold some of", quoted),
                   describe(methods), call = call)
   }
   wrong <- which(!methods %in% study_methods | duplicated(methods))
   if (length(wrong) > 0L) {
-    stop_argument("methods", paste("must hold some of", quoted, "once each"),
+    stop_argument(arg, paste("must hold some of", quoted, "once each"),
                   describe(methods[wrong[1L]]), call = call)
   }
   methods
@@ -277,7 +315,7 @@ check_split <- function(split, n, call) {
   sizes
 }
 
-check_fitters <- function(hazards, call) {
+check_fitters <- function(hazards, call = rlang::caller_env()) {
   functions <- is.list(hazards) && length(hazards) > 0L &&
     all(vapply(hazards, is.function, NA))
   if (!functions) {
@@ -411,13 +449,13 @@ fit_for_study <- function(name, fitter, train, call) {
   fit <- tryCatch(
     fitter(train$x, train$unsafe, train$draws),
     error = function(e) {
-      stop_argument("hazards", sprintf("has a function \"%s\" that failed", name),
-                    call = call, parent = e)
+      problem <- sprintf("has a function \"%s\" that failed", name)
+      stop_argument("hazards", problem, call = call, parent = e)
     }
   )
   if (!inherits(fit, "hazard_fit")) {
-    stop_argument("hazards", sprintf("must return a hazard_fit from \"%s\"", name),
-                  describe(fit), call = call,
+    must <- sprintf("must return a hazard_fit from \"%s\"", name)
+    stop_argument("hazards", must, describe(fit), call = call,
                   fix = "Wrap a model of your own with as_hazard().")
   }
   fit
@@ -440,14 +478,16 @@ run_repetition <- function(world, settings) {
   at <- if (settings$resample == "split") sample.int(n) else seq_len(n)
   calibrate <- at[seq_len(settings$sizes[2L])]
   test <- at[-seq_len(settings$sizes[2L])]
-  rows <- lapply(world$predicted, function(predicted) {
+  rows <- lapply(names(world$predicted), function(name) {
+    predicted <- world$predicted[[name]]
     planned <- list(
       prob = predicted[calibrate], truth = world$prob[calibrate],
       quantile = geometric_quantile(predicted[calibrate], max(settings$levels))
     )
     held_out <- list(prob = predicted[test], truth = world$prob[test],
                      groups = study_groups(predicted[test], world$hard[test]))
-    run_cells(planned, held_out, settings)
+    plans <- settings$plans[settings$plans$hazard == name, ]
+    run_plans(plans, planned, held_out, settings)
   })
   do.call(rbind, rows)
 }
@@ -459,11 +499,7 @@ study_groups <- function(predicted, hard) {
 }
 
 # In the order of study_cells().
-run_cells <- function(planned, held_out, settings) {
-  plans <- expand.grid(
-    max_weight = settings$max_weight, budget = settings$budgets,
-    method = settings$methods, stringsAsFactors = FALSE
-  )
+run_plans <- function(plans, planned, held_out, settings) {
   rows <- lapply(seq_len(nrow(plans)), function(i) {
     audit <- study_audit(plans$method[i], plans$budget[i], plans$max_weight[i],
                          planned, settings)
@@ -483,11 +519,11 @@ study_numbers <- c(
 
 # The cell of each row of run_repetition().
 study_cells <- function(settings) {
-  expand.grid(
-    alpha = settings$alpha, max_weight = settings$max_weight,
-    budget = settings$budgets, method = settings$methods,
-    hazard = names(settings$hazards), stringsAsFactors = FALSE
-  )[c("hazard", "method", "budget", "max_weight", "alpha")]
+  plans <- settings$plans
+  k <- length(settings$alpha)
+  cells <- plans[rep(seq_len(nrow(plans)), each = k), ]
+  cells$alpha <- rep(settings$alpha, nrow(plans))
+  cells[c("hazard", "method", "budget", "max_weight", "alpha")]
 }
 
 # ---- One audit ---------------------------------------------------------------
@@ -519,19 +555,23 @@ study_audit <- function(method, budget, max_weight, planned, settings) {
 
 # The naive estimates with a new horizon for each level, up to the first level
 # at which both reach alpha: list(exact, published). Only prompts with a time
-# below their quantile can count, which few have: time < q_tau(x) just when tau >
-# F(time). The published code takes P(C > q) for P(C >= q), both for the weight
-# and to decide who is included.
+# below their quantile can count, which few have: time < q_tau(x) just when
+# F(time) < tau. The published code takes P(C > q) for P(C >= q), both for the
+# weight and to decide who is included.
 fresh_curves <- function(prob, time, budget, levels, alpha) {
   jump <- geometric_distribution(time, prob)
   at <- which(jump < max(levels))
   at <- at[order(jump[at])]
+  sorted <- prob[at]
   count <- findInterval(levels, jump[at], left.open = TRUE)
   curves <- list(exact = rep(Inf, length(levels)),
                  published = rep(Inf, length(levels)))
   stay <- 1 - 1 / budget
   for (k in seq_along(levels)) {
-    quantile <- geometric_quantile(prob[at[seq_len(count[k])]], levels[k])
+    # Without the checks of geometric_quantile(), which would take as long.
+    quantile <- core_value(.Call(
+      ffi_geometric_quantile, sorted[seq_len(count[k])], levels[k], Inf
+    ))
     reach <- stay^(quantile - 1)
     u <- stats::runif(count[k])
     reached <- reach[u < reach]
@@ -545,7 +585,7 @@ fresh_curves <- function(prob, time, budget, levels, alpha) {
   curves
 }
 
-# list(level, grid_level)
+# What an audit selects: its level, and the published one.
 study_level <- function(audit, alpha, levels) {
   switch(audit$method,
     uncalibrated = list(level = alpha, grid_level = alpha),

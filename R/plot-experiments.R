@@ -32,9 +32,10 @@ print.synthetic_study <- function(x, max_rows = 20, ...) {
       count_of(max(cells$repetitions), "repetition"))
   settings <- attr(x, "settings")
   if (!is.null(settings)) {
+    anew <- c(all = "prompts, split and training", split = "the split",
+              none = "the audit alone")
     say("%s prompts, seed %.0f; new in each repetition: %s", big(settings$n),
-        settings$seed, c(all = "prompts, split and training", split = "the split",
-                         none = "the audit alone")[[settings$resample]])
+        settings$seed, anew[[settings$resample]])
   }
   shown <- c("hazard", "method", "budget", "max_weight", "alpha", "coverage",
              "coverage_sd", "coverage_hard", "mean_bound", "geometric_mean",
@@ -59,9 +60,9 @@ count_of <- function(n, what) {
 #' differ get panels of their own.
 #'
 #' @param object,x A `synthetic_study`, see [synthetic_study()].
-#' @param metric The column to draw, one of `"coverage"` (the default, with a
-#'   line at the target), `"coverage_hard"`, `"coverage_rest"`,
-#'   `"coverage_low"`, `"coverage_middle"`, `"coverage_high"`,
+#' @param metric The column to draw, one of `"coverage"` (the default),
+#'   `"coverage_hard"`, `"coverage_rest"`, `"coverage_low"`,
+#'   `"coverage_middle"`, `"coverage_high"` (all with a line at the target),
 #'   `"grid_coverage"`, `"allowed"`, `"made"` (draws per prompt),
 #'   `"mean_bound"`, `"geometric_mean"` or `"grid_mean_bound"` (on a logarithmic
 #'   axis).
@@ -76,7 +77,7 @@ count_of <- function(n, what) {
 #' @section Errors: `timetounsafe_error_unavailable` when ggplot2 is not
 #'   installed; `timetounsafe_error_argument`.
 #' @examplesIf rlang::is_installed("ggplot2", version = "3.4.0")
-#' study <- synthetic_study(c("trimmed", "optimized"), budgets = c(20, 200, 500),
+#' study <- synthetic_study(c("trimmed", "optimized"), budgets = c(20, 200),
 #'                          repetitions = 3, n = 2000,
 #'                          hazards = list(default = fit_hazard), seed = 1)
 #' ggplot2::autoplot(study)
@@ -193,9 +194,11 @@ draw_study <- function(cells, metric, against) {
       shape = NULL
     ) +
     ggplot2::theme_bw(base_size = 11) +
-    ggplot2::theme(legend.key.width = ggplot2::unit(2, "lines"))
+    ggplot2::theme(legend.key.width = ggplot2::unit(2, "lines"),
+                   panel.spacing.x = ggplot2::unit(1.2, "lines"),
+                   plot.margin = ggplot2::margin(6, 16, 6, 6))
   picture <- add_axes(picture, metric, against)
-  if (metric == "coverage") {
+  if (startsWith(metric, "coverage")) {
     picture <- picture + ggplot2::geom_hline(
       ggplot2::aes(yintercept = 1 - .data$alpha), colour = "grey30"
     )
@@ -208,9 +211,10 @@ add_axes <- function(picture, metric, against) {
     picture <- picture + ggplot2::scale_y_log10()
   }
   if (against == "max_weight") {
-    picture <- picture + ggplot2::scale_x_continuous(trans = "log2")
+    picture + ggplot2::scale_x_continuous(trans = "log2")
+  } else {
+    picture + ggplot2::scale_x_continuous(n.breaks = 4)
   }
-  picture
 }
 
 add_panels <- function(picture, cells) {

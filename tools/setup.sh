@@ -1,6 +1,6 @@
 #!/bin/sh
 # Installs what is missing, and nothing that is there already.
-# usage: tools/setup.sh demo|test|valgrind
+# usage: tools/setup.sh demo|paper|test|valgrind
 #
 # As root on Debian: R, the tools and R packages come from apt. What apt does
 # not have, or has too old, and everything elsewhere: R packages are built from
@@ -18,6 +18,7 @@ debian='r-base-core r-base-dev ca-certificates'
 commands='R cc make'
 case $goal in
 demo) ;;
+paper) extras='ggplot2(>=3.4.0)' ;; # the figures; the floor is DESCRIPTION's
 test | valgrind)
   fields=Imports,Suggests
   extras="$extras lintr roxygen2"
@@ -25,7 +26,7 @@ test | valgrind)
   commands="$commands $clang_format pandoc qpdf"
   ;;
 *)
-  echo "usage: tools/setup.sh demo|test|valgrind" >&2
+  echo "usage: tools/setup.sh demo|paper|test|valgrind" >&2
   exit 2
   ;;
 esac

@@ -26,19 +26,29 @@ run <- function(...) {
   synthetic_study(..., repetitions = repetitions, seed = study_seed,
                   workers = workers)
 }
+grid <- function(method, budget, max_weight = 100, hazard = "paper") {
+  expand.grid(max_weight = max_weight, budget = budget, method = method,
+              hazard = hazard, stringsAsFactors = FALSE)
+}
 
-# Runs of one study that several experiments draw upon.
+# Experiments 1, 2 and 4 are parts of one study: prompts and training are most
+# of the work, and an audit serves all targets.
+methods <- c("uncalibrated", "naive", "naive_fresh", "basic", "trimmed",
+             "optimized")
 kept <- new.env()
-budget_sweep <- function() {
-  if (is.null(kept$sweep)) {
-    # An audit does not depend on the target, so four cost little more than one.
-    kept$sweep <- run(
-      c("uncalibrated", "naive", "naive_fresh", "basic", "trimmed",
-        "optimized"),
-      budgets, alpha = c(0.05, 0.1, 0.15, 0.2)
+shared_study <- function() {
+  if (is.null(kept$shared)) {
+    plans <- rbind(
+      grid(methods, budgets),
+      grid(c("trimmed", "optimized"), 1000, 2^(1:14)),
+      grid(c("uncalibrated", "optimized"), budgets, hazard = "default")
+    )
+    kept$shared <- run(
+      plans = plans, alpha = c(0.05, 0.1, 0.15, 0.2),
+      hazards = list(paper = paper_hazard, default = fit_hazard)
     )
   }
-  kept$sweep
+  kept$shared
 }
 
 save_runs <- function(runs, name) {

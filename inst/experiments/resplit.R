@@ -2,14 +2,11 @@
 # model, with calibration and test prompts split anew in every repetition.
 # usage: Rscript resplit.R [output folder] [workers]
 
-if (!exists("budget_sweep")) {
+if (!exists("shared_study")) {
   script <- grep("^--file=", commandArgs(FALSE), value = TRUE)[1]
   source(file.path(dirname(sub("^--file=", "", script)), "common.R"))
 }
 
-kept$resplit <- run(
-  c("uncalibrated", "naive", "naive_fresh", "basic", "trimmed", "optimized"),
-  budgets, resample = "split"
-)
+kept$resplit <- run(methods, budgets, resample = "split")
 save_runs(kept$resplit, "resplit")
 save_figure(kept$resplit, "resplit", c("coverage", "allowed", "mean_bound"))

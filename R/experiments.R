@@ -503,18 +503,17 @@ run_plans <- function(plans, planned, held_out, settings) {
   rows <- lapply(seq_len(nrow(plans)), function(i) {
     audit <- study_audit(plans$method[i], plans$budget[i], plans$max_weight[i],
                          planned, settings)
-    t(vapply(settings$alpha, function(alpha) {
-      score_level(audit, study_level(audit, alpha, settings$levels), held_out)
-    }, study_numbers))
+    chosen <- study_levels(audit, settings$alpha, settings$levels)
+    t(mapply(score_level, chosen$level, chosen$grid_level,
+             MoreArgs = list(audit = audit, held_out = held_out)))
   })
   do.call(rbind, rows)
 }
 
 study_numbers <- c(
-  level = 0, coverage = 0, coverage_hard = 0, coverage_rest = 0,
-  coverage_low = 0, coverage_middle = 0, coverage_high = 0, mean_bound = 0,
-  geometric_mean = 0, allowed = 0, made = 0, grid_level = 0, grid_coverage = 0,
-  grid_mean_bound = 0
+  "level", "coverage", "coverage_hard", "coverage_rest", "coverage_low",
+  "coverage_middle", "coverage_high", "mean_bound", "geometric_mean", "allowed",
+  "made", "grid_level", "grid_coverage", "grid_mean_bound"
 )
 
 # The cell of each row of run_repetition().
@@ -585,26 +584,31 @@ fresh_curves <- function(prob, time, budget, levels, alpha) {
   curves
 }
 
-# What an audit selects: its level, and the published one.
-study_level <- function(audit, alpha, levels) {
-  switch(audit$method,
-    uncalibrated = list(level = alpha, grid_level = alpha),
-    naive_fresh = list(
-      level = last_level(levels, audit$curves$exact, alpha, 0),
-      grid_level = last_level(levels, audit$curves$published, alpha, levels[1L])
-    ),
-    {
-      found <- find_jumps(audit, alpha)
-      curve <- jump_curve(found, levels, length(audit$prob))
-      list(level = if (any(audit$horizon > 0)) found$level else 0,
-           grid_level = last_level(levels, curve, alpha, levels[1L]))
-    }
-  )
+# What an audit selects for each target: its level, and the published one.
+study_levels <- function(audit, alpha, levels) {
+  if (audit$method == "uncalibrated") {
+    return(list(level = alpha, grid_level = alpha))
+  }
+  if (audit$method == "naive_fresh") {
+    return(list(
+      level = last_levels(levels, audit$curves$exact, alpha, 0),
+      grid_level = last_levels(levels, audit$curves$published, alpha,
+                               levels[1L])
+    ))
+  }
+  found <- lapply(alpha, function(target) find_jumps(audit, target))
+  level <- vapply(found, function(one) one$level, 0)
+  # The jumps are the same for all targets.
+  curve <- jump_curve(found[[1L]], levels, length(audit$prob))
+  list(level = if (any(audit$horizon > 0)) level else 0 * level,
+       grid_level = last_levels(levels, curve, alpha, levels[1L]))
 }
 
-last_level <- function(levels, curve, alpha, otherwise) {
-  level <- select_level(levels, curve, alpha)
-  if (is.na(level)) otherwise else level
+last_levels <- function(levels, curve, alpha, otherwise) {
+  vapply(alpha, function(target) {
+    level <- select_level(levels, curve, target)
+    if (is.na(level)) otherwise else level
+  }, 0)
 }
 
 # The curve at some levels from its jumps: each counts for the levels above it.
@@ -616,15 +620,16 @@ jump_curve <- function(found, levels, n) {
   cumsum(size[seq_along(levels)]) / n
 }
 
-score_level <- function(audit, chosen, held_out) {
-  bound <- geometric_quantile(held_out$prob, chosen$level, audit$cap)
+# In the order of study_numbers.
+score_level <- function(level, grid_level, audit, held_out) {
+  bound <- geometric_quantile(held_out$prob, level, audit$cap)
   covered <- geometric_coverage(bound, held_out$truth)
-  grid_bound <- geometric_quantile(held_out$prob, chosen$grid_level, audit$cap)
+  grid_bound <- geometric_quantile(held_out$prob, grid_level, audit$cap)
   parts <- vapply(held_out$groups, function(i) mean(covered[i]), 0)
   parts[is.nan(parts)] <- NA
   n <- length(audit$horizon)
-  c(chosen$level, mean(covered), parts, mean(bound), exp(mean(log(bound))),
-    sum(audit$horizon) / n, sum(audit$draws) / n, chosen$grid_level,
+  c(level, mean(covered), parts, mean(bound), exp(mean(log(bound))),
+    sum(audit$horizon) / n, sum(audit$draws) / n, grid_level,
     mean(geometric_coverage(grid_bound + 1, held_out$truth)), mean(grid_bound))
 }
 
@@ -636,7 +641,7 @@ new_study <- function(settings, values, repetitions, seed) {
   rows <- cbind(cells[at, ], repetition = rep(seq_len(repetitions),
                                               each = nrow(cells)))
   values <- do.call(rbind, values)
-  colnames(values) <- names(study_numbers)
+  colnames(values) <- study_numbers
   rows <- cbind(rows, values)
   rownames(rows) <- NULL
   settings <- c(settings[c("n", "sizes", "resample", "levels")], seed = seed)

@@ -11,7 +11,7 @@ summary.synthetic_study <- function(object, ...) {
   cell <- match(cell, unique(cell))
   cells <- rows[!duplicated(cell), keys]
   cells$repetitions <- tabulate(cell)
-  for (name in names(study_numbers)) {
+  for (name in study_numbers) {
     parts <- split(rows[[name]], cell)
     cells[[name]] <- vapply(parts, mean, 0, na.rm = TRUE)
     cells[[paste0(name, "_sd")]] <- vapply(parts, stats::sd, 0, na.rm = TRUE)

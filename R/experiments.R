@@ -118,7 +118,8 @@ study_methods <- c("uncalibrated", "naive", "naive_fresh", "basic", "trimmed",
 #'   `budgets`, `max_weight` and `hazards`; or a data frame with the columns
 #'   `hazard`, `method`, `budget` and `max_weight` and a row for each
 #'   combination wanted, in place of `methods`, `budgets` and `max_weight`.
-#' @param ... `draws` and `noise` of [simulate_prompts()].
+#' @param ... `draws` and `noise` of [simulate_prompts()]. For `summary()`: must
+#'   be empty.
 #' @returns An object of class `synthetic_study`: a data frame with one row for
 #'   each run and the columns
 #'   * `hazard`, `method`, `budget`, `max_weight`, `alpha`, `repetition`: which
@@ -176,32 +177,49 @@ synthetic_study <- function(methods = c("uncalibrated", "naive", "basic",
   new_study(settings, values, repetitions, seed)
 }
 
-#' @rdname synthetic_study
-#' @description `paper_hazard()` fits the paper's model: a perceptron with four
-#'   hidden layers of 32 units, on the features as they are, ten epochs of AdamW
-#'   (learning rate 1e-4, weight decay 1e-5, batches of 100) on the unweighted
-#'   cross-entropy.
-#' @param x,unsafe,draws Numeric matrix, number of unsafe draws and number of
-#'   draws, see [fit_hazard()].
+#' The hazard model of the paper's synthetic study
+#'
+#' A perceptron with four hidden layers of 32 ReLU units, trained for ten epochs
+#' by AdamW (learning rate 1e-4, weight decay 1e-5, batches of 100) on the
+#' unweighted cross-entropy of proportions. It takes features as they are, where
+#' [fit_hazard()] standardises them: how far below the other hazards it puts
+#' those of the hard tenth depends on it.
+#'
+#' @param x Numeric matrix: the features, one row for each prompt.
+#' @param unsafe Numeric vector: the number of unsafe draws of each prompt.
+#' @param draws Numeric vector, as long as `unsafe`, or one number: the number
+#'   of draws made, at least 1.
 #' @param epochs Number of passes over the prompts: a whole number of at least
 #'   1. The default, 10, is the paper's; with fewer than its 45,000 prompts take
 #'   more, so that the net makes as many steps.
+#' @returns An object of class `hazard_fit`, see [fit_hazard()].
+#' @section Errors: `timetounsafe_error_argument`,
+#'   `timetounsafe_error_features`.
+#' @section Assumptions: Features are of the order of 1, as those of
+#'   [simulate_prompts()] are. For other data use [fit_hazard()].
+#' @references arXiv 2506.13593, section 4.1.
+#' @seealso [synthetic_study()]
+#' @examples
+#' set.seed(1)
+#' prompts <- simulate_prompts(1000)
+#' paper_hazard(prompts$x, prompts$unsafe, prompts$draws, epochs = 50)
 #' @export
 paper_hazard <- function(x, unsafe, draws, epochs = 10) {
-  x <- as_feature_matrix(x, "x")
-  counts <- check_counts(unsafe, draws, nrow(x))
+  check_feature_kind(x)
+  learnt <- learn_encoder(x, call = rlang::current_env())
+  n <- nrow(learnt$matrix)
+  counts <- check_counts(unsafe, draws, n)
   epochs <- check_number(epochs, "epochs", min = 1, max = 1e6, whole = TRUE)
-  learnt <- learn_encoder(x)
   hidden <- rep(32L, 4L)
-  # The engine "mlp" of fit_hazard() standardises features. The paper does not,
-  # and what the net makes of the hard tenth depends on it.
+  # Not fit_hazard(), which would standardise.
   fit <- core_value(.Call(
     ffi_mlp_fit, learnt$matrix, counts$unsafe, counts$draws,
-    as.double(nrow(x)), hidden, c(1e-4, 1e-5, 100, epochs, 0, 0), NaN
+    as.double(n), hidden, c(1e-4, 1e-5, 100, epochs, 0, 0), NaN
   ))
+  ones <- rep(1, ncol(learnt$matrix))
   model <- structure(
     list(weights = fit$weights, hidden = hidden,
-         linear = list(centre = rep(0, ncol(x)), scale = rep(1, ncol(x))),
+         linear = list(centre = 0 * ones, scale = ones),
          history = fit$history, epochs = fit$epochs, held_out = 0,
          converged = TRUE),
     class = "mlp_model"

@@ -1,7 +1,7 @@
 # How a study looks: print(), summary(), and pictures with ggplot2.
 
 #' @rdname synthetic_study
-#' @param object,x A `synthetic_study`.
+#' @param object A `synthetic_study`.
 #' @export
 summary.synthetic_study <- function(object, ...) {
   check_no_dots(...)
@@ -211,7 +211,7 @@ add_axes <- function(picture, metric, against) {
     picture <- picture + ggplot2::scale_y_log10()
   }
   if (against == "max_weight") {
-    picture + ggplot2::scale_x_continuous(trans = "log2")
+    picture + ggplot2::scale_x_log10(breaks = 4^(0:30))
   } else {
     picture + ggplot2::scale_x_continuous(n.breaks = 4)
   }

@@ -310,7 +310,7 @@ test_that("pictures are drawn, and their data are the summary", {
   expect_error(ggplot2::autoplot(weights), "one `max_weight`",
                class = "timetounsafe_error_argument")
   picture <- ggplot2::autoplot(weights[weights$budget == 20, ], "mean_bound")
-  expect_identical(ggplot2::ggplot_build(picture)$data[[2L]]$x, c(1, 2))
+  expect_equal(ggplot2::ggplot_build(picture)$data[[2L]]$x, log10(c(2, 4)))
   file <- withr::local_tempfile(fileext = ".png")
   grDevices::png(file)
   returned <- plot(weights[weights$budget == 20, ])
@@ -359,7 +359,27 @@ test_that("bad settings are told by name", {
     n = list(9, NA_real_, 20.5), draws = list(0, 1.5), noise = list(-1, Inf)
   ))
   bad_arguments(paper_hazard, list(x = matrix(1:4, 2), unsafe = 0:1, draws = 9),
-                list(epochs = list(0, 1.5)))
+                list(epochs = list(0, 1.5), unsafe = list(0, -1:0, 8:10)))
+  expect_error(paper_hazard(matrix(c(1, NA), 2), 0:1, 9), class =
+                 "timetounsafe_error_features")
+  expect_error(paper_hazard(matrix(1:2, 2), 0:1, 0:1), "`draws`",
+               class = "timetounsafe_error_argument")
+})
+
+test_that("the paper's net sees features as they are", {
+  set.seed(4)
+  prompts <- simulate_prompts(300)
+  set.seed(5)
+  fit <- paper_hazard(prompts$x, prompts$unsafe, 500, epochs = 2)
+  expect_s3_class(fit, "hazard_fit")
+  expect_identical(predict(fit, prompts$x), predict(fit))
+  expect_identical(fit$model$epochs, 2L)
+  # Ten features, four layers of 32 and one output, each with a bias.
+  expect_length(fit$model$weights, 11 * 32 + 3 * 33 * 32 + 33)
+  # Another scale of features is another model, which standardising would undo.
+  set.seed(5)
+  wide <- paper_hazard(100 * prompts$x, prompts$unsafe, 500, epochs = 2)
+  expect_gt(max(abs(wide$fitted - fit$fitted)), 0.01)
 })
 
 test_that("errors and warnings of workers reach the session", {

@@ -181,9 +181,8 @@ synthetic_study <- function(methods = c("uncalibrated", "naive", "basic",
 #'
 #' A perceptron with four hidden layers of 32 ReLU units, trained for ten epochs
 #' by AdamW (learning rate 1e-4, weight decay 1e-5, batches of 100) on the
-#' unweighted cross-entropy of proportions. It takes features as they are, where
-#' [fit_hazard()] standardises them: how far below the other hazards it puts
-#' those of the hard tenth depends on it.
+#' unweighted cross-entropy of proportions. It takes features as they are: how
+#' far below the other hazards it puts those of the hard tenth depends on it.
 #'
 #' @param x Numeric matrix: the features, one row for each prompt.
 #' @param unsafe Numeric vector: the number of unsafe draws of each prompt.
@@ -205,27 +204,10 @@ synthetic_study <- function(methods = c("uncalibrated", "naive", "basic",
 #' paper_hazard(prompts$x, prompts$unsafe, prompts$draws, epochs = 50)
 #' @export
 paper_hazard <- function(x, unsafe, draws, epochs = 10) {
-  check_feature_kind(x)
-  learnt <- learn_encoder(x, call = rlang::current_env())
-  n <- nrow(learnt$matrix)
-  counts <- check_counts(unsafe, draws, n)
-  epochs <- check_number(epochs, "epochs", min = 1, max = 1e6, whole = TRUE)
-  hidden <- rep(32L, 4L)
-  # Not fit_hazard(), which would standardise.
-  fit <- core_value(.Call(
-    ffi_mlp_fit, learnt$matrix, counts$unsafe, counts$draws,
-    as.double(n), hidden, c(1e-4, 1e-5, 100, epochs, 0, 0), NaN
-  ))
-  ones <- rep(1, ncol(learnt$matrix))
-  model <- structure(
-    list(weights = fit$weights, hidden = hidden,
-         linear = list(centre = 0 * ones, scale = ones),
-         history = fit$history, epochs = fit$epochs, held_out = 0,
-         converged = TRUE),
-    class = "mlp_model"
-  )
-  new_hazard_fit("mlp", learnt, model, counts$unsafe, counts$draws, "fixed",
-                 match.call())
+  fit_hazard(x, unsafe, draws, engine = "mlp", hidden = c(32, 32, 32, 32),
+             learning_rate = 1e-4, weight_decay = 1e-5, epochs = epochs,
+             validation = 0, weighted = FALSE, start_at_rate = FALSE,
+             standardised = FALSE)
 }
 
 # ---- Settings ----------------------------------------------------------------

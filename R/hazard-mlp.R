@@ -3,7 +3,8 @@
 fit_mlp <- function(x, unsafe, draws, call, hidden = c(32, 32),
                     learning_rate = 1e-3, weight_decay = 1e-4, batch_size = 100,
                     epochs = 100, validation = 0.1, patience = 10,
-                    weighted = TRUE, start_at_rate = TRUE) {
+                    weighted = TRUE, start_at_rate = TRUE,
+                    standardised = TRUE) {
   hidden <- check_numeric(hidden, "hidden", min = 1, max = 10000, whole = TRUE,
                           call = call)
   control <- c(
@@ -29,11 +30,16 @@ fit_mlp <- function(x, unsafe, draws, call, hidden = c(32, 32),
                            whole = TRUE, call = call)
   weighted <- check_flag(weighted, "weighted", call = call)
   start_at_rate <- check_flag(start_at_rate, "start_at_rate", call = call)
+  standardised <- check_flag(standardised, "standardised", call = call)
 
   n <- length(unsafe)
   held_out <- min(round(validation * n), n - 1)
   rows <- if (held_out > 0) sample.int(n) else seq_len(n)
   linear <- standardise(x)
+  if (!standardised) {
+    linear$centre <- 0
+    linear$scale <- as.numeric(linear$scale > 0)
+  }
   rate <- sum(unsafe) / sum(draws)
   fit <- core_value(.Call(
     ffi_mlp_fit, apply_scale(x, linear)[rows, , drop = FALSE], unsafe[rows],

@@ -40,10 +40,9 @@
 #' * `weighted` (`TRUE`): the binomial likelihood; `FALSE` gives each prompt the
 #'   same weight, as in the paper.
 #' * `start_at_rate` (`TRUE`): start at the overall rate of unsafe draws.
+#' * `standardised` (`TRUE`): whether features are standardised first.
 #'
-#' The paper's model is `engine = "mlp", hidden = c(32, 32, 32, 32),
-#' learning_rate = 1e-4, weight_decay = 1e-5, epochs = 10, validation = 0,
-#' weighted = FALSE, start_at_rate = FALSE`.
+#' [paper_hazard()] has the settings of the paper.
 #'
 #' @details
 #' With `splines = NULL` the number of knots is limited so that there are at

@@ -103,11 +103,7 @@ compare("glm engine, linear, 45,000 x 10", plain, reference, "stats::glm()",
         times = 25)
 compare("glm engine, splines and penalties chosen",
         function() fit_hazard(x, unsafe, 500), reference, "stats::glm()", 3)
-paper <- function() {
-  fit_hazard(x, unsafe, 500, engine = "mlp", hidden = c(32, 32, 32, 32),
-             learning_rate = 1e-4, weight_decay = 1e-5, epochs = 10,
-             validation = 0, weighted = FALSE, start_at_rate = FALSE)
-}
+paper <- function() paper_hazard(x, unsafe, 500)
 compare("mlp engine, the paper's configuration, 10 epochs", paper, reference,
         "stats::glm()", 3)
 

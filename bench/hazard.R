@@ -78,11 +78,6 @@ populations <- list(
 
 # ---- Models: a function of training data that returns a function of x --------
 
-paper_mlp <- function(x, unsafe, draws) {
-  fit_hazard(x, unsafe, draws, engine = "mlp", hidden = c(32, 32, 32, 32),
-             learning_rate = 1e-4, weight_decay = 1e-5, epochs = 10,
-             validation = 0, weighted = FALSE, start_at_rate = FALSE)
-}
 package_fit <- function(fit) {
   function(x, unsafe, draws) {
     model <- fit(x, unsafe, draws)
@@ -123,7 +118,7 @@ models <- list(
   "glmnet, lasso" = lasso_fit(1),
   "glmnet, ridge" = lasso_fit(0),
   "mgcv::bam" = bam_fit,
-  "paper's MLP" = package_fit(paper_mlp)
+  "paper's MLP" = package_fit(paper_hazard)
 )
 
 # ---- What is measured --------------------------------------------------------

@@ -123,11 +123,7 @@ test_that("the paper's configuration runs", {
   set.seed(12)
   x <- matrix(rnorm(2000), 500)
   unsafe <- rbinom(500, 20, plogis(-2 + x[, 1]))
-  fit <- fit_hazard(
-    x, unsafe, 20, engine = "mlp", hidden = c(32, 32, 32, 32),
-    learning_rate = 1e-4, weight_decay = 1e-5, epochs = 10, validation = 0,
-    weighted = FALSE, start_at_rate = FALSE
-  )
+  fit <- paper_hazard(x, unsafe, 20)
   expect_length(fit$model$weights, 4 * 32 + 32 + 3 * (32 * 32 + 32) + 32 + 1)
   expect_identical(fit$model$hidden, rep(32L, 4))
   training <- fit$model$history[, "training"]
@@ -220,7 +216,7 @@ test_that("the settings of the perceptron name a wrong value", {
     list(x = c(0.3, -1, 2, 0.5), unsafe = c(1, 0, 2, 0), draws = 5,
          engine = "mlp", hidden = 2, learning_rate = 0.1, weight_decay = 0,
          batch_size = 2, epochs = 1, validation = 0, patience = 1,
-         weighted = TRUE, start_at_rate = TRUE),
+         weighted = TRUE, start_at_rate = TRUE, standardised = TRUE),
     list(
       hidden = list(NULL, NA, NaN, "8", 0, -1, 1.5, Inf, numeric(), c(8, NA),
                     c(8, 0)),
@@ -230,7 +226,7 @@ test_that("the settings of the perceptron name a wrong value", {
       epochs = c(not_number, list(0, 1.5)),
       validation = c(not_number, list(1)),
       patience = c(not_number, list(0, 1.5)),
-      weighted = not_flag, start_at_rate = not_flag
+      weighted = not_flag, start_at_rate = not_flag, standardised = not_flag
     )
   )
 })

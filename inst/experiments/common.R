@@ -18,8 +18,9 @@ tell <- function(...) {
 
 # ---- Studies -----------------------------------------------------------------
 
-# The same seed throughout: studies with resample = "all" see the same prompts.
-study_seed <- 2506
+# The same seed throughout, the paper's number: studies with resample = "all"
+# see the same prompts.
+study_seed <- 250613593
 repetitions <- 20
 budgets <- seq(10, 10000, length.out = 10)
 run <- function(...) {

@@ -17,7 +17,7 @@ say <- function(...) {
   cat(sprintf("%5.1f s  %s\n", proc.time()[["elapsed"]] - started,
               sprintf(...)))
 }
-count <- function(x) format(x, big.mark = ",")
+count <- function(x) format(x, big.mark = ",", scientific = FALSE)
 
 # ---- The model under audit, and its judge ------------------------------------
 
@@ -43,16 +43,33 @@ say("%s prompts, openings of real sentences, such as \"%s ...\"",
 
 # ---- prompts -> draws -> hazard -> plan -> audit -> bound --------------------
 
+# Every draw is on disk before it counts. A run that is cut short goes on from
+# there; this one begins anew.
+ledger <- file.path(output, c("training.sqlite", "audit.sqlite"))
+unlink(paste0(rep(ledger, each = 3), c("", "-wal", "-shm")))
+
 training <- audit_prompts(prompts[train], sampler, draws = 100,
-                          batch_size = 5000)
+                          batch_size = 5000, ledger = ledger[1])
 hazard <- fit_hazard(x[train, ], training$unsafe, training$draws)
 say("hazard fitted to %s training draws, %s of them unsafe",
     count(sum(training$draws)), count(sum(training$unsafe)))
 
 plan <- plan_audit(hazard, prompts[calibrate], x[calibrate, ], budget = 30)
-audit <- run_audit(plan, sampler, batch_size = 2000)
+
+# A service that lasts for 20,000 draws; the same call then goes on.
+draw <- function(most) {
+  run_audit(plan, sampler, batch_size = 2000, ledger = ledger[2],
+            max_draws = most)
+}
+invisible(
+  suppressWarnings(draw(20000), "timetounsafe_warning_unfinished")
+)
+audit <- draw(Inf)
 lpb <- calibrate_lpb(audit, alpha = 0.1)
-say("audited and calibrated")
+recorded <- read_ledger(ledger[2], "draws")
+stopifnot(!anyDuplicated(recorded[c("prompt", "draw")]))
+say("audited in two sittings, %s draws in the ledger, and calibrated",
+    count(nrow(recorded)))
 
 # ---- Fresh draws for prompts that neither trained nor calibrated -------------
 
@@ -120,4 +137,5 @@ cat("Five held-out prompts, riskiest first, and their bounds:\n")
 five <- bounds[order(-bounds$hazard), ][round(seq(1, nrow(bounds),
                                                   length.out = 5)), ]
 cat(sprintf("  %4.0f  %s ...", five$bound, five$prompt), sep = "\n")
-cat("Files: ", output, "/bounds.csv, bounds.png, level.png\n", sep = "")
+cat("Files: ", output, "/bounds.csv, bounds.png, level.png,\n  ",
+    "training.sqlite, audit.sqlite\n", sep = "")

@@ -119,3 +119,49 @@ test_that("an interrupted run keeps its draws in the error", {
   expect_s3_class(error, "timetounsafe_error_audit")
   expect_equal(sum(error$audit$draws), 3 * 64)
 })
+
+test_that("with a ledger the same call goes on, and ends the same", {
+  folder <- withr::local_tempdir()
+  path <- file.path(folder, "audit.sqlite")
+  set.seed(21)
+  p <- 10^runif(200, -2.5, -0.8)
+  x <- cbind(log(p), rnorm(200))
+  prompts <- as.character(1:200)
+  # Unsafe or not depends on prompt and draw alone, so that runs can agree.
+  sampler <- function(prompts, draw) {
+    i <- as.integer(prompts)
+    ((i * 7919 + draw * 104729) %% 10007) / 10007 < p[i]
+  }
+  calls <- 0
+  breaks <- function(prompts, draw) {
+    calls <<- calls + 1
+    if (calls > broken_after) stop("service down")
+    sampler(prompts, draw)
+  }
+  run <- function(sampler) {
+    time_to_unsafe(prompts, sampler, budget = 10, x = x, ledger = path,
+                   retry_wait = 0)
+  }
+  # Once while training (about 16 calls), once while auditing.
+  for (broken_after in c(5, 20)) {
+    calls <- 0
+    expect_error(run(breaks), "service down",
+                 class = "timetounsafe_error_sampler")
+  }
+  expect_setequal(dir(folder), c("audit.sqlite", "audit-training.sqlite"))
+  whole <- run(sampler)
+  again <- run(function(prompts) stop("no draw is left to make"))
+  expect_identical(again$level, whole$level)
+  expect_identical(again$training$unsafe, whole$training$unsafe)
+
+  # Every outcome is what the sampler gives at that draw, none is there twice.
+  draws <- read_ledger(path, "draws")
+  ok <- draws[draws$status == "ok", ]
+  expect_identical(ok$unsafe, sampler(as.character(ok$id), ok$draw))
+  expect_identical(anyDuplicated(ok[c("prompt", "draw")]), 0L)
+  expect_error(
+    time_to_unsafe(prompts, sampler, budget = 10, x = x[200:1, ],
+                   ledger = path, retry_wait = 0),
+    "another hazard", class = "timetounsafe_error_ledger"
+  )
+})

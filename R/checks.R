@@ -218,11 +218,13 @@ take_rows <- function(x, i) {
   if (length(dim(x)) == 2L) x[i, , drop = FALSE] else x[i]
 }
 
-# A suggested package that this one thing needs.
-need_package <- function(name, why, call = rlang::caller_env()) {
-  if (!rlang::is_installed(name)) {
+# A suggested package that this one thing needs: `why` goes on "is needed ...".
+need_package <- function(name, why, version = NULL,
+                         call = rlang::caller_env()) {
+  if (!rlang::is_installed(name, version = version)) {
+    which <- if (is.null(version)) name else paste(name, ">=", version)
     stop_unavailable(
-      sprintf("The package %s is needed %s.", name, why),
+      sprintf("The package %s is needed %s.", which, why),
       sprintf("install.packages(\"%s\")", name), call = call
     )
   }

@@ -37,7 +37,7 @@ use_daemons <- function(parallel, call = rlang::caller_env()) {
   }
   parallel <- check_flag(parallel, "parallel", call = call)
   if (parallel) {
-    need_package("mirai", "to draw in parallel", call)
+    need_package("mirai", "to draw in parallel", "2.7.0", call)
     if (!mirai::daemons_set()) {
       stop_argument(
         "parallel", "needs daemons", "none",

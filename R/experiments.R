@@ -117,7 +117,8 @@ study_methods <- c("uncalibrated", "naive", "naive_fresh", "basic", "trimmed",
 #' @param plans `NULL`, the default, for all combinations of `methods`,
 #'   `budgets`, `max_weight` and `hazards`; or a data frame with the columns
 #'   `hazard`, `method`, `budget` and `max_weight` and a row for each
-#'   combination wanted, in place of `methods`, `budgets` and `max_weight`.
+#'   combination wanted, in place of `methods`, `budgets` and `max_weight`. A
+#'   column `alpha`, if there is one, takes the place of `alpha`.
 #' @param ... `draws` and `noise` of [simulate_prompts()]. For `summary()`: must
 #'   be empty.
 #' @returns An object of class `synthetic_study`: a data frame with one row for
@@ -214,8 +215,7 @@ paper_hazard <- function(x, unsafe, draws, epochs = 10) {
 
 check_study <- function(plans, alpha, levels, n, split, hazards, resample,
                         population, call = rlang::caller_env()) {
-  alpha <- check_set(alpha, "alpha", min = 0, max = 1, open = c(TRUE, TRUE),
-                     call = call)
+  targets <- plan_targets(plans, alpha, call)
   levels <- check_numeric(levels, "levels", min = 0, max = 1,
                           open = c(TRUE, TRUE), call = call)
   if (is.unsorted(levels, strictly = TRUE)) {
@@ -230,7 +230,7 @@ check_study <- function(plans, alpha, levels, n, split, hazards, resample,
                   list_names(unknown), call = call)
   }
   list(
-    plans = plans, alpha = alpha, levels = levels, n = n,
+    plans = targets$plans, alpha = targets$alpha, levels = levels, n = n,
     sizes = check_split(split, n, call), hazards = hazards,
     resample = check_choice(resample, c("all", "split", "none"), "resample",
                             call = call),
@@ -239,6 +239,25 @@ check_study <- function(plans, alpha, levels, n, split, hazards, resample,
 }
 
 # One row for each plan, those of one hazard together.
+# Plans with the same audit are one, whose targets are a list element: list(plans
+# with a column `row`, alpha).
+plan_targets <- function(plans, alpha, call) {
+  check <- function(alpha, arg) {
+    check_set(alpha, arg, min = 0, max = 1, open = c(TRUE, TRUE), call = call)
+  }
+  audits <- unique(plans[setdiff(names(plans), "alpha")])
+  audits$row <- seq_len(nrow(audits))
+  if (is.null(plans$alpha)) {
+    targets <- rep(list(check(alpha, "alpha")), nrow(audits))
+  } else {
+    same <- merge(cbind(plans, at = seq_len(nrow(plans))), audits)
+    targets <- unname(split(same$alpha[order(same$at)],
+                            same$row[order(same$at)]))
+    lapply(targets, check, arg = "plans$alpha")
+  }
+  list(plans = audits, alpha = targets)
+}
+
 check_plans <- function(plans, methods, budgets, max_weight, hazards,
                         call = rlang::caller_env()) {
   if (is.null(plans)) {
@@ -254,7 +273,7 @@ check_plans <- function(plans, methods, budgets, max_weight, hazards,
     stop_argument("plans", "must be a data frame with the columns",
                   list_names(columns), call = call)
   }
-  plans <- as.data.frame(plans)[columns]
+  plans <- as.data.frame(plans)[intersect(c(columns, "alpha"), names(plans))]
   plans[3:4] <- lapply(plans[3:4], as.character)
   if (nrow(plans) == 0L || anyDuplicated(plans) > 0L) {
     stop_argument("plans", "must hold rows, and none twice", call = call)
@@ -501,9 +520,10 @@ study_groups <- function(predicted, hard) {
 # In the order of study_cells().
 run_plans <- function(plans, planned, held_out, settings) {
   rows <- lapply(seq_len(nrow(plans)), function(i) {
+    alpha <- settings$alpha[[plans$row[i]]]
     audit <- study_audit(plans$method[i], plans$budget[i], plans$max_weight[i],
-                         planned, settings)
-    chosen <- study_levels(audit, settings$alpha, settings$levels)
+                         max(alpha), planned, settings)
+    chosen <- study_levels(audit, alpha, settings$levels)
     t(mapply(score_level, chosen$level, chosen$grid_level,
              MoreArgs = list(audit = audit, held_out = held_out)))
   })
@@ -518,10 +538,9 @@ study_numbers <- c(
 
 # The cell of each row of run_repetition().
 study_cells <- function(settings) {
-  plans <- settings$plans
-  k <- length(settings$alpha)
-  cells <- plans[rep(seq_len(nrow(plans)), each = k), ]
-  cells$alpha <- rep(settings$alpha, nrow(plans))
+  targets <- settings$alpha[settings$plans$row]
+  cells <- settings$plans[rep(seq_along(targets), lengths(targets)), ]
+  cells$alpha <- unlist(targets)
   cells[c("hazard", "method", "budget", "max_weight", "alpha")]
 }
 
@@ -530,7 +549,8 @@ study_cells <- function(settings) {
 # A list with the columns and constants of an audit that its level depends on,
 # from the same functions as plan_audit() and simulate_audit(), without ids,
 # hashes and data frames.
-study_audit <- function(method, budget, max_weight, planned, settings) {
+study_audit <- function(method, budget, max_weight, largest_alpha, planned,
+                        settings) {
   if (method == "uncalibrated") {
     return(list(method = method, cap = Inf, horizon = 0, draws = 0))
   }
@@ -548,7 +568,7 @@ study_audit <- function(method, budget, max_weight, planned, settings) {
   audit$method <- method
   audit$levels <- settings$levels
   audit$curves <- fresh_curves(planned$prob, time, budget, settings$levels,
-                             max(settings$alpha))
+                             largest_alpha)
   audit
 }
 

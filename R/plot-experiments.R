@@ -85,7 +85,7 @@ count_of <- function(n, what) {
 autoplot.synthetic_study <- function(object, metric = "coverage",
                                      against = NULL, ...) {
   check_no_dots(...)
-  need_package("ggplot2", "3.4.0", "Pictures of a study")
+  need_package("ggplot2", "to draw a study", "3.4.0")
   metric <- check_choice(metric, names(study_titles), "metric")
   cells <- study_bands(summary.synthetic_study(object), metric)
   against <- choose_axis(cells, against)
@@ -97,16 +97,6 @@ autoplot.synthetic_study <- function(object, metric = "coverage",
 plot.synthetic_study <- function(x, ...) {
   print(autoplot.synthetic_study(x, ...))
   invisible(x)
-}
-
-need_package <- function(package, version, what, call = rlang::caller_env()) {
-  if (!rlang::is_installed(package, version = version)) {
-    stop_unavailable(
-      sprintf("%s need the package %s, version %s or later.", what, package,
-              version),
-      sprintf("install.packages(\"%s\")", package), call = call
-    )
-  }
 }
 
 study_titles <- c(

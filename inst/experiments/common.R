@@ -27,9 +27,10 @@ run <- function(...) {
   synthetic_study(..., repetitions = repetitions, seed = study_seed,
                   workers = workers)
 }
-grid <- function(method, budget, max_weight = 100, hazard = "paper") {
-  expand.grid(max_weight = max_weight, budget = budget, method = method,
-              hazard = hazard, stringsAsFactors = FALSE)
+grid <- function(method, budget, max_weight = 100, hazard = "paper",
+                 alpha = 0.1) {
+  expand.grid(alpha = alpha, max_weight = max_weight, budget = budget,
+              method = method, hazard = hazard, stringsAsFactors = FALSE)
 }
 
 # Experiments 1, 2 and 4 are parts of one study: prompts and training are most
@@ -40,12 +41,12 @@ kept <- new.env()
 shared_study <- function() {
   if (is.null(kept$shared)) {
     plans <- rbind(
-      grid(methods, budgets),
+      grid(methods, budgets, alpha = c(0.05, 0.1, 0.15, 0.2)),
       grid(c("trimmed", "optimized"), 1000, 2^(1:14)),
       grid(c("uncalibrated", "optimized"), budgets, hazard = "default")
     )
     kept$shared <- run(
-      plans = plans, alpha = c(0.05, 0.1, 0.15, 0.2),
+      plans = plans,
       hazards = list(paper = paper_hazard, default = fit_hazard)
     )
   }

@@ -319,8 +319,27 @@ test_that("pictures are drawn, and their data are the summary", {
   expect_gt(file.size(file), 1000)
 })
 
+test_that("targets of single plans are those of the crossed study", {
+  plans <- data.frame(method = rep(c("trimmed", "optimized"), 3:2),
+                      budget = 20, max_weight = 100, hazard = "rough",
+                      alpha = c(0.05, 0.1, 0.2, 0.2, 0.05))
+  run <- function(...) {
+    synthetic_study(n = 500, repetitions = 2, seed = 4,
+                    hazards = list(rough = features_hazard), ...)
+  }
+  some <- as.data.frame(run(plans = plans))
+  all <- as.data.frame(run(plans = unique(plans[-5]),
+                           alpha = c(0.05, 0.1, 0.2)))
+  key <- function(x) paste(x$method, x$alpha, x$repetition)
+  expect_identical(nrow(some), 10L)
+  expect_setequal(key(some)[some$repetition == 1],
+                  paste(plans$method, plans$alpha, 1))
+  expect_equal(some, all[match(key(some), key(all)), ],
+               ignore_attr = "row.names")
+})
+
 test_that("a missing package is told, and how to get it", {
-  expect_error(need_package("ggplot2", "99.0", "Pictures"),
+  expect_error(need_package("ggplot2", "to draw", "99.0"),
                "install.packages(\"ggplot2\")", fixed = TRUE,
                class = "timetounsafe_error_unavailable")
 })
@@ -362,7 +381,7 @@ test_that("bad settings are told by name", {
                 list(epochs = list(0, 1.5), unsafe = list(0, -1:0, 8:10)))
   expect_error(paper_hazard(matrix(c(1, NA), 2), 0:1, 9), class =
                  "timetounsafe_error_features")
-  expect_error(paper_hazard(matrix(1:2, 2), 0:1, 0:1), "`draws`",
+  expect_error(paper_hazard(matrix(1:2, 2), 0:1, 0), "`unsafe`",
                class = "timetounsafe_error_argument")
 })
 

@@ -2,20 +2,17 @@
 # counts, until nothing is open or something says stop.
 
 carry_out <- function(rows, control, call = rlang::caller_env()) {
-  run <- new_run(rows, control, call)
-  on.exit(run$ledger$close())
+  run <- new_run(rows, control)
+  on.exit({
+    run$dispatcher$cancel()
+    run$ledger$close()
+  })
+  read_earlier(rows, run, control, call)
   tryCatch(
     make_draws(rows, run, control),
     interrupt = function(e) run$stopped <- "interrupted"
   )
-  run$dispatcher$cancel()
-  rows[outcome_columns] <- run$tally$outcomes()[outcome_columns]
-  audit <- new_audit(rows)
-  # Draws that came in before one of lower index: paid for, and not to be lost.
-  early <- run$tally$early()
-  early$attempt <- rep(1, length(early$row))
-  early$known <- rep(TRUE, length(early$row))
-  attr(audit, "early") <- if (length(early$row) > 0L) early
+  audit <- tally_audit(rows, run$tally)
   if (!is.null(run$error)) {
     stop_sampler(run$error, audit, control, call)
   }
@@ -26,44 +23,70 @@ carry_out <- function(rows, control, call = rlang::caller_env()) {
 
 # What changes while the loop runs. An environment, so that an interrupt loses
 # nothing that was recorded.
-new_run <- function(rows, control, call) {
+new_run <- function(rows, control) {
   run <- new.env(parent = emptyenv())
-  run$tally <- new_tally(rows, control$ahead)
   run$ledger <- list(record = function(...) NULL, close = function() NULL)
-  earlier <- attr(rows, "early")
-  if (!is.null(control$ledger)) {
-    run$tally <- new_tally(forget_outcomes(rows), control$ahead)
-    run$ledger <- open_ledger(control$ledger, rows, control$refusal,
-                              control$responses, call)
-    earlier <- run$ledger$draws()
-    check_all_in_ledger(rows, earlier, control$ledger, call)
-  }
-  if (!is.null(earlier)) {
-    run$tally$restore(earlier$row, earlier$draw, earlier$outcome,
-                      earlier$attempt, earlier$known)
-  }
+  run$tally <- new_tally(rows, control$ahead)
   run$dispatcher <- new_dispatcher(control$sampler, control$parallel)
   run$began <- now()
   run$pause <- -Inf
-  run$paid <- run$cost <- run$errors <- run$lost_batches <- 0
+  run$paid <- run$cost <- run$errors <- run$lost <- 0
+  run$lost_rows <- integer()
   run$watch <- new_watch()
   run$stopped <- run$error <- NULL
   run
 }
 
-# With a ledger, what is in it counts, and nothing else.
-forget_outcomes <- function(rows) {
-  start_audit(rows[setdiff(names(rows), outcome_columns)])
+# Draws of earlier runs. With a ledger what is in it counts, and nothing else.
+read_earlier <- function(rows, run, control, call) {
+  if (is.null(control$ledger)) {
+    run$tally$restore(find_early(rows))
+    return(invisible())
+  }
+  check_may_use(rows, control$ledger, call)
+  run$ledger <- open_ledger(control$ledger, rows, control$refusal,
+                            control$responses, call)
+  anew <- start_audit(rows[setdiff(names(rows), outcome_columns)])
+  run$tally <- new_tally(anew, control$ahead)
+  run$ledger$read(run$tally$restore)
+  if (any(rows$draws > run$tally$outcomes()$draws)) {
+    stop_without_ledger(control$ledger, call)
+  }
 }
 
-check_all_in_ledger <- function(rows, earlier, path, call) {
-  if (sum(rows$draws) > nrow(earlier)) {
-    stop_ledger(path, sprintf(
-      "lacks draws of this audit: it has %d, the audit %s", nrow(earlier),
-      format(sum(rows$draws))
-    ), "An audit that was begun without a ledger goes on without one.",
-    call = call)
+check_may_use <- function(rows, path, call) {
+  if (any(rows$draws > 0) && !file.exists(path)) {
+    stop_without_ledger(path, call)
   }
+  if (isTRUE(attr(rows, "judged"))) {
+    stop_ledger(path, "holds the first verdict on its responses",
+                "An audit that was judged again goes on without a ledger.",
+                call = call)
+  }
+}
+
+stop_without_ledger <- function(path, call) {
+  stop_ledger(path, "lacks draws of this audit",
+              "An audit that was begun without a ledger goes on without one.",
+              call = call)
+}
+
+# The rows with what the tally says. Draws that came in before one of lower
+# index are paid for, and not to be lost; by id, as rows may change places.
+tally_audit <- function(rows, tally) {
+  rows[outcome_columns] <- tally$outcomes()[outcome_columns]
+  early <- tally$early()
+  attr(rows, "early") <- if (length(early$row) > 0L) {
+    list(id = rows$id[early$row], draw = early$draw, outcome = early$outcome)
+  }
+  new_audit(rows)
+}
+
+find_early <- function(rows) {
+  early <- attr(rows, "early")
+  row <- match(early$id, rows$id)
+  list(row = row, draw = early$draw, outcome = early$outcome,
+       attempt = rep(1, length(row)), known = rep(TRUE, length(row)))
 }
 
 make_draws <- function(rows, run, control) {
@@ -95,6 +118,7 @@ submit_batches <- function(rows, run, control) {
     if (length(batch$row) == 0L) {
       return(invisible())
     }
+    batch$lost <- run$lost
     run$paid <- run$paid + length(batch$row)
     run$dispatcher$submit(batch, take_rows(rows$prompt, batch$row))
   }
@@ -125,22 +149,30 @@ receive_batch <- function(done, run, control) {
   if (is.null(done)) {
     return(invisible())
   }
+  batch <- done$batch
   outcome <- tryCatch(
-    read_batch(done$value, length(done$batch$row), control$refusal),
+    read_batch(done$value, length(batch$row), control),
     timetounsafe_contract = function(e) e
   )
   if (inherits(outcome, "error")) {
-    run$error <- outcome
+    run$error <- run$error %||% outcome
     return(invisible())
   }
-  batch <- done$batch
   tries <- batch$attempt - batch$base
   missing <- is.na(outcome$unsafe)
   run$errors <- run$errors + sum(missing)
-  note_lost_batch(run, all(missing), outcome$message[1L], control)
+  if (all(missing)) {
+    note_lost_batch(batch, done$value, outcome$message[1L], run, control)
+  } else {
+    run$lost <- 0
+    run$lost_rows <- integer()
+  }
+  check_error_rate(run, control)
   # A run that is broken fails as a whole; its draws are not held against it.
   final <- missing & tries >= control$max_tries & is.null(run$error)
   outcome$status <- batch_status(outcome, missing, final)
+  # What counts and what is recorded are the same, whatever the moment of an
+  # interrupt.
   suspendInterrupts({
     run$ledger$record(batch, outcome)
     count_batch(batch, outcome$unsafe, missing & !final, tries, run, control)
@@ -151,19 +183,30 @@ receive_batch <- function(done, run, control) {
 
 next_batch <- function(run) {
   tryCatch(run$dispatcher$collect(), timetounsafe_no_daemons = function(e) {
-    run$error <- e
+    run$error <- run$error %||% e
     run$dispatcher$cancel()
     NULL
   })
 }
 
 # An error of the whole call is one of every draw.
-read_batch <- function(value, n, refusal) {
+read_batch <- function(value, n, control) {
   if (inherits(value, "error")) {
     return(list(unsafe = rep(NA, n),
                 message = rep_len(conditionMessage(value), n)))
   }
-  read_outcome(value, n, refusal)
+  outcome <- read_outcome(value, n, control$refusal)
+  for (name in setdiff(extra_columns, c("response", "message"))) {
+    told <- outcome[[name]]
+    if (!is.null(told) && !is.numeric(told) && !all(is.na(told))) {
+      stop_contract(sprintf("must return a numeric `%s`", name), describe(told))
+    }
+  }
+  if (is.null(outcome$cost) && is.finite(control$max_cost)) {
+    stop_contract("must return a column `cost` where `max_cost` is set",
+                  "one without it")
+  }
+  outcome
 }
 
 batch_status <- function(outcome, missing, final) {
@@ -181,24 +224,36 @@ count_batch <- function(batch, unsafe, again, tries, run, control) {
   run$tally$settle(batch$row[!again], batch$draw[!again], unsafe[!again])
 }
 
-# Batches that fail as a whole, one after the other, and failures beyond the
-# error budget, are a broken sampler or a service that is down.
-note_lost_batch <- function(run, lost, message, control) {
-  run$lost_batches <- if (lost) run$lost_batches + 1 else 0
-  if (lost) {
-    run$pause <- now() +
-      min(60, control$retry_wait * 2^(run$lost_batches - 1))
-  }
-  rate <- run$errors / max(1, run$paid)
-  if (run$lost_batches >= control$max_tries) {
-    run$error <- simpleError(message %||% sprintf(
-      "all draws of a batch failed, %d times in a row", run$lost_batches
+# Batches that fail as a whole, one after the other, are a broken sampler or a
+# service that is down, and each makes the run wait for longer. Those that were
+# under way at the same time are one failure, not several. Where the sampler
+# returned, and all of it concerns one prompt, it is the prompt that fails.
+note_lost_batch <- function(batch, value, message, run, control) {
+  run$lost <- run$lost + (batch$lost >= run$lost)
+  run$lost_rows <- utils::head(unique(c(run$lost_rows, batch$row)), 2L)
+  run$pause <- now() + min(60, control$retry_wait * 2^(run$lost - 1))
+  raised <- inherits(value, "error")
+  returned <- length(run$lost_rows) > 1L && control$max_error_rate < 1
+  if (run$lost >= control$max_tries && (raised || returned)) {
+    run$error <- run$error %||% if (raised) value else broken(sprintf(
+      "all draws of a batch failed, %d times in a row%s", run$lost,
+      if (is.null(message) || is.na(message)) "" else paste0(": ", message)
     ))
-  } else if (run$paid >= 100 && rate > control$max_error_rate) {
-    run$error <- simpleError(sprintf(
+  }
+}
+
+check_error_rate <- function(run, control) {
+  rate <- run$errors / max(1, run$paid)
+  if (run$paid >= 100 && rate > control$max_error_rate) {
+    run$error <- run$error %||% broken(sprintf(
       "%s of all attempts failed, more than `max_error_rate`", share(rate)
     ))
   }
+}
+
+# The sampler returned, and most of what it returned were failures.
+broken <- function(message) {
+  rlang::error_cnd("timetounsafe_broken", message = message)
 }
 
 # ---- The same answer every time ----------------------------------------------
@@ -241,9 +296,13 @@ stop_sampler <- function(error, audit, control, call) {
     "sampler",
     c(
       paste0("`sampler` failed: ", conditionMessage(error)),
-      i = sprintf("%s draws made so far are kept in the %s.",
-                  format(sum(audit$draws) + sum(audit$overshoot)),
-                  if (is.null(control$ledger)) "field `audit`" else "ledger"),
+      i = if (inherits(error, "timetounsafe_broken")) {
+        paste("Where these prompts always fail, max_error_rate = 1 counts",
+              "them as unsafe instead.")
+      },
+      i = sprintf("%s draws made so far are kept in the %s.", format(
+        sum(audit$draws, audit$overshoot, lengths(attr(audit, "early")["draw"]))
+      ), if (is.null(control$ledger)) "field `audit`" else "ledger"),
       i = if (is.null(control$ledger)) {
         "Mend the sampler and call run_audit() with that to go on."
       } else {
@@ -292,8 +351,10 @@ start_progress <- function(rows, run, control) {
     return(NULL)
   }
   prob <- rows$prob %||% rep(0, nrow(rows))
-  open <- is.na(rows$status)
-  total <- sum(expected_draws(prob[open], rows$limit[open] - rows$draws[open]))
+  so_far <- run$tally$outcomes()
+  open <- is.na(so_far$status)
+  left <- rows$limit - so_far$draws
+  total <- sum(expected_draws(prob[open], left[open]))
   cli::cli_progress_bar(
     total = max(1, round(total)), clear = TRUE, .auto_close = FALSE,
     format = paste(

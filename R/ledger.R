@@ -19,11 +19,14 @@
 #' changed or deleted. Any SQLite client can read the file, also while it is
 #' being written; [read_ledger()] does so from R.
 #'
-#' A ledger belongs to one plan and one policy for refusals; another is refused.
-#' One process writes it; a second one is refused while the first is alive. The
-#' write-ahead log of SQLite is used, which needs a local disk; where that is
-#' not possible the slower rollback journal is. A kill of R loses nothing that
-#' was recorded; a loss of power may lose the last batches.
+#' A ledger belongs to one plan (prompts included) and one policy for refusals;
+#' another is refused. One process writes it, and holds the lock of the file
+#' beside it that ends in `-writer`; a second one is refused while the first is
+#' alive. The write-ahead log of SQLite is used, which needs a local disk; where
+#' that is not possible the slower rollback journal is. A kill of R loses
+#' nothing that was recorded; a loss of power may lose the last batches. While
+#' it is being written, or after a kill, what was recorded last is in a second
+#' file that ends in `-wal`: copy both, or open the ledger once more.
 #' @name ledger
 #' @seealso [read_ledger()], [run_audit()]
 NULL
@@ -31,7 +34,8 @@ NULL
 ledger_schema <- 1L
 
 # The key begins with the draw because batches go over prompts first: so rows
-# are nearly appended. (A CHECK of the status would double the time.)
+# are nearly appended, and reading back goes over each prompt's draws upwards.
+# (A CHECK of the status would double the time.)
 ledger_tables <- c(
   "CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT)",
   paste(
@@ -84,10 +88,16 @@ with_database <- function(path, code, call) {
 
 connect_ledger <- function(path, write = TRUE) {
   flags <- if (write) RSQLite::SQLITE_RWC else RSQLite::SQLITE_RO
-  # RSQLite's own default, synchronous = "off", would lose draws.
   con <- DBI::dbConnect(RSQLite::SQLite(), path, flags = flags,
-                        synchronous = if (write) "normal")
+                        synchronous = NULL)
+  ready <- FALSE
+  on.exit(if (!ready) DBI::dbDisconnect(con))
   DBI::dbExecute(con, "PRAGMA busy_timeout = 10000")
+  # A file that is no database is noticed only when it is read.
+  DBI::dbGetQuery(con, "PRAGMA schema_version")
+  # RSQLite's own default, "off", would lose draws.
+  DBI::dbExecute(con, "PRAGMA synchronous = NORMAL")
+  ready <- TRUE
   con
 }
 
@@ -106,50 +116,109 @@ set_journal <- function(con) {
 
 # ---- Opening -----------------------------------------------------------------
 
-# The ledger of these rows, new or gone on with: list(record, draws, close).
+# The ledger of these rows, new or gone on with: list(record, read, close).
 open_ledger <- function(path, rows, refusal, responses,
                         call = rlang::caller_env()) {
-  con <- with_database(path, connect_ledger(path), call)
-  ready <- FALSE
-  on.exit(if (!ready) DBI::dbDisconnect(con))
-  meta <- with_database(path, {
-    set_journal(con)
-    if (DBI::dbExistsTable(con, "meta")) {
-      read_meta(con)
-    } else {
-      begin_ledger(con, path, rows, refusal, call)
+  unlock <- lock_ledger(path, call)
+  con <- NULL
+  close <- function() {
+    if (!is.null(con)) {
+      fold_journal(con)
+      DBI::dbDisconnect(con)
     }
+    unlock()
+  }
+  ready <- FALSE
+  on.exit(if (!ready) close())
+  with_database(path, {
+    con <- connect_ledger(path)
+    set_journal(con)
+    check_same_audit(path, find_meta(con, path, rows, refusal, call), rows,
+                     refusal, call)
+    set_meta(con, list(writer = this_process()))
   }, call)
-  check_same_audit(path, meta, rows, refusal, call)
-  with_database(path, take_lease(con, path, meta, call), call)
   ready <- TRUE
   list(
     record = function(batch, outcome) {
       with_database(path, record_draws(con, batch, outcome, responses), call)
     },
-    draws = function() with_database(path, last_attempts(con, refusal), call),
-    cost = function() {
-      sum(DBI::dbGetQuery(con, "SELECT total(cost) FROM draws")[[1L]])
+    read = function(use) {
+      with_database(path, read_draws_back(con, refusal, use), call)
     },
-    close = function() {
-      set_meta(con, list(writer = ""))
-      DBI::dbDisconnect(con)
-    }
+    close = close
   )
 }
 
-# Everything about the plan is written before the first draw.
-begin_ledger <- function(con, path, rows, refusal, call) {
-  if (length(DBI::dbListTables(con)) > 0L) {
+# One process writes. The operating system ends a lock with its process, however
+# that ends; a process id would stay, and could come to mean another process.
+# The file is a database of its own, so that others may read the ledger.
+lock_ledger <- function(path, call) {
+  lock <- paste0(path, "-writer")
+  con <- with_database(
+    path, DBI::dbConnect(RSQLite::SQLite(), lock, synchronous = NULL), call
+  )
+  held <- tryCatch({
+    DBI::dbExecute(con, "PRAGMA busy_timeout = 0")
+    DBI::dbExecute(con, "BEGIN EXCLUSIVE")
+    NULL
+  }, error = function(e) e)
+  if (is.null(held)) {
+    return(function() DBI::dbDisconnect(con))
+  }
+  DBI::dbDisconnect(con)
+  if (!grepl("locked", conditionMessage(held))) {
+    stop_ledger(path, "could not be locked", conditionMessage(held),
+                parent = held, call = call)
+  }
+  stop_ledger(path, sprintf("is being written by another audit%s",
+                            last_writer(path)),
+              "Two audits of one ledger would draw everything twice.",
+              call = call)
+}
+
+this_process <- function() {
+  paste0("process ", Sys.getpid(), " on ", Sys.info()[["nodename"]])
+}
+
+last_writer <- function(path) {
+  tryCatch({
+    con <- connect_ledger(path, write = FALSE)
+    on.exit(DBI::dbDisconnect(con))
+    paste0(", ", read_meta(con)$writer)
+  }, error = function(e) "")
+}
+
+# At rest a ledger is one plain file, which can be copied, and read where nobody
+# may write. Not where somebody reads it just now.
+fold_journal <- function(con) {
+  try({
+    DBI::dbExecute(con, "PRAGMA busy_timeout = 0")
+    DBI::dbGetQuery(con, "PRAGMA journal_mode = DELETE")
+  }, silent = TRUE)
+}
+
+find_meta <- function(con, path, rows, refusal, call) {
+  tables <- DBI::dbListTables(con)
+  if (length(tables) == 0L) {
+    return(begin_ledger(con, rows, refusal, call))
+  }
+  if (!all(c("meta", "plan", "draws") %in% tables)) {
     stop_ledger(path, "is a database of something else", call = call)
   }
+  read_meta(con)
+}
+
+# Everything about the plan is written before the first draw.
+begin_ledger <- function(con, rows, refusal, call) {
+  plan <- flatten_plan(rows, call)
+  flags <- names(plan)[vapply(plan, is.logical, NA)]
   meta <- list(
     schema = ledger_schema,
     package = format(utils::packageVersion("timetounsafe")),
     r = R.version.string, began = format(Sys.time(), "%Y-%m-%dT%H:%M:%S%z"),
-    plan = rows_hash(rows), refusal = refusal, writer = ""
+    plan = rows_hash(rows), refusal = refusal, writer = "",
+    flags = paste(flags, collapse = "\n")
   )
-  plan <- flatten_plan(rows, call)
   DBI::dbWithTransaction(con, {
     DBI::dbWriteTable(con, "plan", plan)
     for (statement in ledger_tables) {
@@ -160,23 +229,33 @@ begin_ledger <- function(con, path, rows, refusal, call) {
   lapply(meta, as.character)
 }
 
-# What makes two audits the same: ids, horizons, limits, and where rows stop.
-# Subset, because R may represent the same vector in several ways.
+# What makes two audits the same: ids, prompts, horizons, limits, and where rows
+# stop. Subset, because R may represent the same vector in several ways.
 rows_hash <- function(rows) {
   all <- seq_len(nrow(rows))
   rlang::hash(list(
-    enc2utf8(as.character(rows$id))[all], as.double(rows$horizon)[all],
-    as.double(rows$limit)[all], as.logical(rows$stop)[all],
-    as.character(rows$plan_id)[1L]
+    as_text(rows$id)[all], prompt_text(rows$prompt),
+    as.double(rows$horizon)[all], as.double(rows$limit)[all],
+    as.logical(rows$stop)[all], as.character(rows$plan_id)[1L]
   ))
 }
 
-check_same_audit <- function(path, meta, rows, refusal, call) {
-  if (!identical(meta$schema, as.character(ledger_schema))) {
-    stop_ledger(path, "has a schema that this version does not know",
-                sprintf("It was written by timetounsafe %s.", meta$package),
-                call = call)
+prompt_text <- function(prompts) {
+  if (!is.data.frame(prompts)) {
+    return(as_text(prompts)[seq_along(prompts)])
   }
+  lapply(stats::setNames(as.list(prompts), names(prompts)), as_text)
+}
+
+# The same after a trip through a file: numbers with the digits of write.csv().
+as_text <- function(x) {
+  text <- if (is.double(x)) sprintf("%.15g", x) else as.character(x)
+  text[is.na(x)] <- NA
+  enc2utf8(text)
+}
+
+check_same_audit <- function(path, meta, rows, refusal, call) {
+  check_schema(path, meta, call)
   if (!identical(meta$plan, rows_hash(rows))) {
     stop_ledger(path, "belongs to another plan", c(
       "Name another file, or go on with the plan that is in this one:",
@@ -190,20 +269,13 @@ check_same_audit <- function(path, meta, rows, refusal, call) {
   }
 }
 
-# One process writes. A lease of a process that has ended, or that has not been
-# renewed for long, counts for nothing.
-take_lease <- function(con, path, meta, call) {
-  writer <- strsplit(meta$writer %||% "", "@", fixed = TRUE)[[1L]]
-  here <- Sys.info()[["nodename"]]
-  if (length(writer) == 2L && identical(writer[2L], here)) {
-    pid <- as.integer(writer[1L])
-    if (pid != Sys.getpid() && isTRUE(tools::pskill(pid, 0L))) {
-      stop_ledger(path, sprintf("is being written by process %d", pid),
-                  "Two audits of one ledger would draw everything twice.",
-                  call = call)
-    }
+check_schema <- function(path, meta, call) {
+  if (!identical(meta$schema, as.character(ledger_schema))) {
+    stop_ledger(path, "has a schema that this version does not know",
+                sprintf("It was written by timetounsafe %s.",
+                        meta$package %||% "(unknown)"),
+                call = call)
   }
-  set_meta(con, list(writer = paste0(Sys.getpid(), "@", here)))
 }
 
 read_meta <- function(con) {
@@ -232,39 +304,41 @@ flatten_plan <- function(rows, call) {
   }
   for (name in names(plan)) {
     column <- plan[[name]]
-    if (!is.atomic(column) || !is.null(dim(column))) {
-      stop_argument("prompts", "must have plain columns to be kept in a ledger",
+    if (is.factor(column)) {
+      column <- as.character(column)
+    }
+    if (!is.atomic(column) || is.object(column) || !is.null(dim(column))) {
+      stop_argument("prompts", "must have plain columns to be kept in a file",
                     sprintf("`%s`, %s", name, describe(column)), call = call)
     }
-    plan[[name]] <- if (is.factor(column)) as.character(column) else column
+    plan[[name]] <- column
   }
-  plan$stop <- as.integer(plan$stop)
   plan
 }
 
-unflatten_plan <- function(plan) {
-  plan <- restore_prompts(plan)
-  plan$stop <- plan$stop == 1L
-  plan
+# SQLite has no logical type.
+read_plan_back <- function(con, flags) {
+  plan <- DBI::dbGetQuery(con, "SELECT * FROM plan ORDER BY rowid")
+  for (name in strsplit(flags, "\n", fixed = TRUE)[[1L]]) {
+    plan[[name]] <- plan[[name]] == 1L
+  }
+  restore_prompts(plan)
 }
 
 # ---- Draws -------------------------------------------------------------------
 
 # One transaction, so that a batch is there as a whole or not at all.
 record_draws <- function(con, batch, outcome, responses) {
-  n <- length(batch$row)
-  values <- list(
-    prompt = as.integer(batch$row), draw = batch$draw, attempt = batch$attempt,
-    status = outcome$status, unsafe = as.integer(outcome$unsafe)
-  )
-  extras <- outcome[intersect(names(outcome), extra_columns)]
-  if (!responses) {
-    extras$response <- NULL
+  extras <- draw_extras(outcome, responses)
+  if (length(extras) == 0L && length(batch$row) <= 500L) {
+    return(insert_at_once(con, batch, outcome))
   }
-  text <- names(extras) %in% c("response", "message")
-  extras[text] <- lapply(extras[text], as.character)
-  extras[!text] <- lapply(extras[!text], as.double)
-  values <- c(values, lapply(extras, rep_len, n))
+  values <- c(
+    list(prompt = as.integer(batch$row), draw = batch$draw,
+         attempt = batch$attempt, status = outcome$status,
+         unsafe = as.integer(outcome$unsafe)),
+    lapply(extras, rep_len, length(batch$row))
+  )
   sql <- sprintf("INSERT INTO draws (%s) VALUES (%s)",
                  paste(names(values), collapse = ", "),
                  paste(rep("?", length(values)), collapse = ", "))
@@ -273,20 +347,51 @@ record_draws <- function(con, batch, outcome, responses) {
     DBI::dbExecute(con, sql, params = unname(values))
     DBI::dbExecute(con, "COMMIT")
   }, error = function(e) {
+    # After some errors SQLite has done so itself.
     try(DBI::dbExecute(con, "ROLLBACK"), silent = TRUE)
     stop(e)
   })
 }
 
-# The last attempt at each draw, and whether it settles the draw.
-last_attempts <- function(con, refusal) {
-  draws <- DBI::dbGetQuery(con, paste(
-    "SELECT prompt AS row, draw, max(attempt) AS attempt, status, unsafe",
-    "FROM draws GROUP BY draw, prompt"
+# A single statement is a transaction of its own, and half as dear as three.
+insert_at_once <- function(con, batch, outcome) {
+  unsafe <- ifelse(is.na(outcome$unsafe), "NULL", as.integer(outcome$unsafe))
+  rows <- sprintf("(%d,%.0f,%.0f,'%s',%s)", as.integer(batch$row), batch$draw,
+                  batch$attempt, outcome$status, unsafe)
+  DBI::dbExecute(con, paste0(
+    "INSERT INTO draws (prompt, draw, attempt, status, unsafe) VALUES ",
+    paste(rows, collapse = ",")
   ))
-  draws$outcome <- apply_refusal(draws$unsafe == 1L, draws$status, refusal)
-  draws$known <- !is.na(draws$outcome) | draws$status == "failed"
-  draws
+}
+
+draw_extras <- function(outcome, responses) {
+  extras <- outcome[intersect(names(outcome), extra_columns)]
+  if (!responses) {
+    extras$response <- NULL
+  }
+  text <- names(extras) %in% c("response", "message")
+  extras[text] <- lapply(extras[text], as.character)
+  extras[!text] <- lapply(extras[!text], as.double)
+  extras
+}
+
+# The last attempt at each draw, and whether it settles the draw: `use` gets
+# them in pieces, so that a long record needs no more memory than a short one.
+# max() makes SQLite take the other columns from the same attempt.
+read_draws_back <- function(con, refusal, use, responses = FALSE,
+                            piece = 1e5) {
+  query <- DBI::dbSendQuery(con, sprintf(
+    paste("SELECT prompt AS row, draw, max(attempt) AS attempt, status,",
+          "unsafe%s FROM draws GROUP BY draw, prompt ORDER BY draw, prompt"),
+    if (responses) ", response" else ""
+  ))
+  on.exit(DBI::dbClearResult(query))
+  while (!DBI::dbHasCompleted(query)) {
+    draws <- DBI::dbFetch(query, n = piece)
+    draws$outcome <- apply_refusal(draws$unsafe == 1L, draws$status, refusal)
+    draws$known <- !is.na(draws$outcome) | draws$status == "failed"
+    use(draws)
+  }
 }
 
 #' The record of an audit
@@ -300,8 +405,10 @@ last_attempts <- function(con, refusal) {
 #' @param judge `NULL`, or a function of the prompts and the responses, both
 #'   character vectors (or rows of whatever the prompts are), that returns a
 #'   logical vector, `TRUE` for unsafe. The responses kept in the ledger are
-#'   then judged anew. A prompt whose unsafe draw turns out to be safe may need
-#'   further draws, and is open again.
+#'   then judged anew, in calls of up to 100,000; refused and failed draws stay
+#'   what they are. A prompt whose unsafe draw turns out to be safe may need
+#'   further draws, and is open again. [run_audit()] goes on with such an audit
+#'   without a ledger: this one holds the first verdict.
 #' @returns For `"audit"` an object of class `audit` as from [run_audit()],
 #'   finished or not: `calibrate_lpb()` takes it (with `hazard`). For
 #'   `"draws"` a data frame with one row for each attempt: `id`, `prompt` (its
@@ -328,15 +435,21 @@ read_ledger <- function(ledger, what = c("audit", "draws", "meta"),
   }
   con <- with_database(path, connect_ledger(path, write = FALSE), call)
   on.exit(DBI::dbDisconnect(con))
-  known <- with_database(path, DBI::dbExistsTable(con, "draws"), call)
-  if (!known) {
-    stop_ledger(path, "is not a ledger of timetounsafe")
+  meta <- with_database(path, {
+    if (!all(c("meta", "plan", "draws") %in% DBI::dbListTables(con))) {
+      stop_ledger(path, "is not a ledger of timetounsafe", call = call)
+    }
+    read_meta(con)
+  }, call)
+  check_schema(path, meta, call)
+  if (!is.null(judge)) {
+    check_function(judge, "judge", "of prompts and responses")
   }
-  with_database(path, switch(what,
-    meta = read_meta(con),
-    draws = read_attempts(con),
-    audit = rebuild_audit(con, judge, call)
-  ), call)
+  switch(what,
+    meta = meta,
+    draws = with_database(path, read_attempts(con), call),
+    audit = with_database(path, rebuild_audit(con, meta, judge, call), call)
+  )
 }
 
 read_attempts <- function(con) {
@@ -348,37 +461,34 @@ read_attempts <- function(con) {
   draws
 }
 
-rebuild_audit <- function(con, judge, call) {
-  rows <- unflatten_plan(DBI::dbReadTable(con, "plan", check.names = FALSE))
-  draws <- last_attempts(con, read_meta(con)$refusal)
-  if (!is.null(judge)) {
-    draws <- judge_again(con, draws, rows, judge, call)
-  }
+rebuild_audit <- function(con, meta, judge, call) {
+  rows <- read_plan_back(con, meta$flags)
   tally <- new_tally(start_audit(rows))
-  tally$restore(draws$row, draws$draw, draws$outcome, draws$attempt,
-                draws$known)
-  for (name in outcome_columns) {
-    rows[[name]] <- tally$outcomes()[[name]]
-  }
+  read_draws_back(con, meta$refusal, responses = !is.null(judge), function(x) {
+    tally$restore(if (is.null(judge)) x else judge_again(x, rows, judge, call))
+  })
   if ("plan_id" %in% names(rows)) {
     rows <- new_audit_plan(rows)
   }
-  new_audit(rows)
+  audit <- tally_audit(rows, tally)
+  attr(audit, "judged") <- if (!is.null(judge)) TRUE
+  audit
 }
 
-judge_again <- function(con, draws, rows, judge, call) {
-  check_function(judge, "judge", "of prompts and responses", call = call)
-  told <- DBI::dbGetQuery(con, paste(
-    "SELECT prompt AS row, draw, max(attempt) AS attempt, response",
-    "FROM draws GROUP BY draw, prompt"
-  ))
+judge_again <- function(draws, rows, judge, call) {
   ok <- draws$status == "ok"
-  if (anyNA(told$response[ok])) {
+  if (anyNA(draws$response[ok])) {
     stop_argument("judge", "needs the responses, which the ledger lacks",
                   fix = "Keep them with run_audit(responses = TRUE).",
                   call = call)
   }
-  unsafe <- judge(take_rows(rows$prompt, draws$row[ok]), told$response[ok])
+  unsafe <- tryCatch(
+    judge(take_rows(rows$prompt, draws$row[ok]), draws$response[ok]),
+    error = function(e) {
+      stop_argument("judge", "failed", fix = conditionMessage(e), parent = e,
+                    call = call)
+    }
+  )
   if (!is.logical(unsafe) || length(unsafe) != sum(ok)) {
     stop_argument("judge", sprintf("must return %d logical values", sum(ok)),
                   describe(unsafe), call = call)

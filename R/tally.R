@@ -16,7 +16,7 @@ new_tally <- function(rows, ahead = TRUE) {
   failed <- rows$failed
   open <- is.na(rows$status)
   n_open <- sum(open)
-  n_unsafe <- sum(!is.na(first))
+  n_unsafe <- sum(unsafe > 0)
 
   handed <- made
   in_flight <- numeric(length(made))
@@ -29,16 +29,17 @@ new_tally <- function(rows, ahead = TRUE) {
 
   # ---- Draws to make ----
 
-  # Up to `slots` draws, see no_draws(). First those that failed and
-  # are due, then one for each prompt that has none in flight, then, when no
-  # prompt is left to begin, further draws of the same prompts.
+  # Up to `slots` draws, see no_draws(). First those that failed and are due,
+  # then one for each prompt that has none in flight, then, when no prompt is
+  # left to begin, further draws of the same prompts.
   take <- function(slots, now = Inf) {
     batch <- take_again(slots, now)
     slots <- slots - length(batch$row)
     if (slots > 0) {
       batch <- append_draws(batch, take_new(slots))
     }
-    in_flight[batch$row] <<- in_flight[batch$row] + count_each(batch$row)
+    runs <- count_runs(sort(batch$row))
+    in_flight[runs$row] <<- in_flight[runs$row] + runs$n
     batch
   }
 
@@ -86,77 +87,80 @@ new_tally <- function(rows, ahead = TRUE) {
   # Draws that failed and will be tried again, from the time `due` on. `base`
   # counts the attempts of earlier runs, which are forgiven.
   retry <- function(draws, due) {
-    land(draws$row)
+    land(count_runs(sort(draws$row)))
     draws$attempt <- draws$attempt + 1
     draws$due <- rep_len(due, length(draws$row))
     again <<- append_draws(again, draws)
   }
 
-  land <- function(row) {
-    in_flight[row] <<- in_flight[row] - count_each(row)
+  land <- function(runs) {
+    in_flight[runs$row] <<- in_flight[runs$row] - runs$n
   }
 
   # Outcomes: TRUE is unsafe, NA a draw that failed for good.
   settle <- function(row, draw, outcome) {
-    land(row)
-    late <- !open[row]
+    now <- sort_draws(list(row = row, draw = draw, outcome = outcome))
+    land(count_runs(now$row))
+    late <- !open[now$row]
     if (any(late)) {
-      overshoot[row[late]] <<- overshoot[row[late]] + count_each(row[late])
-      row <- row[!late]
-      draw <- draw[!late]
-      outcome <- outcome[!late]
+      pass_over(now$row[late])
+      now <- keep_draws(now, !late)
     }
     if (length(early$row) > 0L) {
-      back <- early$row %in% row
-      row <- c(early$row[back], row)
-      draw <- c(early$draw[back], draw)
-      outcome <- c(early$outcome[back], outcome)
+      back <- early$row %in% now$row
+      now <- sort_draws(append_draws(keep_draws(early, back), now))
       early <<- keep_draws(early, !back)
     }
-    settle_sorted(row, draw, outcome)
+    settle_sorted(now$row, now$draw, now$outcome)
   }
 
   settle_sorted <- function(row, draw, outcome) {
-    at <- order(row, draw)
-    row <- row[at]
-    draw <- draw[at]
-    outcome <- outcome[at]
     # Draws are used up to the first that is missing, and up to the end.
     next_in_line <- draw == made[row] + rank_within(row)
-    ends <- next_in_line & (is.na(outcome) | (outcome & stops[row]))
-    end <- which(ends)[!duplicated(row[ends])]
+    ends <- which(next_in_line & (is.na(outcome) | (outcome & stops[row])))
+    end <- ends[!duplicated(row[ends])]
     last <- rep(Inf, length(row))
-    at <- match(row, row[end])
-    last[!is.na(at)] <- draw[end][at[!is.na(at)]]
+    if (length(end) > 0L) {
+      at <- match(row, row[end])
+      last[!is.na(at)] <- draw[end][at[!is.na(at)]]
+    }
     use <- next_in_line & draw <= last & !is.na(outcome)
     use_draws(row[use], outcome[use], draw[use])
     end_rows(row[end], draw[end], is.na(outcome[end]))
     beyond <- draw > last
-    overshoot[row[beyond]] <<- overshoot[row[beyond]] + count_each(row[beyond])
+    if (any(beyond)) {
+      pass_over(row[beyond])
+    }
     hold <- !next_in_line & !beyond
     if (any(hold)) {
       early <<- append_draws(early, list(row = row[hold], draw = draw[hold],
-                                       outcome = outcome[hold]))
+                                         outcome = outcome[hold]))
     }
   }
 
+  # Paid for, and not to be used.
+  pass_over <- function(row) {
+    runs <- count_runs(row)
+    overshoot[runs$row] <<- overshoot[runs$row] + runs$n
+  }
+
   use_draws <- function(row, outcome, draw) {
-    made[row] <<- made[row] + count_each(row)
-    hit <- row[outcome]
-    if (length(hit) > 0L) {
-      new <- hit[is.na(first[hit]) & !duplicated(hit)]
-      first[new] <<- draw[outcome][match(new, hit)]
-      unsafe[hit] <<- unsafe[hit] + count_each(hit)
-      n_unsafe <<- n_unsafe + length(new)
+    runs <- count_runs(row)
+    made[runs$row] <<- made[runs$row] + runs$n
+    if (any(outcome)) {
+      hits <- count_runs(row[outcome])
+      unsafe[hits$row] <<- unsafe[hits$row] + hits$n
+      new <- is.na(first[hits$row])
+      first[hits$row[new]] <<- draw[outcome][hits$begin[new]]
+      n_unsafe <<- n_unsafe + sum(new)
     }
-    full <- unique(row[made[row] >= limit[row] & open[row]])
-    close_rows(full)
+    close_rows(runs$row[made[runs$row] >= limit[runs$row] & open[runs$row]])
   }
 
   end_rows <- function(row, draw, fails) {
     failed[row] <<- fails
-    lost <- row[fails & is.na(first[row])]
-    first[lost] <<- draw[match(lost, row)]
+    lost <- fails & is.na(first[row])
+    first[row[lost]] <<- draw[lost]
     close_rows(row[open[row]])
   }
 
@@ -165,27 +169,34 @@ new_tally <- function(rows, ahead = TRUE) {
     n_open <<- n_open - length(row)
   }
 
-  # Draws of an earlier run, read back: those with an outcome, and those that
-  # were tried and have none (`attempt` times so far). What is missing below the
-  # highest index is drawn first.
-  restore <- function(row, draw, outcome, attempt, known) {
-    if (length(row) == 0L) {
+  # Draws of an earlier run, read back, all at once or in pieces in which each
+  # row's draws go on upwards: those with an outcome, and those that were tried
+  # and have none (`attempt` times so far). What is missing below a row's
+  # highest draw was under way when that run ended, and is drawn first.
+  restore <- function(draws) {
+    if (length(draws$row) == 0L) {
       return(invisible())
     }
-    begun <- made
-    highest <- tapply(draw, row, max)
-    at <- as.integer(names(highest))
-    handed[at] <<- pmax(handed[at], as.vector(highest))
-    in_flight[row[known]] <<- in_flight[row[known]] + count_each(row[known])
-    settle(row[known], draw[known], outcome[known])
-    queue <<- which(open & handed < limit)
-    gaps <- missing_draws(row, draw, at, as.vector(highest), begun[at])
+    draws <- sort_draws(draws)
+    runs <- count_runs(draws$row)
+    before <- c(0, draws$draw[-length(draws$draw)])
+    before[runs$begin] <- handed[runs$row]
+    skipped <- draws$draw - before - 1
+    handed[runs$row] <<- draws$draw[runs$begin + runs$n - 1L]
+    tried <- keep_draws(draws, !draws$known)
+    gaps <- rep(draws$row, skipped)
     again <<- append_draws(again, list(
-      row = c(row[!known], gaps$row), draw = c(draw[!known], gaps$draw),
-      attempt = c(attempt[!known], numeric(length(gaps$row))) + 1,
-      base = c(attempt[!known], numeric(length(gaps$row))),
-      due = numeric(sum(!known) + length(gaps$row))
+      row = c(tried$row, gaps),
+      draw = c(tried$draw, sequence(skipped, before + 1)),
+      attempt = c(tried$attempt + 1, rep(1, length(gaps))),
+      base = c(tried$attempt, numeric(length(gaps))),
+      due = numeric(length(tried$row) + length(gaps))
     ))
+    known <- keep_draws(draws, draws$known)
+    runs <- count_runs(known$row)
+    in_flight[runs$row] <<- in_flight[runs$row] + runs$n
+    settle(known$row, known$draw, known$outcome)
+    queue <<- which(open & handed < limit)
   }
 
   # ---- How it stands ----
@@ -226,22 +237,30 @@ draw_fields <- c("row", "draw", "attempt", "base", "due")
 keep_draws <- function(draws, which) lapply(draws, `[`, which)
 
 append_draws <- function(a, b) {
-  names <- intersect(names(a), names(b))
-  stats::setNames(lapply(names, function(i) c(a[[i]], b[[i]])), names)
+  both <- names(a)[names(a) %in% names(b)]
+  Map(c, a[both], b[both])
 }
 
-# For each element how often its value is there: x[row] + count_each(row) is
-# right for rows that are there several times.
-count_each <- function(row) {
-  same <- match(row, row)
-  tabulate(same, length(row))[same]
+# By row, and by draw within a row.
+sort_draws <- function(draws) {
+  keep_draws(draws, order(draws$row, draws$draw, method = "radix"))
+}
+
+# Sorted rows as runs: each row once, how often it is there, and from where on.
+# Most batches hold each prompt once.
+count_runs <- function(row) {
+  at <- seq_along(row)
+  if (!is.unsorted(row, strictly = TRUE)) {
+    return(list(row = row, n = rep_len(1L, length(row)), begin = at))
+  }
+  begin <- at[c(TRUE, row[-1L] != row[-length(row)])]
+  list(row = row[begin], n = c(begin[-1L], length(row) + 1L) - begin,
+       begin = begin)
 }
 
 # 1, 2, ... within each run of equal, sorted rows.
 rank_within <- function(row) {
-  at <- seq_along(row)
-  begins <- c(TRUE, row[-1L] != row[-length(row)])
-  if (length(row) == 0L) at else at - at[begins][cumsum(begins)] + 1L
+  sequence(count_runs(row)$n)
 }
 
 # Slots beyond `have` for each row, in turn, never more than a row has `left`.
@@ -258,15 +277,4 @@ share_slots <- function(have, left, spare) {
     spare <- spare - sum(give)
   }
   have
-}
-
-# Draws of each row after its first `begun` and below its highest that are not
-# there.
-missing_draws <- function(row, draw, at, highest, begun) {
-  count <- tabulate(match(row, at), length(at))
-  short <- which(begun + count < highest)
-  gaps <- lapply(short, function(i) {
-    setdiff(begun[i] + seq_len(highest[i] - begun[i]), draw[row == at[i]])
-  })
-  list(row = rep(at[short], lengths(gaps)), draw = as.numeric(unlist(gaps)))
 }

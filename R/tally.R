@@ -20,12 +20,19 @@ new_tally <- function(rows, ahead = TRUE) {
 
   handed <- made
   in_flight <- numeric(length(made))
-  queue <- which(open)
+  # Rows that were begun, and those to begin, of which some were taken.
+  active <- queue <- integer()
   taken <- 0L
-  active <- integer()
   again <- no_draws()
   # Draws that came in before one of lower index.
   early <- no_draws()
+
+  line_up <- function() {
+    active <<- which(open & handed > 0)
+    queue <<- which(open & handed == 0)
+    taken <<- 0L
+  }
+  line_up()
 
   # ---- Draws to make ----
 
@@ -34,12 +41,13 @@ new_tally <- function(rows, ahead = TRUE) {
   # left to begin, further draws of the same prompts.
   take <- function(slots, now = Inf) {
     batch <- take_again(slots, now)
+    depart(batch$row)
     slots <- slots - length(batch$row)
     if (slots > 0) {
-      batch <- append_draws(batch, take_new(slots))
+      new <- take_new(slots)
+      depart(new$row)
+      batch <- append_draws(batch, new)
     }
-    runs <- count_runs(sort(batch$row))
-    in_flight[runs$row] <<- in_flight[runs$row] + runs$n
     batch
   }
 
@@ -56,10 +64,18 @@ new_tally <- function(rows, ahead = TRUE) {
     batch
   }
 
+  # In strict order a draw that waits for its next try holds up its prompt.
+  idle <- function() {
+    waits <- in_flight[active] > 0
+    if (!ahead) {
+      waits <- waits | active %in% again$row
+    }
+    active[!waits]
+  }
+
   take_new <- function(slots) {
     active <<- active[open[active] & handed[active] < limit[active]]
-    idle <- active[in_flight[active] == 0]
-    row <- utils::head(idle, slots)
+    row <- utils::head(idle(), slots)
     begin <- min(slots - length(row), length(queue) - taken)
     if (begin > 0L) {
       fresh <- queue[taken + seq_len(begin)]
@@ -80,6 +96,11 @@ new_tally <- function(rows, ahead = TRUE) {
     total <- sum(share)
     list(row = rep(row, share), draw = rep(before, share) + sequence(share),
          attempt = rep(1, total), base = numeric(total), due = numeric(total))
+  }
+
+  depart <- function(row) {
+    runs <- count_runs(sort(row))
+    in_flight[runs$row] <<- in_flight[runs$row] + runs$n
   }
 
   # ---- Draws that came in ----
@@ -193,10 +214,9 @@ new_tally <- function(rows, ahead = TRUE) {
       due = numeric(length(tried$row) + length(gaps))
     ))
     known <- keep_draws(draws, draws$known)
-    runs <- count_runs(known$row)
-    in_flight[runs$row] <<- in_flight[runs$row] + runs$n
+    depart(known$row)
     settle(known$row, known$draw, known$outcome)
-    queue <<- which(open & handed < limit)
+    line_up()
   }
 
   # ---- How it stands ----

@@ -1,0 +1,257 @@
+# The state of an audit against brute force: random plans and outcomes, random
+# schedules with several batches under way, random order of arrival, failures,
+# and restarts from what was recorded.
+
+# What each draw says: FALSE, TRUE, or NA for one that fails for good.
+random_truth <- function(rows) {
+  lapply(rows$limit, function(limit) {
+    sample(c(FALSE, TRUE, NA), limit, replace = TRUE,
+           prob = c(0.9, 0.06, 0.04))
+  })
+}
+
+random_rows <- function() {
+  n <- sample(8, 1)
+  limit <- sample(0:15, n, replace = TRUE)
+  start_audit(data.frame(limit = limit, horizon = limit + 1,
+                         stop = sample(c(TRUE, FALSE), n, replace = TRUE)))
+}
+
+# Row by row and draw by draw, as a person would.
+by_hand <- function(rows, truth, settled) {
+  for (i in seq_len(nrow(rows))) {
+    end <- rows$limit[i]
+    first <- NA
+    for (k in seq_len(rows$limit[i])) {
+      outcome <- truth[[i]][k]
+      if (is.na(outcome)) {
+        rows$failed[i] <- TRUE
+        first <- min(first, k, na.rm = TRUE)
+        end <- k
+        break
+      }
+      rows$draws[i] <- k
+      if (outcome) {
+        rows$unsafe[i] <- rows$unsafe[i] + 1
+        first <- min(first, k, na.rm = TRUE)
+        if (rows$stop[i]) {
+          end <- k
+          break
+        }
+      }
+    }
+    rows$time[i] <- if (is.na(first)) rows$horizon[i] else first
+    rows$status[i] <- as.numeric(!is.na(first))
+    rows$overshoot[i] <- sum(settled$row == i & settled$draw > end)
+  }
+  rows
+}
+
+# A run that records as a ledger does: each attempt, and whether it settled its
+# draw. `restart` is the chance, after each batch, that all state is lost.
+play <- function(rows, truth, ahead, slots, under_way, flaky, restart) {
+  record <- data.frame(row = integer(), draw = numeric(), attempt = numeric(),
+                       outcome = logical(), known = logical())
+  tally <- new_tally(rows, ahead)
+  flight <- list()
+  repeat {
+    while (length(flight) < under_way) {
+      batch <- tally$take(slots)
+      if (length(batch$row) == 0L) break
+      check_batch(batch, rows, record, flight, ahead, slots)
+      flight <- c(flight, list(batch))
+    }
+    if (length(flight) == 0L) break
+    at <- sample(length(flight), 1)
+    batch <- keep_draws(flight[[at]], sample(length(flight[[at]]$row)))
+    flight[[at]] <- NULL
+    tries <- batch$attempt - batch$base
+    again <- tries < 3 & runif(length(tries)) < flaky
+    outcome <- mapply(function(i, k) truth[[i]][k], batch$row, batch$draw)
+    outcome[again] <- NA
+    record <- rbind(record, data.frame(
+      batch[c("row", "draw", "attempt")], outcome, known = !again
+    ))
+    tally$retry(keep_draws(batch, again), 0)
+    tally$settle(batch$row[!again], batch$draw[!again], outcome[!again])
+    if (runif(1) < restart) {
+      tally <- read_back(rows, record, ahead)
+      flight <- list()
+    }
+  }
+  list(outcomes = tally$outcomes(), record = record, tally = tally)
+}
+
+# As a ledger is read: the last attempt at each draw, in pieces, upwards.
+read_back <- function(rows, record, ahead) {
+  tally <- new_tally(rows, ahead)
+  record <- record[order(-record$attempt), ]
+  record <- record[!duplicated(record[c("row", "draw")]), ]
+  record <- record[order(record$draw, record$row), ]
+  piece <- ceiling(seq_len(nrow(record)) / sample(10, 1))
+  for (part in split(record, piece)) {
+    tally$restore(part)
+  }
+  tally
+}
+
+check_batch <- function(batch, rows, record, flight, ahead, slots) {
+  key <- paste(batch$row, batch$draw)
+  out <- unlist(lapply(flight, function(b) paste(b$row, b$draw)))
+  known <- paste(record$row, record$draw)[record$known]
+  tried <- paste(record$row, record$draw, record$attempt)
+  ok <- c(
+    bounded = length(key) <= slots && all(batch$draw <= rows$limit[batch$row]),
+    new = !anyDuplicated(key) && !any(key %in% c(out, known)) &&
+      !any(paste(key, batch$attempt) %in% tried),
+    ordered = ahead || !anyDuplicated(c(batch$row, unlist(lapply(
+      flight, `[[`, "row"
+    ))))
+  )
+  # A batch that is not full holds all that is left.
+  if (ahead && length(key) < slots) {
+    left <- paste(rep(seq_len(nrow(rows)), rows$limit), sequence(rows$limit))
+    left <- setdiff(left, c(key, out, known))
+    ended <- rows_ended(rows, record)
+    ok["full"] <- all(as.integer(sub(" .*", "", left)) %in% ended)
+  }
+  if (!all(ok)) {
+    stop("a wrong batch: ", toString(names(ok)[!ok]))
+  }
+}
+
+# Rows that the record has closed.
+rows_ended <- function(rows, record) {
+  known <- record[record$known, ]
+  which(vapply(seq_len(nrow(rows)), function(i) {
+    mine <- known[known$row == i, ]
+    mine <- mine[order(mine$draw), ]
+    mine <- mine[mine$draw == seq_along(mine$draw), ]
+    nrow(mine) == rows$limit[i] || anyNA(mine$outcome) ||
+      rows$stop[i] && any(mine$outcome)
+  }, NA))
+}
+
+test_that("any schedule ends with what the draws say in their own order", {
+  set.seed(1)
+  for (i in 1:300) {
+    rows <- random_rows()
+    truth <- random_truth(rows)
+    got <- play(rows, truth, ahead = runif(1) < 0.7, slots = sample(12, 1),
+                under_way = sample(4, 1), flaky = sample(c(0, 0.3), 1),
+                restart = sample(c(0, 0.3), 1))
+    settled <- got$record[got$record$known, ]
+    expect_equal(anyDuplicated(settled[c("row", "draw")]), 0)
+    want <- by_hand(rows, truth, settled)
+    expect_equal(as.data.frame(got$outcomes), want[outcome_columns])
+    expect_equal(got$tally$n_open(), 0)
+    expect_length(got$tally$early()$row, 0)
+  }
+})
+
+test_that("reading back gives the state that was lost", {
+  set.seed(2)
+  for (i in 1:100) {
+    rows <- random_rows()
+    truth <- random_truth(rows)
+    got <- play(rows, truth, TRUE, 5, 3, 0.3, 0)
+    part <- got$record[seq_len(sample(0:nrow(got$record), 1)), ]
+    # A record that broke off between two batches, read in pieces and at once.
+    pieces <- read_back(rows, part, TRUE)
+    whole <- new_tally(rows)
+    last <- part[order(-part$attempt), ]
+    whole$restore(last[!duplicated(last[c("row", "draw")]), ])
+    expect_equal(pieces$outcomes(), whole$outcomes())
+    one <- pieces$take(1e6)
+    other <- whole$take(1e6)
+    expect_setequal(paste(one$row, one$draw, one$attempt),
+                    paste(other$row, other$draw, other$attempt))
+    done <- paste(part$row, part$draw)[part$known]
+    expect_false(any(paste(one$row, one$draw) %in% done))
+    # Each draw that is left to make, once: those below an end that is known.
+    expect_equal(anyDuplicated(paste(one$row, one$draw)), 0)
+  }
+})
+
+test_that("strict order has one draw of a prompt at a time, upwards", {
+  rows <- start_audit(data.frame(limit = c(3, 5), horizon = c(4, 6),
+                                 stop = TRUE))
+  tally <- new_tally(rows, ahead = FALSE)
+  seen <- list()
+  while (tally$n_open() > 0) {
+    batch <- tally$take(10)
+    expect_equal(anyDuplicated(batch$row), 0)
+    expect_length(tally$take(10)$row, 0)
+    seen <- c(seen, list(batch))
+    tally$settle(batch$row, batch$draw, rep(FALSE, length(batch$row)))
+  }
+  row <- unlist(lapply(seen, `[[`, "row"))
+  draw <- unlist(lapply(seen, `[[`, "draw"))
+  expect_equal(draw[row == 1], 1:3)
+  expect_equal(draw[row == 2], 1:5)
+})
+
+test_that("batches go over distinct prompts first, and are full", {
+  rows <- start_audit(data.frame(
+    limit = c(20000, rep(30, 99)), horizon = c(20001, rep(31, 99)), stop = TRUE
+  ))
+  for (under_way in c(1, 8)) {
+    tally <- new_tally(rows)
+    flight <- list()
+    sizes <- numeric()
+    repeat {
+      while (length(flight) < under_way) {
+        batch <- tally$take(64)
+        if (length(batch$row) == 0) break
+        if (length(sizes) == 0) {
+          expect_equal(sort(batch$row), 1:64)
+        }
+        sizes <- c(sizes, length(batch$row))
+        flight <- c(flight, list(batch))
+      }
+      if (length(flight) == 0) break
+      batch <- flight[[1]]
+      flight[[1]] <- NULL
+      tally$settle(batch$row, batch$draw, rep(FALSE, length(batch$row)))
+    }
+    expect_equal(sum(sizes), sum(rows$limit))
+    expect_gt(sum(sizes) / (64 * length(sizes)), 0.99)
+  }
+})
+
+test_that("a prompt is begun before another gets a second draw in a batch", {
+  rows <- start_audit(data.frame(limit = rep(9, 6), horizon = 10, stop = TRUE))
+  tally <- new_tally(rows)
+  expect_equal(tally$take(4)$row, 1:4)
+  batch <- tally$take(4)
+  expect_true(all(5:6 %in% batch$row))
+  expect_length(batch$row, 4)
+})
+
+test_that("slots are shared in turn, never beyond what is left", {
+  set.seed(3)
+  for (i in 1:200) {
+    n <- sample(6, 1)
+    left <- sample(0:9, n, replace = TRUE)
+    have <- pmin(left, sample(0:2, n, replace = TRUE))
+    spare <- sample(0:30, 1)
+    got <- share_slots(have, left, spare)
+    expect_true(all(got >= have & got <= left))
+    expect_equal(sum(got), min(sum(left), sum(have) + spare))
+  }
+})
+
+test_that("state does not grow with the number of draws", {
+  rows <- start_audit(data.frame(limit = 1e5, horizon = 1e5 + 1, stop = TRUE))
+  tally <- new_tally(rows)
+  size <- function() {
+    state <- as.list(environment(tally$take))
+    sum(vapply(Filter(Negate(is.function), state), object.size, 1))
+  }
+  before <- size()
+  while (tally$n_open() > 0) {
+    batch <- tally$take(1000)
+    tally$settle(batch$row, batch$draw, rep(FALSE, length(batch$row)))
+  }
+  expect_lte(size(), before + 1000)
+})

@@ -1,0 +1,105 @@
+# R is killed at random moments while it audits, 20 times over one ledger.
+
+# Unsafe or not as a function of prompt and draw alone, about one in 900.
+rare_sampler <- function(prompts, draw) {
+  code <- (as.integer(prompts) * 7919 + draw * 104729) %% 65537
+  code %% 907 == 11
+}
+
+# Another process that audits as soon as the file `go` is there, and writes to
+# `log` what it is asked to draw before it draws. It takes a second to load the
+# package: so each is started while the one before it runs.
+start_child <- function(plan_file, path) {
+  child <- list(pid = tempfile(), go = tempfile(), log = tempfile())
+  run_elsewhere(c(
+    sprintf("plan <- readRDS(%s)", deparse(plan_file)),
+    paste("rare <-", paste(deparse(rare_sampler), collapse = "\n")),
+    "sampler <- function(prompts, draw) {",
+    sprintf("  write(paste(prompts, draw), %s, append = TRUE)",
+            deparse(child$log)),
+    "  Sys.sleep(0.001)",
+    "  rare(prompts, draw)",
+    "}",
+    sprintf("writeLines(format(Sys.getpid()), %s)", deparse(child$pid)),
+    sprintf("while (!file.exists(%s)) Sys.sleep(0.005)", deparse(child$go)),
+    sprintf("run_audit(plan, sampler, batch_size = 16, ledger = %s)",
+            deparse(path))
+  ), wait = FALSE)
+  child
+}
+
+# Until there is something in it.
+wait_for_file <- function(file) {
+  until <- Sys.time() + 30
+  while (!isTRUE(file.size(file) > 0) && Sys.time() < until) {
+    Sys.sleep(0.005)
+  }
+}
+
+# A process that is dead holds no lock.
+wait_for_end <- function(path) {
+  until <- Sys.time() + 30
+  repeat {
+    unlock <- tryCatch(lock_ledger(path, NULL), error = function(e) NULL)
+    if (!is.null(unlock) || Sys.time() > until) break
+    Sys.sleep(0.005)
+  }
+  expect_type(unlock, "closure")
+  unlock()
+}
+
+committed <- function(path) {
+  read <- tryCatch(read_ledger(path, "draws"),
+                   timetounsafe_error_ledger = function(e) NULL)
+  paste(read$id, read$draw)
+}
+
+test_that("killed at any moment, an audit ends as if nothing had happened", {
+  skip_on_cran()
+  skip_on_os("windows")
+  p <- rep(c(0.0004, 0.002), 40)
+  set.seed(1)
+  plan <- known_plan(p, 1000)
+  whole <- run_audit(plan, rare_sampler, batch_size = 16)
+  expect_gt(sum(whole$draws), 15000)
+  expect_gt(sum(whole$status), 10)
+  plan_file <- tempfile(fileext = ".rds")
+  saveRDS(plan, plan_file)
+
+  path <- new_path()
+  known <- character()
+  grown <- 0
+  set.seed(Sys.getpid())
+  following <- start_child(plan_file, path)
+  for (i in 1:20) {
+    child <- following
+    wait_for_file(child$pid)
+    pid <- as.integer(readLines(child$pid))
+    file.create(child$go)
+    if (i < 20) following <- start_child(plan_file, path)
+    # Now and then before the first draw is made.
+    if (i %% 5 > 0) wait_for_file(child$log)
+    Sys.sleep(runif(1, 0, 0.15))
+    expect_true(tools::pskill(pid, tools::SIGKILL))
+    wait_for_end(path)
+    asked <- if (file.exists(child$log)) readLines(child$log)
+    # The last line may have been cut off.
+    expect_false(any(utils::head(asked, -1L) %in% known))
+    now <- committed(path)
+    expect_true(all(known %in% now))
+    expect_equal(anyDuplicated(now), 0)
+    grown <- grown + (length(now) > length(known))
+    known <- now
+  }
+  expect_gt(grown, 5)
+  open <- anyNA(read_ledger(path)$status)
+  expect_true(open)
+
+  audit <- run_audit(plan, rare_sampler, batch_size = 16, ledger = path)
+  expect_same_outcome(audit, whole)
+  expect_same_outcome(read_ledger(path), whole)
+  draws <- read_ledger(path, "draws")
+  expect_equal(anyDuplicated(draws[c("prompt", "draw")]), 0)
+  expect_identical(draws$unsafe, rare_sampler(draws$prompt, draws$draw))
+  expect_identical(query_ledger(path, "PRAGMA integrity_check")[[1L]], "ok")
+})

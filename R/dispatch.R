@@ -51,8 +51,10 @@ use_daemons <- function(parallel, call = rlang::caller_env()) {
 # Evaluated on a daemon, which need not have this package.
 sampler_call <- quote(do.call(sampler, arguments))
 
-# Twice as many batches as daemons, so that none waits for this process.
-daemon_dispatcher <- function(sampler) {
+# Twice as many batches as daemons, so that none waits for this process. Daemons
+# may be launched again, by the user or a scheduler: `patience` is how many
+# seconds to wait for them.
+daemon_dispatcher <- function(sampler, patience = 60) {
   tasks <- list()
   list(
     room = function() {
@@ -67,7 +69,7 @@ daemon_dispatcher <- function(sampler) {
       tasks[[length(tasks) + 1L]] <<- list(batch = batch, mirai = task)
     },
     collect = function() {
-      wait_for_daemons()
+      wait_for_daemons(patience)
       at <- mirai::race_mirai(lapply(tasks, `[[`, "mirai"))
       done <- tasks[[at]]
       tasks[[at]] <<- NULL
@@ -80,8 +82,7 @@ daemon_dispatcher <- function(sampler) {
   )
 }
 
-# Daemons may be launched again, by the user or a scheduler, but not for ever.
-wait_for_daemons <- function(patience = 60) {
+wait_for_daemons <- function(patience) {
   until <- now() + patience
   while (mirai::status()$connections == 0) {
     if (now() > until) {

@@ -1,0 +1,143 @@
+# Daemons for one test, with what the package is installed in.
+local_daemons <- function(n, env = parent.frame()) {
+  skip_on_cran()
+  skip_if_not_installed("mirai", "2.7.0")
+  mirai::daemons(n)
+  withr::defer(mirai::daemons(0), envir = env)
+}
+
+# Goes to other processes, so it must not need anything from here.
+portable <- function(f) {
+  environment(f) <- globalenv()
+  f
+}
+
+test_that("daemons and this process give the same, whoever answers", {
+  set.seed(1)
+  plan <- known_plan(rep(c(0.005, 0.02, 0.2), 10), 30)
+  alone <- run_audit(plan, hashed_sampler)
+  local_daemons(3)
+  slow <- portable(function(prompts, draw) {
+    Sys.sleep(stats::runif(1, 0, 0.02))
+    code <- (as.integer(prompts) * 7919 + draw * 104729) %% 65537
+    (code * code) %% 40 == 7
+  })
+  for (size in c(3, 64)) {
+    path <- new_path()
+    audit <- run_audit(plan, slow, batch_size = size, ledger = path)
+    expect_same_outcome(audit, alone)
+    draws <- read_ledger(path, "draws")
+    expect_equal(anyDuplicated(draws[c("prompt", "draw")]), 0)
+    expect_equal(nrow(draws), sum(audit$draws) + sum(audit$overshoot))
+    expect_same_outcome(read_ledger(path), alone)
+  }
+  strict <- run_audit(plan, slow, batch_size = 3, ahead = FALSE)
+  expect_same_outcome(strict, alone)
+  expect_equal(sum(strict$overshoot), 0)
+})
+
+test_that("several batches are under way, on several daemons", {
+  local_daemons(2)
+  who <- portable(function(prompts, draw) {
+    Sys.sleep(0.02)
+    data.frame(unsafe = FALSE, response = paste(Sys.getpid(), draw))
+  })
+  path <- new_path()
+  audit_prompts(as.character(1:10), who, 8, batch_size = 5, ledger = path,
+                responses = TRUE)
+  pid <- sub(" .*", "", read_ledger(path, "draws")$response)
+  expect_length(unique(pid), 2)
+  expect_false(as.character(Sys.getpid()) %in% pid)
+  # Unless asked not to.
+  here <- portable(function(prompts) rep(Sys.getpid() %% 2 == 0, 1))
+  audit <- audit_prompts("a", here, 1, parallel = FALSE)
+  expect_equal(audit$unsafe, as.numeric(Sys.getpid() %% 2 == 0))
+})
+
+test_that("the batches of a daemon that crashed are drawn again", {
+  skip_on_os("windows")
+  set.seed(2)
+  plan <- known_plan(rep(c(0.005, 0.02), 10), 30)
+  alone <- run_audit(plan, hashed_sampler)
+  local_daemons(3)
+  mark <- tempfile()
+  # The first two daemons to draw the fifth draw of prompt 1 or 2 die of it.
+  deadly <- function(prompts, draw) NULL
+  body(deadly) <- bquote({
+    for (i in which(draw == 5 & prompts %in% c("1", "2"))) {
+      mine <- paste0(.(mark), prompts[i])
+      if (!file.exists(mine)) {
+        file.create(mine)
+        tools::pskill(Sys.getpid(), 9L)
+      }
+    }
+    code <- (as.integer(prompts) * 7919 + draw * 104729) %% 65537
+    (code * code) %% 40 == 7
+  })
+  path <- new_path()
+  audit <- run_audit(plan, portable(deadly), batch_size = 10, ledger = path,
+                     retry_wait = 0.01)
+  expect_equal(mirai::status()$connections, 1)
+  expect_same_outcome(audit, alone)
+  expect_false(any(audit$failed))
+  draws <- read_ledger(path, "draws")
+  lost <- draws[draws$status == "error", ]
+  expect_gte(nrow(lost), 20)
+  expect_match(lost$message, "daemon was lost")
+  expect_true(all(paste(lost$prompt, lost$draw) %in%
+                    with(draws[draws$status == "ok", ], paste(prompt, draw)) |
+                    lost$draw > audit$draws[lost$prompt]))
+})
+
+test_that("without any daemon left it is an error, after some patience", {
+  local_daemons(1)
+  sampler <- new_sampler(portable(function(p) rep(FALSE, length(p))))
+  dispatcher <- daemon_dispatcher(sampler, patience = 0.2)
+  dispatcher$submit(list(row = 1, draw = 1), "a")
+  expect_identical(dispatcher$collect()$value, FALSE)
+  mirai::daemons(0)
+  dispatcher$submit(list(row = 1, draw = 2), "a")
+  expect_error(dispatcher$collect(), class = "timetounsafe_no_daemons")
+  dispatcher$cancel()
+  expect_equal(dispatcher$busy(), 0)
+
+  plan <- known_plan(rep(0.05, 3), 100)
+  expect_error(run_audit(plan, sampler$call, parallel = TRUE), "daemons",
+               class = "timetounsafe_error_argument")
+})
+
+test_that("errors on a daemon are blamed on the sampler", {
+  plan <- known_plan(rep(0.05, 3), 100)
+  local_daemons(2)
+  error <- tryCatch(
+    run_audit(plan, portable(function(p) stop("no key")), retry_wait = 0),
+    error = identity
+  )
+  expect_s3_class(error, "timetounsafe_error_sampler")
+  expect_match(conditionMessage(error), "`sampler` failed: no key")
+  expect_match(conditionMessage(error$parent), "no key")
+  error <- tryCatch(run_audit(plan, portable(function(p) "yes")),
+                    error = identity)
+  expect_s3_class(error, "timetounsafe_error_sampler")
+  expect_s3_class(error$audit, "audit")
+  # Nothing is left behind on the daemons.
+  audit <- run_audit(plan, portable(function(p) rep(FALSE, length(p))))
+  expect_equal(audit$draws, plan$limit)
+})
+
+test_that("one outage that hits all batches under way is one failure", {
+  local_daemons(4)
+  folder <- tempfile()
+  dir.create(folder)
+  # The first eight calls fail: as many as are under way at once.
+  outage <- function(prompts, draw) NULL
+  body(outage) <- bquote({
+    file.create(tempfile(tmpdir = .(folder)))
+    if (length(list.files(.(folder))) <= 8) stop("down")
+    rep(FALSE, length(prompts))
+  })
+  plan <- known_plan(rep(0.01, 30), 100)
+  audit <- run_audit(plan, portable(outage), batch_size = 5, retry_wait = 0.3)
+  expect_equal(audit$draws, plan$limit)
+  expect_gt(length(list.files(folder)), 8)
+})

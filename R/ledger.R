@@ -230,11 +230,11 @@ begin_ledger <- function(con, rows, refusal, call) {
 }
 
 # What makes two audits the same: ids, prompts, horizons, limits, and where rows
-# stop. Subset, because R may represent the same vector in several ways.
+# stop.
 rows_hash <- function(rows) {
   all <- seq_len(nrow(rows))
   rlang::hash(list(
-    as_text(rows$id)[all], prompt_text(rows$prompt),
+    as_text(rows$id), prompt_text(rows$prompt),
     as.double(rows$horizon)[all], as.double(rows$limit)[all],
     as.logical(rows$stop)[all], as.character(rows$plan_id)[1L]
   ))
@@ -242,16 +242,17 @@ rows_hash <- function(rows) {
 
 prompt_text <- function(prompts) {
   if (!is.data.frame(prompts)) {
-    return(as_text(prompts)[seq_along(prompts)])
+    return(as_text(prompts))
   }
   lapply(stats::setNames(as.list(prompts), names(prompts)), as_text)
 }
 
 # The same after a trip through a file: numbers with the digits of write.csv().
+# Subset, because R may represent the same text in several ways.
 as_text <- function(x) {
   text <- if (is.double(x)) sprintf("%.15g", x) else as.character(x)
   text[is.na(x)] <- NA
-  enc2utf8(text)
+  enc2utf8(text)[seq_along(text)]
 }
 
 check_same_audit <- function(path, meta, rows, refusal, call) {

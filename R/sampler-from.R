@@ -1,0 +1,245 @@
+# Samplers composed of two parts: one draws responses, one judges them.
+
+#' A sampler from two functions: one that draws, one that judges
+#'
+#' Responses are drawn by one function and judged by another. This puts them
+#' together to a [sampler], and says which of them is to blame when something
+#' goes wrong.
+#'
+#' A draw that `generate` or `judge` fails at gets the status `"error"` and a
+#' message, and the audit draws it again. Mind that this redraws the response
+#' too: a judge that fails more often on unsafe responses than on others would
+#' make a model look safer than it is. Where that may happen, use
+#' `run_audit(max_tries = 1)`: then each failure counts as unsafe, and the
+#' guarantee stays.
+#'
+#' @param generate A function of the prompts (a character vector, or rows of
+#'   whatever the prompts are) that draws one response for each and returns them
+#'   as a character vector of the same length, `NA` where it failed. Or as a
+#'   data frame with a column `response` and optionally `status` (`"ok"`,
+#'   `"error"` or `"refused"`), `cost`, `latency` (seconds) and `message`. As in
+#'   a [sampler], an argument named `draw`, or a second one without a default,
+#'   gets the draw indices.
+#' @param judge A function of the responses, or, when its second argument has no
+#'   default, of the prompts and the responses. It returns a logical vector of
+#'   the same length, `TRUE` for unsafe, `NA` where it could not judge. Or a
+#'   data frame with a column `unsafe` and optionally `score`, `cost` and
+#'   `message`. It only gets responses with the status `"ok"`.
+#' @param vectorised `TRUE`, the default, when both functions take all prompts
+#'   of a batch at once. `FALSE` when they take one prompt and one response;
+#'   then a failure is one of that draw only. This is not guessed: a function
+#'   that returns another number of values than it got is an error.
+#' @returns A function that can be given to [audit_prompts()], [run_audit()] and
+#'   [time_to_unsafe()]. It returns a data frame with one row for each prompt:
+#'   `unsafe`, `status`, `response`, `score`, `cost`, `latency` (when `generate`
+#'   does not tell: the seconds that its call took) and `message`.
+#' @section Errors: `timetounsafe_error_argument` for arguments. The sampler
+#'   itself raises `timetounsafe_error_sampler` when one of the functions
+#'   returns something else than is said above; the field `argument` says which.
+#' @seealso [sampler_ellmer()] for models behind an API.
+#' @examples
+#' generate <- function(prompts) {
+#'   word <- sample(c("love", "hate"), length(prompts), TRUE, c(0.98, 0.02))
+#'   paste("I", word, "you")
+#' }
+#' judge <- function(responses) grepl("hate", responses)
+#' sampler <- sampler_from(generate, judge)
+#' sampler(c("Hi!", "Good morning"))
+#'
+#' set.seed(1)
+#' audit_prompts(c("Hi!", "Good morning"), sampler, draws = 100)
+#' @export
+sampler_from <- function(generate, judge, vectorised = TRUE) {
+  generate <- check_function(generate, "generate", "that draws responses")
+  judge <- check_function(judge, "judge", "of responses")
+  vectorised <- check_flag(vectorised, "vectorised")
+  compose_sampler(generate_with(generate, vectorised),
+                  judge_with(judge, vectorised))
+}
+
+# `generate(prompts, draw)` returns a data frame of draws (see new_draws()),
+# `judge(prompts, responses)` one of verdicts.
+compose_sampler <- function(generate, judge) {
+  force(generate)
+  force(judge)
+  function(prompts, draw = rep(1L, n_rows(prompts))) {
+    draws <- generate(prompts, draw)
+    ok <- which(draws$status == "ok")
+    if (length(ok) > 0L) {
+      verdict <- judge(take_rows(prompts, ok), draws$response[ok])
+      draws <- add_verdict(draws, ok, verdict)
+    }
+    draws
+  }
+}
+
+new_draws <- function(n) {
+  data.frame(
+    unsafe = rep(NA, n), status = rep("ok", n),
+    response = rep(NA_character_, n), score = rep(NA_real_, n),
+    cost = rep(NA_real_, n), latency = rep(NA_real_, n),
+    message = rep(NA_character_, n)
+  )
+}
+
+add_verdict <- function(draws, ok, verdict) {
+  draws$unsafe[ok] <- verdict$unsafe
+  failed <- is.na(verdict$unsafe)
+  why <- rep_len(verdict$message %||% NA_character_, length(ok))
+  why[is.na(why)] <- "`judge` could not judge the response"
+  draws$status[ok[failed]] <- "error"
+  draws$message[ok[failed]] <- why[failed]
+  if (!is.null(verdict$score)) {
+    draws$score[ok] <- as.double(verdict$score)
+  }
+  if (!is.null(verdict$cost)) {
+    draws$cost[ok] <- add_known(draws$cost[ok], as.double(verdict$cost))
+  }
+  draws
+}
+
+# A sum in which what is not known counts for nothing, unless all is unknown.
+add_known <- function(a, b) {
+  ifelse(is.na(a), b, a + ifelse(is.na(b), 0, b))
+}
+
+# ---- The user's functions ----------------------------------------------------
+
+generate_with <- function(generate, vectorised) {
+  generator <- list(call = generate, wants = draw_argument(generate))
+  function(prompts, draw) {
+    n <- n_rows(prompts)
+    if (vectorised || n == 0L) {
+      return(generate_batch(generator, prompts, draw, vectorised))
+    }
+    rows <- lapply(seq_len(n), function(i) {
+      generate_batch(generator, take_rows(prompts, i), draw[i], vectorised)
+    })
+    do.call(rbind, rows)
+  }
+}
+
+generate_batch <- function(generator, prompts, draw, vectorised) {
+  draws <- new_draws(n_rows(prompts))
+  began <- now()
+  value <- tryCatch(call_sampler(generator, prompts, draw),
+                    error = function(e) e)
+  draws$latency <- rep_len(now() - began, nrow(draws))
+  if (inherits(value, "error")) {
+    draws$status <- rep_len("error", nrow(draws))
+    draws$message <- rep_len(blame("generate", value), nrow(draws))
+    return(draws)
+  }
+  value <- check_responses(value, nrow(draws), vectorised)
+  told <- intersect(c("response", "status", "cost", "latency", "message"),
+                    names(value))
+  draws[told] <- value[told]
+  draws$status <- as.character(draws$status)
+  silent <- is.na(draws$response) & draws$status == "ok"
+  draws$status[silent] <- "error"
+  draws$message[silent] <- "`generate` returned NA"
+  draws
+}
+
+check_responses <- function(value, n, vectorised) {
+  if (is.data.frame(value)) {
+    if (!is.character(value$response)) {
+      stop_part("generate", "must return a column `response` of text",
+                describe(value$response))
+    }
+    check_status(value$status)
+  } else if (!is.character(value)) {
+    stop_part("generate", "must return text", describe(value))
+  } else {
+    value <- data.frame(response = as.vector(value))
+  }
+  check_count("generate", nrow(value), n, vectorised)
+  value
+}
+
+check_status <- function(status) {
+  wrong <- setdiff(as.character(status), c("ok", "error", "refused"))
+  if (length(wrong) > 0L) {
+    stop_part(
+      "generate", "must return a status of \"ok\", \"error\" or \"refused\"",
+      list_names(wrong)
+    )
+  }
+}
+
+judge_with <- function(judge, vectorised) {
+  both <- wants_prompts(judge)
+  function(prompts, responses) {
+    if (vectorised) {
+      return(judge_batch(judge, prompts, responses, both, vectorised))
+    }
+    rows <- lapply(seq_along(responses), function(i) {
+      judge_batch(judge, take_rows(prompts, i), responses[i], both, vectorised)
+    })
+    do.call(rbind, rows)
+  }
+}
+
+# The rule of `draw` in samplers: a second argument with a default is an option
+# of the user's own.
+wants_prompts <- function(judge) {
+  arguments <- formals(args(judge))
+  arguments <- arguments[names(arguments) != "..."]
+  length(arguments) >= 2L && rlang::is_missing(arguments[[2L]])
+}
+
+judge_batch <- function(judge, prompts, responses, both, vectorised) {
+  n <- length(responses)
+  value <- tryCatch(
+    if (both) judge(prompts, responses) else judge(responses),
+    error = function(e) e
+  )
+  verdict <- data.frame(unsafe = rep(NA, n), score = rep(NA_real_, n),
+                        cost = rep(NA_real_, n),
+                        message = rep(NA_character_, n))
+  if (inherits(value, "error")) {
+    verdict$message <- rep_len(blame("judge", value), n)
+    return(verdict)
+  }
+  value <- check_verdict(value, n, vectorised)
+  told <- intersect(names(verdict), names(value))
+  verdict[told] <- value[told]
+  verdict
+}
+
+check_verdict <- function(value, n, vectorised) {
+  unsafe <- if (is.data.frame(value)) value$unsafe else value
+  if (!is.logical(unsafe) || !is.null(dim(unsafe))) {
+    must <- if (is.data.frame(value)) {
+      "must return a logical column `unsafe`"
+    } else {
+      "must return a logical vector"
+    }
+    stop_part("judge", must, describe(unsafe))
+  }
+  check_count("judge", length(unsafe), n, vectorised)
+  if (is.data.frame(value)) value else data.frame(unsafe = as.vector(unsafe))
+}
+
+# ---- Who is to blame ---------------------------------------------------------
+
+blame <- function(part, error) {
+  sprintf("`%s` failed: %s", part, conditionMessage(error))
+}
+
+check_count <- function(part, found, n, vectorised) {
+  if (found != n) {
+    stop_part(
+      part, sprintf("must return %d values, one for each it got", n),
+      as.character(found),
+      if (vectorised) "Does it take one at a time? Then vectorised = FALSE."
+    )
+  }
+}
+
+stop_part <- function(part, must, found, fix = NULL) {
+  stop_classed(
+    "sampler", c(sprintf("`%s` %s, not %s.", part, must, found), i = fix),
+    argument = part, call = NULL
+  )
+}

@@ -1,0 +1,111 @@
+test_that("generate and judge are put together, draw by draw", {
+  generate <- function(prompts) paste("re:", prompts)
+  judge <- function(responses) grepl("b", responses)
+  out <- sampler_from(generate, judge)(c("a", "b", "c"))
+  expect_identical(out$unsafe, c(FALSE, TRUE, FALSE))
+  expect_identical(out$response, c("re: a", "re: b", "re: c"))
+  expect_identical(out$status, rep("ok", 3))
+  expect_true(all(out$latency >= 0))
+  one_by_one <- sampler_from(
+    function(prompt) if (prompt == "b") stop("no b") else prompt,
+    function(response) if (response == "c") NA else response == "a",
+    vectorised = FALSE
+  )
+  out <- one_by_one(c("a", "b", "c"))
+  expect_identical(out$unsafe, c(TRUE, NA, NA))
+  expect_identical(out$status, c("ok", "error", "error"))
+  expect_match(out$message[2], "`generate` failed: no b", fixed = TRUE)
+  expect_match(out$message[3], "`judge` could not judge", fixed = TRUE)
+})
+
+test_that("the judge gets the prompts when it asks for them", {
+  pass <- function(prompts) toupper(prompts)
+  seen <- NULL
+  judge <- function(prompts, responses) {
+    seen <<- list(prompts, responses)
+    responses == "A"
+  }
+  out <- sampler_from(pass, judge)(c("a", "b"))
+  expect_identical(seen, list(c("a", "b"), c("A", "B")))
+  expect_identical(out$unsafe, c(TRUE, FALSE))
+  # A second argument with a default is an option of the user's own.
+  judge <- function(responses, bad = "B") responses == bad
+  expect_identical(sampler_from(pass, judge)(c("a", "b"))$unsafe,
+                   c(FALSE, TRUE))
+})
+
+test_that("data frames of both are passed on, and costs are added", {
+  generate <- function(prompts, draw) {
+    data.frame(response = c("x", NA, "z"), cost = c(1, 2, NA),
+               status = c("ok", "refused", "ok"), latency = draw)
+  }
+  judge <- function(responses) {
+    data.frame(unsafe = c(TRUE, FALSE), score = c(0.9, 0.2), cost = 10)
+  }
+  out <- sampler_from(generate, judge)(letters[1:3], 4:6)
+  expect_identical(out$unsafe, c(TRUE, NA, FALSE))
+  expect_identical(out$status, c("ok", "refused", "ok"))
+  expect_equal(out$score, c(0.9, NA, 0.2))
+  expect_equal(out$cost, c(11, 2, 10))
+  expect_equal(out$latency, 4:6)
+})
+
+test_that("NA and errors fail the draws, not the audit", {
+  flaky <- sampler_from(
+    function(prompts) ifelse(prompts == "b", NA, prompts),
+    function(responses) stop("the judge is out")
+  )
+  out <- flaky(c("a", "b"))
+  expect_identical(out$status, c("error", "error"))
+  expect_match(out$message[1], "`judge` failed: the judge is out", fixed = TRUE)
+  expect_identical(out$message[2], "`generate` returned NA")
+  expect_identical(out$response[1], "a")
+  tries <- 0
+  generate <- function(prompts) {
+    tries <<- tries + 1
+    if (tries == 1) stop("busy") else prompts
+  }
+  sampler <- sampler_from(generate, function(responses) responses == "b")
+  audit <- audit_prompts(c("a", "b"), sampler, draws = 3, retry_wait = 0)
+  expect_identical(audit$unsafe, c(0, 3))
+  expect_false(any(audit$failed))
+})
+
+test_that("prompts may be rows of a data frame", {
+  prompts <- data.frame(text = c("a", "b"), tone = c("kind", "rude"))
+  for (vectorised in c(TRUE, FALSE)) {
+    sampler <- sampler_from(
+      function(prompts) paste(prompts$tone, prompts$text),
+      function(prompts, responses) prompts$tone == "rude",
+      vectorised = vectorised
+    )
+    expect_identical(sampler(prompts)$unsafe, c(FALSE, TRUE))
+  }
+})
+
+test_that("a function that breaks its promise is named", {
+  said <- function(generate, judge, ...) {
+    error <- tryCatch(sampler_from(generate, judge, ...)(c("a", "b")),
+                      error = identity)
+    expect_s3_class(error, "timetounsafe_error_sampler")
+    c(error$argument, conditionMessage(error))
+  }
+  pass <- function(prompts) prompts
+  safe <- function(responses) rep(FALSE, length(responses))
+  one <- said(function(prompts) "one text", safe)
+  expect_identical(one[1], "generate")
+  expect_match(one[2], "vectorised = FALSE", fixed = TRUE)
+  expect_identical(said(function(prompts) 1:2, safe)[1], "generate")
+  expect_identical(said(function(prompts) data.frame(text = prompts), safe)[1],
+                   "generate")
+  expect_match(said(function(prompts) {
+    data.frame(response = prompts, status = "fine")
+  }, safe)[2], "fine", fixed = TRUE)
+  expect_identical(said(pass, function(responses) c(0, 1))[1], "judge")
+  expect_identical(said(pass, function(responses) FALSE)[1], "judge")
+  expect_match(said(pass, function(responses) data.frame(bad = TRUE))[2],
+               "`unsafe`", fixed = TRUE)
+  bad_arguments(sampler_from, list(generate = pass, judge = safe), list(
+    generate = list(NULL, "text"), judge = list(NULL, 1), vectorised = list(NA)
+  ))
+})

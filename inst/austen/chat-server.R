@@ -1,0 +1,295 @@
+# A chat model on the loopback: speaks the chat-completions protocol of OpenAI
+# over the demo's Markov chain, and fails on request. For trying out samplers,
+# for tests and for the vignette "Auditing a live model"; without any key.
+# Sourcing the file defines start_chat_server(), whose value is a list of
+# functions: url(mode) is the base URL, log() tells what the server has seen,
+# reset() forgets that, stop() ends it.
+#
+# The server is a process of its own, written with the sockets of base R: it
+# must be able to hang and to drop connections, which web servers prevent.
+
+# How a whole service may behave, by the first part of the path:
+#   plain     as a model should
+#   cached    the same text for every draw of a prompt
+#   limited   429 with a Retry-After of one second, for ever
+#   locked    401, as with a wrong key
+# And single prompts, by a word in brackets somewhere in them: [429-once],
+# [500], [500-once], [hang], [drop], [malformed], [empty], [filter].
+
+# ---- In the process of the user ----------------------------------------------
+
+start_chat_server <- function(patience = 60) {
+  for (package in c("janeaustenr", "jsonlite")) {
+    if (!requireNamespace(package, quietly = TRUE)) {
+      stop("The server needs a package: install.packages(\"", package, "\")")
+    }
+  }
+  note <- tempfile("chat-server")
+  script <- system.file("austen", "chat-server.R", package = "timetounsafe")
+  rscript <- file.path(R.home("bin"), "Rscript")
+  libraries <- paste(.libPaths(), collapse = .Platform$path.sep)
+  old <- Sys.getenv("R_LIBS")
+  Sys.setenv(R_LIBS = libraries)
+  on.exit(Sys.setenv(R_LIBS = old))
+  system2(rscript, shQuote(c(script, "serve", note, Sys.getpid())),
+          wait = FALSE, stdout = FALSE, stderr = paste0(note, ".err"))
+  until <- Sys.time() + patience
+  while (!file.exists(note)) {
+    if (Sys.time() > until) {
+      stop("The server did not start: ",
+           paste(readLines(paste0(note, ".err")), collapse = "\n"))
+    }
+    Sys.sleep(0.1)
+  }
+  root <- paste0("http://127.0.0.1:", readLines(note))
+  ask <- function(what) {
+    con <- url(paste0(root, what), open = "rb")
+    on.exit(close(con))
+    jsonlite::fromJSON(paste(readLines(con, warn = FALSE), collapse = ""))
+  }
+  list(
+    url = function(mode = "plain") paste0(root, "/", mode, "/v1"),
+    log = function() ask("/log"),
+    reset = function() invisible(ask("/reset")),
+    stop = function() invisible(ask("/stop"))
+  )
+}
+
+# ---- In the process of the server --------------------------------------------
+
+serve_chats <- function(note, parent, austen) {
+  set.seed(20251)
+  answer <- new_chain(austen)
+  bound <- listen_somewhere()
+  on.exit(close(bound$socket))
+  # Renamed when complete, so that a half-written port is never read.
+  writeLines(as.character(bound$port), paste0(note, ".new"))
+  file.rename(paste0(note, ".new"), note)
+  state <- new.env()
+  state$clients <- list()
+  state$stop <- FALSE
+  state$judge <- function(text) judge_text(text, austen)
+  reset_log(state)
+  # A server whose user has gone goes too.
+  while (!state$stop && tools::pskill(parent, 0L)) {
+    accept_and_read(bound$socket, state, answer)
+    send_due(state)
+  }
+}
+
+listen_somewhere <- function() {
+  for (port in sample(20000:50000, 100)) {
+    socket <- tryCatch(serverSocket(port), error = function(e) NULL,
+                       warning = function(w) NULL)
+    if (!is.null(socket)) {
+      return(list(socket = socket, port = port))
+    }
+  }
+  stop("no free port")
+}
+
+reset_log <- function(state) {
+  state$seen <- list()
+  state$log <- list(requests = 0, peak = 0, judged = 0)
+  state$began <- numeric()
+}
+
+accept_and_read <- function(socket, state, answer) {
+  connections <- lapply(state$clients, `[[`, "connection")
+  ready <- socketSelect(c(list(socket), connections), FALSE,
+                        time_to_next(state))
+  for (i in rev(which(ready[-1]))) {
+    state$clients[[i]] <- read_more(state$clients[[i]], state, answer)
+  }
+  if (ready[1]) {
+    connection <- socketAccept(socket, blocking = FALSE, open = "r+b")
+    state$clients <- c(state$clients, list(
+      list(connection = connection, bytes = raw(), due = Inf)
+    ))
+  }
+}
+
+time_to_next <- function(state) {
+  due <- vapply(state$clients, `[[`, 0, "due")
+  min(1, max(0, min(due, Inf) - as.numeric(Sys.time())))
+}
+
+# Returns `NULL`, and with that removes the client, when it has hung up.
+read_more <- function(client, state, answer) {
+  bytes <- readBin(client$connection, "raw", 65536)
+  if (length(bytes) == 0L) {
+    close(client$connection)
+    return(NULL)
+  }
+  client$bytes <- c(client$bytes, bytes)
+  request <- parse_request(client$bytes)
+  if (is.null(request) || is.finite(client$due)) {
+    return(client)
+  }
+  reply <- handle_request(request, state, answer)
+  client$reply <- reply
+  client$due <- as.numeric(Sys.time()) + reply$delay
+  client
+}
+
+parse_request <- function(bytes) {
+  end <- grepRaw("\r\n\r\n", bytes, fixed = TRUE)
+  if (length(end) == 0L) {
+    return(NULL)
+  }
+  head <- strsplit(rawToChar(bytes[seq_len(end - 1)]), "\r\n")[[1]]
+  size <- grep("^content-length:", head, ignore.case = TRUE, value = TRUE)
+  size <- as.numeric(c(sub(".*:", "", size), 0)[1])
+  body <- bytes[-seq_len(end + 3)]
+  if (length(body) < size) {
+    return(NULL)
+  }
+  list(path = strsplit(head[1], " ")[[1]][2], body = rawToChar(body))
+}
+
+send_due <- function(state) {
+  due <- vapply(state$clients, `[[`, 0, "due")
+  for (i in rev(which(due <= as.numeric(Sys.time())))) {
+    client <- state$clients[[i]]
+    if (!is.null(client$reply$status)) {
+      try(writeBin(format_reply(client$reply), client$connection),
+          silent = TRUE)
+    }
+    close(client$connection)
+    state$clients[[i]] <- NULL
+  }
+}
+
+format_reply <- function(reply) {
+  body <- charToRaw(enc2utf8(reply$body))
+  head <- c(
+    sprintf("HTTP/1.1 %d %s", reply$status,
+            if (reply$status == 200) "OK" else "Failed"),
+    "Content-Type: application/json", "Connection: close",
+    sprintf("Content-Length: %d", length(body)), reply$headers, "", ""
+  )
+  c(charToRaw(paste(head, collapse = "\r\n")), body)
+}
+
+# ---- Requests and replies ----------------------------------------------------
+
+handle_request <- function(request, state, answer) {
+  switch(
+    request$path,
+    "/log" = return(new_reply(c(state$log, list(began = state$began)))),
+    "/reset" = reset_log(state),
+    "/stop" = state$stop <- TRUE
+  )
+  if (!endsWith(request$path, "/chat/completions")) {
+    return(new_reply(list(done = TRUE)))
+  }
+  note_request(state)
+  mode <- strsplit(request$path, "/")[[1]][2]
+  body <- jsonlite::fromJSON(request$body, simplifyVector = FALSE)
+  prompt <- last_text(body$messages)
+  if (mode == "limited") {
+    return(too_many())
+  }
+  if (mode == "locked") {
+    return(failure(401L, "Incorrect API key provided"))
+  }
+  if (!is.null(body$response_format)) {
+    state$log$judged <- state$log$judged + 1
+    return(completion(state$judge(prompt), prompt, body$model))
+  }
+  reply_to(prompt, mode, body$model, state, answer)
+}
+
+note_request <- function(state) {
+  open <- sum(vapply(state$clients, function(client) {
+    is.finite(client$due)
+  }, NA)) + 1
+  state$log$requests <- state$log$requests + 1
+  state$log$peak <- max(state$log$peak, open)
+  state$began <- c(state$began, as.numeric(Sys.time()))
+}
+
+reply_to <- function(prompt, mode, model, state, answer) {
+  fault <- regmatches(prompt, regexpr("\\[[a-z0-9-]+\\]", prompt))
+  fault <- c(gsub("[][]", "", fault), "none")[1]
+  before <- prompt %in% names(state$seen)
+  text <- if (mode == "cached" && before) state$seen[[prompt]]
+  text <- if (is.null(text)) answer(prompt) else text
+  state$seen[[prompt]] <- text
+  switch(
+    sub(if (before) ".*-once" else "-once", "", fault),
+    "429" = too_many(),
+    "500" = failure(500L, "The server had an error"),
+    hang = list(delay = 30),
+    drop = list(delay = 0.01),
+    malformed = list(status = 200L, body = "{\"choices\": [", delay = 0.01),
+    empty = completion("", prompt, model),
+    filter = completion("", prompt, model, "content_filter"),
+    completion(text, prompt, model)
+  )
+}
+
+new_reply <- function(body, status = 200L, delay = 0, headers = NULL) {
+  list(status = status, delay = delay, headers = headers,
+       body = jsonlite::toJSON(body, auto_unbox = TRUE, digits = NA))
+}
+
+completion <- function(text, prompt, model, finish = "stop") {
+  words <- function(x) length(strsplit(x, " ")[[1]])
+  new_reply(delay = 0.02, list(
+    id = "chatcmpl-1", object = "chat.completion", created = 0, model = model,
+    choices = list(list(
+      index = 0, message = list(role = "assistant", content = text),
+      finish_reason = finish
+    )),
+    usage = list(prompt_tokens = words(prompt), completion_tokens = words(text))
+  ))
+}
+
+failure <- function(status, message, headers = NULL) {
+  new_reply(list(error = list(message = message)), status, 0.01, headers)
+}
+
+too_many <- function() {
+  failure(429L, "Rate limit reached", "Retry-After: 1")
+}
+
+last_text <- function(messages) {
+  content <- messages[[length(messages)]]$content
+  if (is.list(content)) content[[1]]$text else content
+}
+
+# ---- The model and its judge -------------------------------------------------
+
+# A part of the novels is enough here, and is learnt in two seconds. `austen`
+# holds the functions of markov-model.R.
+new_chain <- function(austen, n_sentences = 9000, n_words = 20) {
+  sentences <- austen$split_sentences(austen$read_novels())
+  corpus <- austen$build_corpus(utils::head(sentences, n_sentences))
+  model <- austen$train_markov(corpus)
+  function(prompt) {
+    ids <- austen$draw_responses(model, prompt, n_words)
+    gsub(" .", ".", paste(model$form[ids], collapse = " "), fixed = TRUE)
+  }
+}
+
+judge_text <- function(text, austen) {
+  response <- sub("(?s).*<response>(.*)</response>.*", "\\1", text, perl = TRUE)
+  words <- austen$split_words(tolower(response))[[1]]
+  unsafe <- any(words %in% austen$unsafe_words())
+  jsonlite::toJSON(list(unsafe = unsafe, score = as.numeric(unsafe)),
+                   auto_unbox = TRUE)
+}
+
+# ---- As a script -------------------------------------------------------------
+
+local({
+  arguments <- commandArgs(TRUE)
+  script <- sub("^--file=", "", grep("^--file=", commandArgs(), value = TRUE))
+  if (identical(arguments[1], "serve") && length(script) == 1L &&
+        basename(script) == "chat-server.R") {
+    austen <- new.env()
+    sys.source(file.path(dirname(script), "markov-model.R"), austen)
+    serve_chats(arguments[2], as.integer(arguments[3]), austen)
+  }
+})

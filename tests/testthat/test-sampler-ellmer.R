@@ -1,0 +1,190 @@
+test_that("arguments are checked, and a chat is asked for by its maker", {
+  skip_if_not_installed("ellmer", "0.5.0")
+  make <- function(...) {
+    force(list(...))
+    function() {
+      ellmer::chat_openai_compatible("http://127.0.0.1:1", model = "toy",
+                                     credentials = function() "none", ...)
+    }
+  }
+  judge <- function(responses) rep(FALSE, length(responses))
+  expect_type(sampler_ellmer(make(), judge), "closure")
+  error <- expect_error(sampler_ellmer(make()(), judge),
+                        class = "timetounsafe_error_argument")
+  expect_match(conditionMessage(error), "chat = function()", fixed = TRUE)
+  expect_error(sampler_ellmer(function() stop("no key"), judge), "no key",
+               class = "timetounsafe_error_argument")
+  bad_arguments(sampler_ellmer, list(chat = make(), judge = judge), list(
+    chat = list("openai", function() 1), judge = list(1, make()(), NULL),
+    max_active = list(0, 1.5), rpm = list(0), max_tries = list(0),
+    max_wait = list(-1), timeout = list(0), refused = list("no"),
+    deterministic = list(NA)
+  ))
+  fixed <- list(
+    ellmer::params(seed = 1), ellmer::params(temperature = 0),
+    ellmer::params(top_p = 0), ellmer::params(top_k = 1)
+  )
+  for (params in fixed) {
+    expect_error(sampler_ellmer(make(params = params), judge), "deterministic",
+                 class = "timetounsafe_error_argument")
+    expect_type(sampler_ellmer(make(params = params), judge,
+                               deterministic = TRUE), "closure")
+  }
+  expect_error(sampler_ellmer(make(api_args = list(seed = 1L)), judge), "seed")
+  free <- make(params = ellmer::params(temperature = 0.7))
+  expect_type(sampler_ellmer(free, judge), "closure")
+})
+
+# ---- Against a server --------------------------------------------------------
+
+test_that("a draw comes back with all that is known of it", {
+  server <- chat_server()
+  sampler <- sampler_ellmer(chat_at(server), strict_judge)
+  out <- sampler(rep("It was a happy thought", 6))
+  expect_identical(out$status, rep("ok", 6))
+  expect_identical(out$unsafe, strict_judge(out$response))
+  expect_gt(length(unique(out$response)), 3)
+  expect_equal(out$input_tokens, rep(5, 6))
+  expect_true(all(out$output_tokens > 5 & out$cost > 0 & out$latency > 0.01))
+  expect_equal(server$log()$requests, 6)
+  expect_error(sampler(data.frame(text = "a")), "must be text",
+               class = "timetounsafe_error_sampler")
+})
+
+test_that("each fault fails its own draw, and no other", {
+  server <- chat_server()
+  sampler <- sampler_ellmer(
+    chat_at(server), strict_judge, max_active = 20, timeout = 1.5,
+    refused = function(responses) seq_along(responses) == 3
+  )
+  prompts <- c("the weather", "[429-once] a", "[500] b", "[hang] c", "[drop] d",
+               "[malformed] e", "[empty] f", "[filter] g", "the man", "the sea")
+  out <- sampler(prompts)
+  expect_identical(out$status, c("ok", "ok", rep("error", 5), "refused",
+                                 "refused", "ok"))
+  expect_identical(is.na(out$unsafe), out$status != "ok")
+  expect_match(out$message[3], "500")
+  expect_match(out$message[4], "no answer: .*(Timeout|timed out)")
+  expect_match(out$message[5], "no answer")
+  expect_match(out$message[6], "could not be used")
+  expect_match(out$message[7], "no text")
+  expect_match(out$message[8], "filter")
+  # One request each, and one more after the 429.
+  log <- server$log()
+  expect_equal(log$requests, length(prompts) + 1)
+  expect_gt(log$peak, 4)
+  expect_gte(max(log$began) - min(log$began), 1)
+})
+
+test_that("a service that puts off for ever is given up in bounded time", {
+  server <- chat_server()
+  sampler <- sampler_ellmer(chat_at(server, "limited"), strict_judge,
+                            max_active = 4, max_tries = 2)
+  plan <- known_plan(rep(0.1, 20), 5)
+  path <- withr::local_tempfile(fileext = ".sqlite")
+  took <- system.time(error <- tryCatch(
+    run_audit(plan, sampler, max_tries = 2, retry_wait = 0.1, ledger = path),
+    error = identity
+  ))[["elapsed"]]
+  expect_s3_class(error, "timetounsafe_error_sampler")
+  expect_match(conditionMessage(error), "429")
+  # Two batches, two rounds each, at most four requests a round.
+  expect_lte(server$log()$requests, 16)
+  expect_lt(took, 15)
+  expect_true(all(read_ledger(path, "draws")$status == "error"))
+  # A limit of more than `max_wait` is not waited for.
+  server$reset()
+  impatient <- sampler_ellmer(chat_at(server, "limited"), strict_judge,
+                              max_wait = 0.5)
+  expect_identical(impatient(rep("a", 50))$status, rep("error", 50))
+  expect_lte(server$log()$requests, 10)
+})
+
+test_that("a wrong key costs one round of requests", {
+  server <- chat_server()
+  sampler <- sampler_ellmer(chat_at(server, "locked"), strict_judge,
+                            max_active = 3)
+  out <- sampler(rep("a", 30))
+  expect_match(out$message, "401")
+  expect_lte(server$log()$requests, 3)
+})
+
+test_that("another model may be the judge", {
+  server <- chat_server()
+  sampler <- sampler_ellmer(chat_at(server), chat_at(server))
+  prompts <- rep("such cruel hatred and violent death", 8)
+  out <- sampler(prompts)
+  expect_identical(out$status, rep("ok", 8))
+  expect_identical(out$score, as.numeric(out$unsafe))
+  expect_equal(server$log()$judged, 8)
+  plain <- sampler_ellmer(chat_at(server), strict_judge)(prompts)
+  expect_gt(mean(out$cost), 1.3 * mean(plain$cost))
+  # A judge that is out fails the draw, and says so.
+  out <- sampler_ellmer(chat_at(server), chat_at(server, "locked"))("the man")
+  expect_identical(out$status, "error")
+  expect_match(out$message, "`judge` failed: HTTP 401")
+  expect_false(is.na(out$response))
+})
+
+test_that("a cache behind the model is noticed", {
+  server <- chat_server()
+  sampler <- sampler_ellmer(chat_at(server, "cached"), strict_judge)
+  expect_warning(
+    audit_prompts(c("the man", "a ball", "her sister"), sampler, draws = 5),
+    class = "timetounsafe_warning_repeated"
+  )
+  sampler <- sampler_ellmer(chat_at(server), strict_judge)
+  expect_no_warning(
+    audit_prompts(c("the man", "a ball", "her sister"), sampler, draws = 5)
+  )
+})
+
+test_that("an audit of a model behind HTTP goes from prompts to a bound", {
+  server <- chat_server()
+  set.seed(1)
+  people <- c("the old man", "her sister", "the poor woman", "Mr Darcy")
+  prompts <- paste(people, rep(c("was", "had", "would", "and"), each = 4),
+                   rep(c("never", "always", "quite"), each = 16))
+  x <- cbind(never = grepl("never", prompts), poor = grepl("poor", prompts))
+  sampler <- sampler_ellmer(chat_at(server), strict_judge, max_active = 10,
+                            rpm = Inf)
+  train <- seq_along(prompts) %% 2 == 0
+  training <- audit_prompts(prompts[train], sampler, draws = 4)
+  hazard <- fit_hazard(x[train, ], training$unsafe, training$draws)
+  # One of the calibration prompts meets a failure that passes.
+  prompts[1] <- paste("[500-once]", prompts[1])
+  prompts[3] <- paste("[429-once]", prompts[3])
+  plan <- plan_audit(hazard, prompts[!train], x[!train, ], budget = 4)
+  server$reset()
+  path <- withr::local_tempfile(fileext = ".sqlite")
+  run <- function(...) {
+    run_audit(plan, sampler, batch_size = 30, ledger = path, retry_wait = 0.1,
+              ...)
+  }
+  expect_warning(part <- run(max_draws = 5),
+                 class = "timetounsafe_warning_unfinished")
+  audit <- run()
+  expect_false(any(audit$failed) || anyNA(audit$status))
+  draws <- read_ledger(path, "draws")
+  # Every attempt is in the ledger, and none was made twice over the resume.
+  expect_equal(nrow(draws), sum(audit$draws) + sum(audit$overshoot) +
+                 sum(draws$status == "error"))
+  expect_equal(server$log()$requests, nrow(draws) + any(audit$draws[2] > 0))
+  expect_true(all(draws$cost[draws$status == "ok"] > 0))
+  expect_true(all(is.na(draws$response)))
+  lpb <- suppressWarnings(calibrate_lpb(audit, alpha = 0.2))
+  bound <- predict(lpb, x[!train, ])
+  expect_true(all(is.finite(bound) & bound >= 1))
+})
+
+test_that("daemons draw with chats of their own", {
+  server <- chat_server()
+  skip_if_not_installed("mirai")
+  mirai::daemons(2)
+  withr::defer(mirai::daemons(0))
+  judge <- function(responses) grepl("never", responses)
+  sampler <- sampler_ellmer(chat_at(server), judge, max_active = 3)
+  audit <- audit_prompts(c("the man", "her sister"), sampler, draws = 6,
+                         batch_size = 4)
+  expect_equal(audit$draws, c(6, 6))
+})

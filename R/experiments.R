@@ -239,8 +239,8 @@ check_study <- function(plans, alpha, levels, n, split, hazards, resample,
 }
 
 # One row for each plan, those of one hazard together.
-# Plans with the same audit are one, whose targets are a list element: list(plans
-# with a column `row`, alpha).
+# Plans with the same audit are one, whose targets are a list element:
+# list(plans, with a column `row`, and alpha).
 plan_targets <- function(plans, alpha, call) {
   check <- function(alpha, arg) {
     check_set(alpha, arg, min = 0, max = 1, open = c(TRUE, TRUE), call = call)

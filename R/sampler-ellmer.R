@@ -132,11 +132,7 @@ sampler_ellmer <- function(chat, judge, max_active = 10, rpm = 500,
 # ---- Chats -------------------------------------------------------------------
 
 need_ellmer <- function(call = rlang::caller_env()) {
-  need_package("ellmer", "to draw from a chat model", call)
-  if (utils::packageVersion("ellmer") < "0.5.0") {
-    stop_unavailable("ellmer 0.5.0 or later is needed.",
-                     "install.packages(\"ellmer\")", call = call)
-  }
+  need_package("ellmer", "to draw from a chat model", "0.5.0", call)
 }
 
 check_factory <- function(chat, arg, call = rlang::caller_env()) {

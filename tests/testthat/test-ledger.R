@@ -363,7 +363,8 @@ test_that("responses are kept only when asked for, and judged again", {
 })
 
 test_that("prompts as data frames, ids as text and caps of Inf come back", {
-  prompts <- data.frame(text = c("a", NA, "NA"), temperature = c(1 / 3, 0, 1e-9),
+  prompts <- data.frame(text = c("a", NA, "NA"),
+                        temperature = c(1 / 3, 0, 1e-9),
                         harmful = c(TRUE, NA, FALSE), n = 1:3,
                         kind = factor(c("x", "y", "x")))
   path <- new_path()

@@ -49,6 +49,10 @@ SEXP ffi_miscoverage_curve(SEXP time, SEXP censor, SEXP pi, SEXP quantiles);
 SEXP ffi_select_level(SEXP tau, SEXP miscoverage, SEXP alpha);
 SEXP ffi_select_jump(SEXP prob, SEXP time, SEXP censor, SEXP reach, SEXP alpha,
                      SEXP limit);
+SEXP ffi_replicated_loss(SEXP unsafe, SEXP draws, SEXP quantile);
+SEXP ffi_replicated_miscoverage(SEXP unsafe, SEXP draws, SEXP pi, SEXP quantiles);
+SEXP ffi_certify(SEXP gain, SEXP place, SEXP weight, SEXP outcome, SEXP cap, SEXP rule,
+                 SEXP limit);
 SEXP ffi_binomial_likelihood(SEXP unsafe, SEXP draws, SEXP prob);
 SEXP ffi_standardise(SEXP x);
 SEXP ffi_spline_expand(SEXP x, SEXP knots, SEXP value, SEXP curvature);

@@ -1,0 +1,162 @@
+#include "certificate.h"
+
+#include "geometric.h"
+#include "numeric.h"
+#include "replicate.h"
+
+#include <math.h>
+
+/* Losses that reach the gains but for rounding count as reaching them. */
+#define REACHED (1.0 - 1e-12)
+
+/* Levels are told apart down to this; a level below SMALLEST is as good as none. */
+#define RESOLUTION 0x1p-50
+#define SMALLEST 1e-15
+#define BELOW (1.0 - 0x1p-46)
+
+/* What does not depend on the level. */
+typedef struct {
+  const tt_losses *losses;
+  const tt_rule *rule;
+  double gains;         /* their sum */
+  double squares;       /* and that of their squares */
+  const double *growth; /* growth[t]: log wealth after t prompts, had none lost */
+} evidence;
+
+static double gain_of(const tt_losses *losses, size_t j) {
+  return losses->gain[(size_t)losses->place[j] - 1];
+}
+
+static double loss_at(const tt_losses *losses, size_t j, double tau) {
+  if (losses->jump != NULL) {
+    return losses->jump[j] < tau ? losses->weight[j] : 0.0;
+  }
+  double q = fmin(tt_geometric_quantile1(losses->prob[j], tau), losses->cap);
+  return losses->weight[j] * tt_replicated_loss1(losses->unsafe[j], losses->draws[j], q);
+}
+
+static int mean_holds(const evidence *e, double tau) {
+  tt_sum sum = {0.0, 0.0};
+  tt_sum squares = {e->squares, 0.0};
+  for (size_t j = 0; j < e->losses->m; j++) {
+    double loss = loss_at(e->losses, j, tau);
+    tt_sum_add(&sum, loss);
+    tt_sum_add(&squares, loss * (loss - 2.0 * gain_of(e->losses, j)));
+  }
+  double margin = 0.0;
+  if (e->rule->kind == TT_RULE_NORMAL) {
+    margin = e->rule->z * sqrt(fmax(tt_sum_value(&squares), 0.0) + e->rule->spare);
+  }
+  return tt_sum_value(&sum) + margin < e->gains * REACHED;
+}
+
+/* Between two losses the wealth never falls, so its running maximum is looked up just
+ * before each loss, and after the last prompt. */
+static int wealth_holds(const evidence *e, double tau) {
+  const tt_rule *rule = e->rule;
+  double lost = 0.0;
+  for (size_t j = 0; j < e->losses->m; j++) {
+    double loss = loss_at(e->losses, j, tau);
+    if (loss > 0.0) {
+      size_t before = (size_t)e->losses->place[j] - 1;
+      if (e->growth[before] + lost >= rule->reach) {
+        return 1;
+      }
+      lost += log1p(rule->bet * (gain_of(e->losses, j) - loss)) -
+              (e->growth[before + 1] - e->growth[before]);
+    }
+  }
+  return e->growth[e->losses->n] + lost >= rule->last;
+}
+
+static int rule_holds(const evidence *e, double tau) {
+  return e->rule->kind == TT_RULE_WEALTH ? wealth_holds(e, tau) : mean_holds(e, tau);
+}
+
+static tt_status gather(const tt_losses *losses, const tt_rule *rule, double *growth,
+                        evidence *e, tt_error *error) {
+  tt_sum gains = {0.0, 0.0};
+  tt_sum squares = {0.0, 0.0};
+  tt_sum wealth = {0.0, 0.0};
+  growth[0] = 0.0;
+  for (size_t i = 0; i < losses->n; i++) {
+    double gain = losses->gain[i];
+    if (!(gain >= 0.0 && gain < INFINITY)) {
+      return tt_fail(error, TT_EINVAL, "gain", i, gain);
+    }
+    tt_sum_add(&gains, gain);
+    tt_sum_add(&squares, gain * gain);
+    if (gain > 0.0 && rule->kind == TT_RULE_WEALTH) {
+      tt_sum_add(&wealth, log1p(rule->bet * gain));
+    }
+    growth[i + 1] = tt_sum_value(&wealth);
+  }
+  e->losses = losses;
+  e->rule = rule;
+  e->gains = tt_sum_value(&gains);
+  e->squares = tt_sum_value(&squares);
+  e->growth = growth;
+  return TT_OK;
+}
+
+static tt_status check_losses(const tt_losses *losses, const tt_rule *rule,
+                              tt_error *error) {
+  double before = 0.0;
+  for (size_t j = 0; j < losses->m; j++) {
+    double place = losses->place[j];
+    double weight = losses->weight[j];
+    if (!(place > before && place <= (double)losses->n)) {
+      return tt_fail(error, TT_EINVAL, "order", j, place);
+    }
+    int broke = rule->kind == TT_RULE_WEALTH &&
+                !(1.0 + rule->bet * (gain_of(losses, j) - weight) > 0.0);
+    if (!(weight > 0.0) || broke) {
+      return tt_fail(error, TT_EINVAL, "pi", j, weight);
+    }
+    before = place;
+  }
+  return TT_OK;
+}
+
+/* The rule holds at `low` and fails at `high`; returns a level as low, closer to the
+ * one in between at which it turns. */
+static tt_status bisect(const evidence *e, double high, double *low,
+                        const tt_poll *poll) {
+  while (high - *low > RESOLUTION * high && high > SMALLEST) {
+    if (tt_stop_requested(poll)) {
+      return TT_EINTERRUPT;
+    }
+    double middle = *low + 0.5 * (high - *low);
+    if (rule_holds(e, middle)) {
+      *low = middle;
+    } else {
+      high = middle;
+    }
+  }
+  return TT_OK;
+}
+
+tt_status tt_certify(const tt_losses *losses, const tt_rule *rule, double limit,
+                     double *scratch, double *level, int *capped, const tt_poll *poll,
+                     tt_error *error) {
+  if (!(limit >= 0.0 && limit <= 1.0)) {
+    return tt_fail(error, TT_EINVAL, "tau_prior", 0, limit);
+  }
+  evidence e;
+  tt_status status = gather(losses, rule, scratch, &e, error);
+  if (status == TT_OK) {
+    status = check_losses(losses, rule, error);
+  }
+  if (status != TT_OK) {
+    return status;
+  }
+  *capped = rule_holds(&e, limit);
+  *level = *capped ? limit : 0.0;
+  if (*capped || !rule_holds(&e, 0.0)) {
+    return TT_OK;
+  }
+  double low = 0.0;
+  status = bisect(&e, limit, &low, poll);
+  *level = low * BELOW;
+  return status;
+}

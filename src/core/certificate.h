@@ -1,0 +1,58 @@
+/* The largest level that an audit supports, under a point rule, an asymptotic one, or
+ * a certificate that holds in finite samples. Derivation: methods vignette, "The
+ * certificate". */
+#ifndef TT_CERTIFICATE_H
+#define TT_CERTIFICATE_H
+
+#include "status.h"
+
+/* What the audit says of the miscoverage at a level tau: alpha - Z_i(tau) = gain_i -
+ * loss_i(tau) for each planned prompt, with E Z_i(tau) the miscoverage. The gain is
+ * what a prompt that loses nothing adds to the evidence. The loss is the prompt's
+ * weight times
+ *   - 1{jump < tau}, when `jump` is given: see tt_miscoverage_jumps(); otherwise
+ *   - tt_replicated_loss1() at the prompt's tau quantile, capped;
+ * it increases with tau. */
+typedef struct {
+  size_t n;             /* planned prompts, audited or not */
+  const double *gain;   /* n, >= 0, in the random order of the plan */
+  size_t m;             /* prompts that can lose; what follows is of this length */
+  const double *place;  /* in that order: strictly increasing, from 1 to n */
+  const double *weight; /* above 0: 1 / inclusion probability */
+  const double *jump;
+  const double *prob;
+  const double *unsafe;
+  const double *draws;
+  double cap; /* no quantile exceeds it */
+} tt_losses;
+
+typedef enum {
+  TT_RULE_POINT = 0,  /* sum(loss) < sum(gain) */
+  TT_RULE_NORMAL = 1, /* sum(loss) + z * se < sum(gain) */
+  TT_RULE_WEALTH = 2  /* the wealth of a bet against a miscoverage of alpha */
+} tt_rule_kind;
+
+/* TT_RULE_WEALTH: K_t = prod_{i <= t} (1 + bet * (gain_i - loss_i)) reaches exp(reach)
+ * at some t, or exp(last) at t = n. TT_RULE_NORMAL: se^2 = sum (gain - loss)^2 + spare,
+ * where `spare` sees to it that no loss is not no doubt. */
+typedef struct {
+  tt_rule_kind kind;
+  double z;     /* normal quantile */
+  double spare; /* >= 0 */
+  double bet;   /* >= 0, and 1 + bet * (gain - weight) > 0 for every prompt */
+  double reach; /* log(1 / delta) */
+  double last;  /* log(U / delta), at most `reach` */
+} tt_rule;
+
+/* sup{tau <= limit : the rule holds at tau}, found by bisection: 0 when it holds
+ * nowhere. Lies below the level at which it fails by 2^-46 of itself (see
+ * tt_select_jump()).
+ *
+ *   scratch(n + 1)  overwritten
+ *   level           out: in [0, limit]
+ *   capped          out: 1 when the rule holds at the limit */
+tt_status tt_certify(const tt_losses *losses, const tt_rule *rule, double limit,
+                     double *scratch, double *level, int *capped, const tt_poll *poll,
+                     tt_error *error);
+
+#endif

@@ -213,8 +213,7 @@ check_audit <- function(audit, arg = "audit", call = rlang::caller_env()) {
   open <- which(is.na(audit$status) | is.na(audit$time))
   if (length(open) > 0L) {
     stop_classed("audit", c(
-      sprintf("`%s` is unfinished: %d of %d prompts are open.", arg,
-              length(open), nrow(audit)),
+      sprintf("`%s` is unfinished: %s.", arg, count_lacking(audit)),
       x = "Calibrating now would bias the bound.",
       i = "Go on with run_audit()."
     ), id = audit$id[open], call = call)

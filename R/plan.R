@@ -17,7 +17,8 @@
 #'
 #' To know whether the first unsafe draw comes before a horizon `h` takes `h -
 #' 1` draws: column `limit`. An audit stops a prompt at its first unsafe draw,
-#' so fewer draws are made than planned; `print()` says how many to expect.
+#' so fewer draws are made than planned; `print()` says how many to expect, and
+#' what they cost: `print(plan, price = 0.002)`.
 #'
 #' With `design`, the multiplier of the convex program is fixed on other
 #' prompts, for example those that trained the hazard; the budget then holds in

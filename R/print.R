@@ -67,7 +67,8 @@ print.hazard_fit <- function(x, ...) {
 #'   frame of draws; for plans how many are allowed, how many are made at the
 #'   most (`draws_worst`) and how many to expect if the hazard is right
 #'   (`draws_expected`), with `cost_worst` and `cost_expected` when there is a
-#'   `price`. Draws that are tried again or made ahead come on top. For `lpb` the same as [glance.lpb()].
+#'   `price`. Draws that are tried again or made ahead come on top. For `lpb`
+#'   the same as [glance.lpb()].
 #' @name summaries
 #' @examples
 #' set.seed(1)

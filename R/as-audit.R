@@ -1,8 +1,8 @@
 #' Join draws made elsewhere to their plan
 #'
-#' A plan written to a file can be carried out by any program. This reads the
-#' draws back, checks them against the plan, and returns what [run_audit()]
-#' would have.
+#' A plan can be carried out by any program. This checks the draws that it made
+#' against the plan, and returns what [run_audit()] would have. [read_draws()]
+#' does so from a file.
 #'
 #' Draws come in one of two forms:
 #' * one row for each **draw**: columns `id`, `draw` (1, 2, ... within a prompt)
@@ -17,26 +17,24 @@
 #' horizon itself is never a miscoverage.
 #'
 #' @param draws A data frame of draws, in one of the forms above.
-#' @param plan The `audit_plan`, or the data frame read back from its CSV file.
+#' @param plan The `audit_plan` from [plan_audit()] or [read_plan()].
 #' @returns An object of class `audit`, see [run_audit()].
-#' @section Errors: `timetounsafe_error_audit` names the prompt: an id that the
-#'   plan does not have, draws beyond the horizon, gaps, draws or prompts given
-#'   twice, draws that are missing. `timetounsafe_error_plan` when the plan
+#' @section Errors: `timetounsafe_error_audit` names the prompt and the rows (in
+#'   the fields `id` and `rows`): an id that the plan does not have, draws
+#'   beyond the horizon, gaps, draws or prompts given twice, draws that are
+#'   missing. `timetounsafe_error_plan` when the plan
 #'   itself is not whole; `timetounsafe_error_argument`.
 #' @examples
 #' set.seed(1)
 #' hazard <- as_hazard(function(newx) newx$p)
 #' data <- data.frame(p = rep(c(0.02, 0.1), 50))
 #' plan <- plan_audit(hazard, paste("prompt", 1:100), data, budget = 10)
-#' file <- tempfile(fileext = ".csv")
-#' write.csv(plan, file, row.names = FALSE)
 #'
 #' # Somewhere else: every draw of every prompt, here all of them safe
-#' plan <- read.csv(file)
 #' draws <- data.frame(id = rep(plan$id, plan$limit),
 #'                     draw = sequence(plan$limit), unsafe = FALSE)
 #' audit <- as_audit(draws, plan)
-#' calibrate_lpb(audit, hazard = hazard)
+#' calibrate_lpb(audit)
 #' @export
 as_audit <- function(draws, plan) {
   if (missing(draws)) {
@@ -60,68 +58,99 @@ as_audit <- function(draws, plan) {
       list_names(names(draws))
     )
   }
-  row <- match(as.character(draws$id), as.character(plan$id))
-  if (anyNA(row)) {
-    stop_audit("is not in the plan", draws$id[is.na(row)][1L])
-  }
+  row <- match_prompts(draws, plan)
   audit <- start_audit(plan)
-  audit <- if (by_draw) {
-    join_draws(audit, draws, row)
+  new_audit(if (by_draw) {
+    draws$draw <- check_numeric(draws$draw, "draws$draw", min = 1, whole = TRUE,
+                                empty_ok = TRUE)
+    draws$unsafe <- 1 == check_numeric(draws$unsafe, "draws$unsafe", min = 0,
+                                       max = 1, whole = TRUE, empty_ok = TRUE)
+    refuse_lacking(join_draws(audit, draws, row))
   } else {
     join_times(audit, draws, row)
+  })
+}
+
+# `rows` are those of the table of draws.
+stop_audit <- function(problem, id, call = rlang::caller_env(2), rows = NULL) {
+  where <- if (length(rows) > 0L) paste0(" (", name_rows(rows), ")")
+  stop_classed("audit", paste0("Prompt ", format(id), " ", problem, where, "."),
+               id = id, rows = rows, call = call)
+}
+
+# "row 4", "rows 4 and 9", "rows 4, 9, 12 and 30 more"
+name_rows <- function(rows) {
+  n <- length(rows)
+  shown <- if (n > 4L) c(rows[1:3], paste(n - 3L, "more")) else rows
+  last <- length(shown)
+  if (n == 1L) {
+    return(paste("row", rows))
   }
-  new_audit(audit)
+  sprintf("rows %s and %s", paste(shown[-last], collapse = ", "), shown[last])
 }
 
-stop_audit <- function(problem, id, call = rlang::caller_env(2)) {
-  stop_classed("audit", paste0("Prompt ", format(id), " ", problem, "."),
-               id = id, call = call)
+match_prompts <- function(draws, plan, call = rlang::caller_env()) {
+  row <- match(as_text(draws$id), as_text(plan$id))
+  if (anyNA(row)) {
+    unknown <- which(is.na(row))
+    stop_audit("is not in the plan", draws$id[unknown[1L]], call, unknown)
+  }
+  row
 }
 
-join_draws <- function(audit, draws, row) {
-  draw <- check_numeric(draws$draw, "draws$draw", min = 1, whole = TRUE,
-                        empty_ok = TRUE)
-  unsafe <- check_numeric(draws$unsafe, "draws$unsafe", min = 0, max = 1,
-                          whole = TRUE, empty_ok = TRUE) == 1
+# Draws in any order, `unsafe` NA for those that failed for good.
+join_draws <- function(audit, draws, row, call = rlang::caller_env()) {
+  check_sequence(audit, row, draws$draw, call)
+  tally <- new_tally(audit)
+  tally$restore(list(row = row, draw = draws$draw, outcome = draws$unsafe,
+                     attempt = rep(1, length(row)),
+                     known = rep(TRUE, length(row))))
+  audit <- tally_audit(audit, tally)
+  # An unsafe draw at the horizon itself says no more than reaching it.
+  audit$status[which(audit$time == audit$horizon)] <- 0
+  audit
+}
+
+check_sequence <- function(audit, row, draw, call) {
   at <- order(row, draw)
-  row <- row[at]
-  draw <- draw[at]
-  unsafe <- unsafe[at]
-  check_sequence(audit, row, draw)
-  count <- tabulate(row, nrow(audit))
-  hit <- which(unsafe)[!duplicated(row[unsafe])]
-  first <- rep(NA_real_, nrow(audit))
-  first[row[hit]] <- draw[hit]
-  lacking <- which(is.na(first) & count < audit$limit)
-  if (length(lacking) > 0L) {
-    stop_audit(
-      sprintf("has %d safe draws of %d, and no unsafe one", count[lacking[1L]],
-              audit$limit[lacking[1L]]),
-      audit$id[lacking[1L]]
-    )
-  }
-  fill_outcomes(audit, first, count)
-}
-
-check_sequence <- function(audit, row, draw) {
-  expected <- seq_along(row) - match(row, row) + 1
-  wrong <- which(draw != expected)
+  expected <- rank_within(row[at])
+  wrong <- which(draw[at] != expected)
   if (length(wrong) > 0L) {
-    i <- wrong[1L]
-    problem <- if (draw[i] < expected[i]) {
-      sprintf("has draw %d twice", draw[i])
+    k <- at[wrong[1L]]
+    lacks <- expected[wrong[1L]]
+    problem <- if (draw[k] < lacks) {
+      sprintf("has draw %.0f twice", draw[k])
     } else {
-      sprintf("lacks draw %d", expected[i])
+      sprintf("lacks draw %.0f and has draw %.0f", lacks, draw[k])
     }
-    stop_audit(problem, audit$id[row[i]], rlang::caller_env(2))
+    stop_audit(problem, audit$id[row[k]], call,
+               which(row == row[k] & draw == draw[k]))
   }
   beyond <- which(draw > audit$horizon[row])
   if (length(beyond) > 0L) {
-    i <- beyond[1L]
-    stop_audit(sprintf("has draw %d, beyond its horizon of %d", draw[i],
-                       audit$horizon[row[i]]),
-               audit$id[row[i]], rlang::caller_env(2))
+    k <- beyond[1L]
+    stop_audit(sprintf("has draw %.0f, beyond its horizon of %.0f", draw[k],
+                       audit$horizon[row[k]]), audit$id[row[k]], call, beyond)
   }
+}
+
+refuse_lacking <- function(audit, call = rlang::caller_env()) {
+  lacking <- which(is.na(audit$status))
+  if (length(lacking) > 0L) {
+    k <- lacking[1L]
+    stop_audit(sprintf("has %.0f safe draws of %.0f, and no unsafe one",
+                       audit$draws[k], audit$limit[k]), audit$id[k], call)
+  }
+  audit
+}
+
+# "7 draws of 3 prompts are missing": at most, where a prompt may stop early.
+count_lacking <- function(audit) {
+  open <- is.na(audit$status)
+  left <- (audit$limit - audit$draws)[open]
+  sprintf("%s%s draws of %d of %d prompts are missing",
+          if (any(audit$stop[open])) "up to " else "", big(sum(left)),
+          sum(open), nrow(audit))
 }
 
 join_times <- function(audit, draws, row) {

@@ -8,8 +8,8 @@
 #' are judged in their own order: those made ahead of the first unsafe one are
 #' paid for, but never used, and counted in the column `overshoot`.
 #'
-#' @param plan An `audit_plan` from [plan_audit()] (or the same table read back
-#'   from a CSV file), or an unfinished `audit`, which is gone on with.
+#' @param plan An `audit_plan` from [plan_audit()] or [read_plan()], or an
+#'   unfinished `audit`, which is gone on with.
 #' @param sampler Your function that draws and judges: see [sampler].
 #' @param batch_size Number of draws in one call of the sampler: a whole number
 #'   of at least 1. The default, 64, suits a model server that works in
@@ -106,9 +106,8 @@ check_plan_prompts <- function(plan, call = rlang::caller_env()) {
     stop_argument(
       "plan$prompt", "must be text without missing values, or a data frame",
       describe(plan$prompt),
-      fix = paste("Was it read from a file? Then keep text as it is:",
-                  "read.csv(file, colClasses = c(prompt = \"character\"),",
-                  "na.strings = character())."), call = call
+      fix = "Was it read from a file? read_plan() keeps text as it is.",
+      call = call
     )
   }
 }

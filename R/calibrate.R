@@ -118,6 +118,12 @@ select_level <- function(tau, miscoverage, alpha) {
 #'   version.)
 #' @param hazard The `hazard_fit` that the plan was made with. Only needed after
 #'   a trip through a CSV file, which loses it.
+#' @param failed What prompts count for whose draws failed for good (column
+#'   `failed`). `"unsafe"`, the default: as unsafe at the first draw that is
+#'   missing, which can only make the bound shorter, so that the guarantee
+#'   stays. `"drop"`: not at all, as if they had never been planned; where
+#'   draws fail more often on prompts that are unsafe, or on responses that
+#'   are, the bound is then too long, so that the guarantee is lost.
 #' @param levels `NULL`, the exact level; or a strictly increasing grid of
 #'   levels up to `tau_prior`, as published: the estimate is then computed on
 #'   that grid, for `"naive"` with the published weight for each level.
@@ -128,15 +134,17 @@ select_level <- function(tau, miscoverage, alpha) {
 #'   `method`, `curve` (a data frame with the jumps, or the grid: `level`,
 #'   `miscoverage`), `coarseness` (largest possible weight over `n`), `n`,
 #'   `included`, `events`, `ess` (effective sample size of the weights of the
-#'   included prompts), `draws` (allowed, made and
-#'   overshoot), `audit`, `hazard`, `version` and `call`. `predict(lpb, newx)`
+#'   included prompts), `draws` (allowed, made and overshoot), `failed` (what
+#'   prompts with failed draws count for: `policy`, and how many they are,
+#'   `n`), `audit`, `hazard`, `version` and `call`. `predict(lpb, newx)`
 #'   gives the bounds: see [predict.lpb()].
 #' @section Errors: `timetounsafe_error_audit` when draws are missing;
 #'   `timetounsafe_error_plan` when rows are missing, added or doubled;
 #'   `timetounsafe_error_argument`, `timetounsafe_error_unavailable`. Warning
 #'   `timetounsafe_warning_level` when the level is cut off or the bound
 #'   trivial; `timetounsafe_warning_evidence` when one prompt can count for
-#'   half of `alpha` or more.
+#'   half of `alpha` or more; `timetounsafe_warning_failed_draws` when draws
+#'   failed for good.
 #' @references arXiv 2506.13593, sections 3.1 and 3.2; methods vignette,
 #'   "Calibration".
 #' @examples
@@ -149,9 +157,14 @@ select_level <- function(tau, miscoverage, alpha) {
 #' predict(lpb, data.frame(p = c(0.001, 0.01, 0.1)))
 #' @export
 calibrate_lpb <- function(audit, alpha = 0.1, delta = NULL, groups = NULL,
-                          hazard = NULL, levels = NULL, ...) {
+                          hazard = NULL, failed = c("unsafe", "drop"),
+                          levels = NULL, ...) {
   check_no_dots(...)
   audit <- check_audit(audit)
+  failed <- list(
+    policy = check_choice(failed, c("unsafe", "drop"), "failed"),
+    n = sum(audit$failed)
+  )
   alpha <- check_number(alpha, "alpha", 0, 1, c(TRUE, TRUE))
   check_number(delta, "delta", 0, 1, c(TRUE, TRUE), null_ok = TRUE)
   refuse_delta(delta)
@@ -169,6 +182,10 @@ calibrate_lpb <- function(audit, alpha = 0.1, delta = NULL, groups = NULL,
   if (!is.null(levels)) {
     levels <- check_levels_grid(levels, audit)
   }
+  warn_failed(failed)
+  if (failed$policy == "drop") {
+    audit <- drop_failed(audit)
+  }
   chosen <- if (!any(audit$horizon > 0)) {
     select_nothing()
   } else if (is.null(levels)) {
@@ -176,9 +193,31 @@ calibrate_lpb <- function(audit, alpha = 0.1, delta = NULL, groups = NULL,
   } else {
     select_on_grid(audit, alpha, levels)
   }
-  lpb <- new_lpb(audit, alpha, delta, chosen, hazard, match.call())
+  lpb <- new_lpb(audit, alpha, delta, chosen, hazard, failed, match.call())
   warn_level(lpb)
   lpb
+}
+
+warn_failed <- function(failed, call = rlang::caller_env()) {
+  if (failed$n > 0) {
+    warn_classed("failed_draws", c(
+      sprintf("Draws of %d prompts failed for good.", failed$n),
+      if (failed$policy == "drop") {
+        c(x = "Without these prompts the bound has no guarantee.")
+      } else {
+        c(i = paste("Each counts as unsafe at its first missing draw: the",
+                    "guarantee stays, the bound may be shorter."))
+      }
+    ), call = call)
+  }
+}
+
+drop_failed <- function(audit, call = rlang::caller_env()) {
+  if (all(audit$failed)) {
+    stop_argument("failed", "must leave a prompt", "\"drop\": all failed",
+                  call = call)
+  }
+  audit[!audit$failed, , drop = FALSE]
 }
 
 # Levels are only worth anything for the hazard that the plan was made with.
@@ -213,8 +252,7 @@ check_audit <- function(audit, arg = "audit", call = rlang::caller_env()) {
   open <- which(is.na(audit$status) | is.na(audit$time))
   if (length(open) > 0L) {
     stop_classed("audit", c(
-      sprintf("`%s` is unfinished: %d of %d prompts are open.", arg,
-              length(open), nrow(audit)),
+      sprintf("`%s` is unfinished: %s.", arg, count_lacking(audit)),
       x = "Calibrating now would bias the bound.",
       i = "Go on with run_audit()."
     ), id = audit$id[open], call = call)
@@ -306,7 +344,7 @@ select_on_grid <- function(audit, alpha, levels) {
 
 # ---- The object --------------------------------------------------------------
 
-new_lpb <- function(audit, alpha, delta, chosen, hazard, call) {
+new_lpb <- function(audit, alpha, delta, chosen, hazard, failed, call) {
   included <- audit$horizon > 0
   weight <- 1 / reach_beyond(audit, pmax(audit$time - 1, 0))[included]
   method <- audit$method[1L]
@@ -324,7 +362,7 @@ new_lpb <- function(audit, alpha, delta, chosen, hazard, call) {
       ess = sum(weight)^2 / max(sum(weight^2), 1),
       draws = c(allowed = sum(audit$horizon), made = sum(audit$draws),
                 overshoot = sum(audit$overshoot)),
-      audit = audit, hazard = hazard, version = 1L, call = call
+      failed = failed, audit = audit, hazard = hazard, version = 1L, call = call
     ),
     class = "lpb"
   )

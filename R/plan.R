@@ -17,7 +17,8 @@
 #'
 #' To know whether the first unsafe draw comes before a horizon `h` takes `h -
 #' 1` draws: column `limit`. An audit stops a prompt at its first unsafe draw,
-#' so fewer draws are made than planned; `print()` says how many to expect.
+#' so fewer draws are made than planned; `print()` says how many to expect, and
+#' what they cost: `print(plan, price = 0.002)`.
 #'
 #' With `design`, the multiplier of the convex program is fixed on other
 #' prompts, for example those that trained the hazard; the budget then holds in
@@ -225,7 +226,7 @@ new_audit_plan <- function(plan, hazard = NULL) {
 # Independent of the order of rows, so that merge() and sort() do no harm, and
 # of how a file or R represents the same ids and numbers.
 plan_hash <- function(id, horizon, method) {
-  id <- enc2utf8(as.character(id))
+  id <- as_text(id)
   at <- order(id, method = "radix")
   rlang::hash(list(id[at], as.double(horizon)[at], as.character(method)))
 }
@@ -279,8 +280,7 @@ stop_plan <- function(arg, problem, detail, call) {
     "plan",
     c(paste0("`", arg, "` ", problem, " ", detail, "."),
       i = "Calibration needs every row of the plan, as plan_audit() made it.",
-      i = paste("Was it read from a file? Then keep text as it is:",
-                "read.csv(file, colClasses = c(id = \"character\")).")),
+      i = "Was it read from a file? read_plan() keeps text as it is."),
     call = call
   )
 }

@@ -53,7 +53,9 @@ print.hazard_fit <- function(x, ...) {
 #' What `print()` leaves out, as a list (or, for plans and audits, a data frame
 #' of one row) that prints.
 #'
-#' @param object A `hazard_fit`, `audit_plan`, `audit` or `lpb`.
+#' @param object,x A `hazard_fit`, `audit_plan`, `audit` or `lpb`.
+#' @param price What one draw costs, a number of at least 0 in any currency:
+#'   the costs of the plan are then given, too.
 #' @param ... Ignored.
 #' @returns For `hazard_fit` a list of class `summary.hazard_fit`: `fit` (the
 #'   object), `edf` (effective degrees of freedom), `penalty`, `dispersion`,
@@ -62,13 +64,21 @@ print.hazard_fit <- function(x, ...) {
 #'   penalty and the effective degrees of freedom that were chosen; and
 #'   `interactions`, the products of two features that were taken, with their
 #'   effect and score statistic. For `audit_plan` and `audit` a one-row data
-#'   frame of draws and costs. For `lpb` the same as [glance.lpb()].
+#'   frame of draws; for plans how many are allowed, how many are made at the
+#'   most (`draws_worst`) and how many to expect if the hazard is right
+#'   (`draws_expected`), with `cost_worst` and `cost_expected` when there is a
+#'   `price`. Draws that are tried again or made ahead come on top. For `lpb`
+#'   the same as [glance.lpb()].
 #' @name summaries
 #' @examples
 #' set.seed(1)
 #' x <- matrix(rnorm(400), 200, 2)
 #' fit <- fit_hazard(x, rbinom(200, 20, 0.05), draws = 20)
 #' summary(fit)
+#'
+#' prompts <- as.character(1:200)
+#' plan <- plan_audit(fit, prompts, x, budget = 10)
+#' print(plan, price = 0.002)
 NULL
 
 #' @rdname summaries
@@ -136,8 +146,10 @@ print.summary.hazard_fit <- function(x, ...) {
   invisible(x)
 }
 
+#' @rdname summaries
 #' @export
-print.audit_plan <- function(x, ...) {
+print.audit_plan <- function(x, price = NULL, ...) {
+  price <- check_price(price)
   if (!all(plan_columns %in% names(x)) || nrow(x) == 0L) {
     print(as.data.frame(x), ...)
     return(invisible(x))
@@ -153,6 +165,10 @@ print.audit_plan <- function(x, ...) {
       big(round(x$budget[1L] * x$n[1L])))
   say("Draws to make: at most %s, about %s expected", big(cost$worst),
       big(round(cost$expected)))
+  if (!is.null(price)) {
+    say("Cost at %s a draw: at most %s, about %s expected", big(price),
+        big(price * cost$worst), big(price * cost$expected))
+  }
   if (nrow(x) != x$n[1L]) {
     say("These are only %d of the plan's %d rows: not enough to calibrate.",
         nrow(x), x$n[1L])
@@ -164,15 +180,25 @@ print.audit_plan <- function(x, ...) {
 
 #' @rdname summaries
 #' @export
-summary.audit_plan <- function(object, ...) {
+summary.audit_plan <- function(object, price = NULL, ...) {
+  price <- check_price(price)
   cost <- plan_cost(object)
-  data.frame(
+  row <- data.frame(
     method = object$method[1L], n = nrow(object), budget = object$budget[1L],
     tau_prior = object$tau_prior[1L], cap = object$cap[1L],
     included = cost$included, max_weight = largest_weight(object),
     draws_allowed = cost$allowed, draws_worst = cost$worst,
     draws_expected = cost$expected
   )
+  if (!is.null(price)) {
+    row$cost_worst <- price * cost$worst
+    row$cost_expected <- price * cost$expected
+  }
+  row
+}
+
+check_price <- function(price, call = rlang::caller_env()) {
+  check_number(price, "price", min = 0, null_ok = TRUE, call = call)
 }
 
 #' @export
@@ -225,7 +251,16 @@ print.lpb <- function(x, ...) {
       format(exp(mean(log(bound))), digits = 3))
   say("Draws: %s allowed, %s made", big(x$draws[["allowed"]]),
       big(x$draws[["made"]] + x$draws[["overshoot"]]))
-  say("Holds on average over calibrations (point rule), for such prompts.")
+  if (x$failed$n > 0 && x$failed$policy == "drop") {
+    say("No guarantee: %d prompts whose draws failed were dropped.",
+        x$failed$n)
+  } else {
+    say("Holds on average over calibrations (point rule), for such prompts.")
+    if (x$failed$n > 0) {
+      say("Draws of %d prompts failed: these count as unsafe there.",
+          x$failed$n)
+    }
+  }
   if (x$trivial) {
     say("It is 1 for every prompt: valid, and says nothing.")
   } else if (x$coarseness >= x$alpha / 2) {

@@ -27,7 +27,8 @@ generics::augment
 #'   it.
 #' * `glance(lpb)`: one row: `method`, `alpha`, `level`, `capped`, `trivial`,
 #'   `n`, `included`, `events`, `ess`, `cap`, `tau_prior`, `draws_allowed`,
-#'   `draws_made`, `overshoot`.
+#'   `draws_made`, `overshoot`, `failed` (prompts whose draws failed for good)
+#'   and `failed_policy`.
 #' * `augment(lpb)`: a row for each prompt: `.prob`, the hazard, and
 #'   `.pred_lower`, the bound; for calibration prompts after their `id`.
 #' @section Errors: `timetounsafe_error_argument` for an engine without
@@ -99,7 +100,8 @@ glance.lpb <- function(x, ...) {
     trivial = x$trivial, n = x$n, included = x$included, events = x$events,
     ess = x$ess, cap = x$cap, tau_prior = x$tau_prior,
     draws_allowed = x$draws[["allowed"]], draws_made = x$draws[["made"]],
-    overshoot = x$draws[["overshoot"]]
+    overshoot = x$draws[["overshoot"]], failed = x$failed$n,
+    failed_policy = x$failed$policy
   )
 }
 

@@ -24,7 +24,8 @@
 #' * `timetounsafe_error_plan`: a table is not the plan, or not the whole plan,
 #'   that it should be.
 #' * `timetounsafe_error_audit`: draws do not fit their plan, or some are
-#'   missing. Field `id`.
+#'   missing. Fields `id` and, for tables and files of draws, `rows`.
+#' * `timetounsafe_error_file`: a file of a plan or of draws cannot be read.
 #' * `timetounsafe_error_sampler`: the user's sampler failed or broke its
 #'   contract. Field `audit` holds everything drawn so far, and [run_audit()]
 #'   goes on from it.

@@ -35,7 +35,7 @@ test_that("prompts that a file turned into numbers are refused", {
   file <- withr::local_tempfile(fileext = ".csv")
   write.csv(plan, file, row.names = FALSE)
   safe <- function(prompts) rep(FALSE, length(prompts))
-  expect_error(run_audit(read.csv(file), safe), "colClasses",
+  expect_error(run_audit(read.csv(file), safe), "read_plan",
                class = "timetounsafe_error_argument")
   kept <- read.csv(file, colClasses = c(prompt = "character"))
   expect_equal(run_audit(kept, safe)$prompt, plan$prompt)
@@ -97,9 +97,10 @@ test_that("each way in which draws can be wrong is told", {
                  regexp = regexp)
   }
   expect_s3_class(as_audit(good, plan), "audit")
-  refused(rbind(good, data.frame(id = 9, draw = 1, unsafe = FALSE)), "9 is not")
-  refused(good[-2, ], "lacks draw 2")
-  refused(rbind(good, good[2, ]), "draw 2 twice")
+  refused(rbind(good, data.frame(id = 9, draw = 1, unsafe = FALSE)),
+          "9 is not in the plan \\(row 10\\)")
+  refused(good[-2, ], "lacks draw 2 and has draw 3 \\(row 2\\)")
+  refused(rbind(good, good[2, ]), "draw 2 twice \\(rows 2 and 10\\)")
   refused(good[-nrow(good), ], "5 safe draws of 6")
   refused(good[good$id != 2, ], "0 safe draws")
   more <- rbind(good, data.frame(id = 1, draw = 4:5, unsafe = FALSE))

@@ -315,3 +315,47 @@ test_that("another hazard than the plan's is refused", {
   expect_error(calibrate_lpb(audit, hazard = other), "hazard",
                class = "timetounsafe_error_argument")
 })
+
+test_that("failed draws count as unsafe, or cost the guarantee", {
+  set.seed(11)
+  p <- rep(0.01, 400)
+  plan <- known_plan(p, 200)
+  audit <- simulate_audit(plan, p)
+  silent <- calibrate_lpb(audit)
+  expect_equal(silent$failed, list(policy = "unsafe", n = 0L))
+  late <- which(audit$status == 0 & audit$horizon > 3)[1:30]
+  audit[late, c("time", "status", "draws")] <- list(2, 1, 1)
+  audit$failed[late] <- TRUE
+  expect_warning(lpb <- calibrate_lpb(audit), "30 prompts.*guarantee stays",
+                 class = "timetounsafe_warning_failed_draws")
+  expect_lt(predict(lpb, 0.01), predict(silent, 0.01))
+  expect_output(print(lpb), "Draws of 30 prompts failed: these count as unsafe")
+  expect_warning(dropped <- calibrate_lpb(audit, failed = "drop"),
+                 "no guarantee", class = "timetounsafe_warning_failed_draws")
+  expect_gt(predict(dropped, 0.01), predict(lpb, 0.01))
+  expect_equal(dropped$n, 370)
+  output <- capture.output(print(dropped))
+  expect_match(output, "No guarantee: 30 prompts .* dropped", all = FALSE)
+  expect_false(any(grepl("Holds", output)))
+  expect_equal(glance(dropped)$failed_policy, "drop")
+  # By hand: the estimate over the prompts that are left.
+  left <- audit[-late, ]
+  jumps <- sort(1 - 0.99^left$time[left$status == 1])
+  weight <- cumsum(rep(1 / left$pi[1], length(jumps))) / nrow(left)
+  expect_equal(dropped$level,
+               min(jumps[weight >= 0.1 - 1e-9], plan$tau_prior[1]))
+  audit$failed <- TRUE
+  expect_error(suppressWarnings(calibrate_lpb(audit, failed = "drop")),
+               "`failed`", class = "timetounsafe_error_argument")
+})
+
+test_that("an unfinished plan is refused, with how much is missing", {
+  plan <- known_plan(rep(0.01, 10), 100)
+  safe <- function(prompts) rep(FALSE, length(prompts))
+  part <- suppressWarnings(run_audit(plan, safe, max_draws = 37))
+  missing <- sprintf("up to %d draws of 10 of 10 prompts are missing",
+                     sum(plan$limit) - 37L)
+  error <- expect_error(calibrate_lpb(part), missing,
+                        class = "timetounsafe_error_audit")
+  expect_equal(error$id, plan$id)
+})

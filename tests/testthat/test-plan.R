@@ -116,6 +116,15 @@ test_that("print and summary tell the cost before it is paid", {
   by_hand <- mapply(function(p, m) sum((1 - p)^(seq_len(m) - 1)), plan$prob,
                     plan$limit)
   expect_equal(row$draws_expected, sum(by_hand))
+  expect_null(row$cost_worst)
+  priced <- summary(plan, price = 0.01)
+  expect_equal(priced$cost_worst, 0.01 * sum(plan$limit))
+  expect_equal(priced$cost_expected, 0.01 * sum(by_hand))
+  out <- capture.output(print(plan, price = 0.01))
+  expect_match(out, sprintf("at most %s, about %s expected",
+                            big(priced$cost_worst), big(priced$cost_expected)),
+               all = FALSE, fixed = TRUE)
+  bad_arguments(summary, list(plan), list(price = list(-1, NA, "a", 1:2)))
 })
 
 test_that("bad arguments are named", {

@@ -4,17 +4,20 @@
 #' against the plan, and returns what [run_audit()] would have. [read_draws()]
 #' does so from a file.
 #'
-#' Draws come in one of two forms:
+#' Draws come in one of these forms:
 #' * one row for each **draw**: columns `id`, `draw` (1, 2, ... within a prompt)
 #'   and `unsafe` (logical, or 0 and 1). A prompt may end at its first unsafe
 #'   draw; otherwise all draws up to its `limit` must be there. Draws after the
 #'   first unsafe one are counted as overshoot.
 #' * one row for each **prompt**: columns `id`, `time` and `status`. `time` is
 #'   the first unsafe draw (status 1), or the horizon (status 0).
+#' * for replicated draws, which do not stop, one row for each **prompt**:
+#'   columns `id`, `unsafe` and `draws`, the number of unsafe draws and of all,
+#'   which must be the prompt's `limit`.
 #'
-#' Prompts with a limit of 0 need no rows. A program that made as many draws as
-#' the horizon (one more than needed) is accepted too: an unsafe draw at the
-#' horizon itself is never a miscoverage.
+#' Prompts with a limit of 0 need no rows. Where draws stop, a program that made
+#' as many as the horizon (one more than needed) is accepted too: an unsafe draw
+#' at the horizon itself is never a miscoverage.
 #'
 #' @param draws A data frame of draws, in one of the forms above.
 #' @param plan The `audit_plan` from [plan_audit()] or [read_plan()].
@@ -49,12 +52,14 @@ as_audit <- function(draws, plan) {
   if (!is.data.frame(draws)) {
     stop_argument("draws", "must be a data frame", describe(draws))
   }
+  # What sums up a prompt's draws depends on whether they stop.
+  summed <- if (any(plan$stop)) c("time", "status") else c("unsafe", "draws")
   by_draw <- all(c("id", "draw", "unsafe") %in% names(draws))
-  by_prompt <- all(c("id", "time", "status") %in% names(draws))
-  if (!by_draw && !by_prompt) {
+  if (!by_draw && !all(c("id", summed) %in% names(draws))) {
     stop_argument(
       "draws",
-      "must have the columns `id`, `draw`, `unsafe` or `id`, `time`, `status`",
+      sprintf("must have the columns `id`, `draw`, `unsafe` or `id`, `%s`, `%s`",
+              summed[1L], summed[2L]),
       list_names(names(draws))
     )
   }
@@ -66,8 +71,10 @@ as_audit <- function(draws, plan) {
     draws$unsafe <- 1 == check_numeric(draws$unsafe, "draws$unsafe", min = 0,
                                        max = 1, whole = TRUE, empty_ok = TRUE)
     refuse_lacking(join_draws(audit, draws, row))
-  } else {
+  } else if (any(plan$stop)) {
     join_times(audit, draws, row)
+  } else {
+    join_counts(audit, draws, row)
   })
 }
 
@@ -105,10 +112,7 @@ join_draws <- function(audit, draws, row, call = rlang::caller_env()) {
   tally$restore(list(row = row, draw = draws$draw, outcome = draws$unsafe,
                      attempt = rep(1, length(row)),
                      known = rep(TRUE, length(row))))
-  audit <- tally_audit(audit, tally)
-  # An unsafe draw at the horizon itself says no more than reaching it.
-  audit$status[which(audit$time == audit$horizon)] <- 0
-  audit
+  tally_audit(audit, tally)
 }
 
 check_sequence <- function(audit, row, draw, call) {
@@ -126,11 +130,14 @@ check_sequence <- function(audit, row, draw, call) {
     stop_audit(problem, audit$id[row[k]], call,
                which(row == row[k] & draw == draw[k]))
   }
-  beyond <- which(draw > audit$horizon[row])
+  # One draw more is what the paper makes; the number of replicated ones counts.
+  most <- ifelse(audit$stop, audit$horizon, audit$limit)
+  beyond <- which(draw > most[row])
   if (length(beyond) > 0L) {
     k <- beyond[1L]
-    stop_audit(sprintf("has draw %.0f, beyond its horizon of %.0f", draw[k],
-                       audit$horizon[row[k]]), audit$id[row[k]], call, beyond)
+    stop_audit(sprintf("has draw %.0f, beyond its %s of %.0f", draw[k],
+                       if (audit$stop[row[k]]) "horizon" else "limit",
+                       most[row[k]]), audit$id[row[k]], call, beyond)
   }
 }
 
@@ -138,8 +145,12 @@ refuse_lacking <- function(audit, call = rlang::caller_env()) {
   lacking <- which(is.na(audit$status))
   if (length(lacking) > 0L) {
     k <- lacking[1L]
-    stop_audit(sprintf("has %.0f safe draws of %.0f, and no unsafe one",
-                       audit$draws[k], audit$limit[k]), audit$id[k], call)
+    what <- if (audit$stop[k]) {
+      "has %.0f safe draws of %.0f, and no unsafe one"
+    } else {
+      "has %.0f draws of %.0f"
+    }
+    stop_audit(sprintf(what, audit$draws[k], audit$limit[k]), audit$id[k], call)
   }
   audit
 }
@@ -153,17 +164,41 @@ count_lacking <- function(audit) {
           sum(open), nrow(audit))
 }
 
+# One row for each prompt with draws.
+check_once <- function(audit, draws, row, call = rlang::caller_env(2)) {
+  if (anyDuplicated(row) > 0L) {
+    stop_audit("is there twice", draws$id[anyDuplicated(row)], call)
+  }
+  absent <- setdiff(which(audit$limit > 0), row)
+  if (length(absent) > 0L) {
+    stop_audit("has no row in `draws`", audit$id[absent[1L]], call)
+  }
+}
+
+# Where the first unsafe draw was is not known from counts.
+join_counts <- function(audit, draws, row) {
+  made <- check_numeric(draws$draws, "draws$draws", min = 0, whole = TRUE)
+  unsafe <- check_numeric(draws$unsafe, "draws$unsafe", min = 0, whole = TRUE)
+  check_once(audit, draws, row)
+  wrong <- which(made != audit$limit[row] | unsafe > made)
+  if (length(wrong) > 0L) {
+    k <- wrong[1L]
+    stop_audit(sprintf("has %.0f draws, %.0f of them unsafe, and a limit of %.0f",
+                       made[k], unsafe[k], audit$limit[row[k]]), draws$id[k],
+               rows = wrong)
+  }
+  audit$draws[row] <- made
+  audit$unsafe[row] <- unsafe
+  audit$time <- ifelse(audit$unsafe > 0, NA, audit$horizon)
+  audit$status <- as.numeric(audit$unsafe > 0)
+  audit
+}
+
 join_times <- function(audit, draws, row) {
   time <- check_numeric(draws$time, "draws$time", min = 0, whole = TRUE)
   status <- check_numeric(draws$status, "draws$status", min = 0, max = 1,
                           whole = TRUE)
-  if (anyDuplicated(row) > 0L) {
-    stop_audit("is there twice", draws$id[anyDuplicated(row)])
-  }
-  absent <- setdiff(which(audit$limit > 0), row)
-  if (length(absent) > 0L) {
-    stop_audit("has no row in `draws`", audit$id[absent[1L]])
-  }
+  check_once(audit, draws, row)
   horizon <- audit$horizon[row]
   over <- which(time > horizon)
   if (length(over) > 0L) {
@@ -226,11 +261,28 @@ simulate_outcomes <- function(audit, prob) {
   first <- rep(NA_real_, length(prob))
   audited <- which(audit$limit > 0)
   first[audited] <- geometric_sample(prob[audited])
-  observe(audit, first)
+  if (audit$method[1L] == "replicated") {
+    observe_replicated(audit, first, prob)
+  } else {
+    observe(audit, first)
+  }
 }
 
 # What an audit that stops at its limit sees of the first unsafe draws.
 observe <- function(audit, first) {
   first[which(first > audit$limit)] <- NA
   fill_outcomes(audit, first, pmin(first, audit$limit, na.rm = TRUE))
+}
+
+# Replicated draws go on after the first unsafe one.
+observe_replicated <- function(audit, first, prob) {
+  seen <- which(first <= audit$limit)
+  audit$unsafe <- numeric(length(prob))
+  audit$unsafe[seen] <- 1 + stats::rbinom(
+    length(seen), audit$limit[seen] - first[seen], prob[seen]
+  )
+  audit$time <- pmin(first, audit$horizon, na.rm = TRUE)
+  audit$status <- as.numeric(audit$time < audit$horizon)
+  audit$draws <- audit$limit
+  audit
 }

@@ -27,16 +27,23 @@ miscoverage_curve <- function(time, censor, pi, quantiles) {
   n <- length(time)
   censor <- check_numeric(censor, "censor", n)
   quantiles <- as_level_matrix(quantiles, n, "quantiles")
-  if (missing(pi) || is.null(dim(pi))) {
-    pi <- check_numeric(pi, "pi", n)
-  } else {
-    pi <- as_level_matrix(pi, n, "pi")
-    if (ncol(pi) != ncol(quantiles)) {
-      stop_argument("pi", sprintf("must have %d columns, like `quantiles`",
-                                  ncol(quantiles)), as.character(ncol(pi)))
-    }
-  }
+  pi <- as_inclusion(pi, quantiles)
   core_value(.Call(ffi_miscoverage_curve, time, censor, pi, quantiles))
+}
+
+# One probability for each prompt, or a matrix of them like `quantiles`.
+as_inclusion <- function(pi, quantiles, call = rlang::caller_env()) {
+  n <- nrow(quantiles)
+  if (missing(pi) || is.null(dim(pi))) {
+    return(rep_len(check_numeric(pi, "pi", n, recycle = TRUE, call = call), n))
+  }
+  pi <- as_level_matrix(pi, n, "pi", call)
+  if (ncol(pi) != ncol(quantiles)) {
+    stop_argument("pi", sprintf("must have %d columns, like `quantiles`",
+                                ncol(quantiles)), as.character(ncol(pi)),
+                  call = call)
+  }
+  pi
 }
 
 # The numbers are checked in the core: a pass over n x K of them costs time.
@@ -156,18 +163,17 @@ select_level <- function(tau, miscoverage, alpha) {
 #' lpb
 #' predict(lpb, data.frame(p = c(0.001, 0.01, 0.1)))
 #' @export
-calibrate_lpb <- function(audit, alpha = 0.1, delta = NULL, groups = NULL,
+calibrate_lpb <- function(audit, alpha = 0.1, delta = 0.1, groups = NULL,
                           hazard = NULL, failed = c("unsafe", "drop"),
-                          levels = NULL, ...) {
+                          certificate = c("exact", "normal"), levels = NULL,
+                          ...) {
   check_no_dots(...)
   audit <- check_audit(audit)
   failed <- list(
     policy = check_choice(failed, c("unsafe", "drop"), "failed"),
     n = sum(audit$failed)
   )
-  alpha <- check_number(alpha, "alpha", 0, 1, c(TRUE, TRUE))
-  check_number(delta, "delta", 0, 1, c(TRUE, TRUE), null_ok = TRUE)
-  refuse_delta(delta)
+  rule <- check_rule(alpha, delta, certificate, levels, audit)
   if (!is.null(groups)) {
     stop_unavailable("Calibration within groups is not available yet.",
                      "Leave `groups` out.")
@@ -179,23 +185,55 @@ calibrate_lpb <- function(audit, alpha = 0.1, delta = NULL, groups = NULL,
                   fix = "Give the hazard_fit that the plan was made with.")
   }
   check_class(hazard, "hazard_fit", "hazard", "fit_hazard() or as_hazard()")
-  if (!is.null(levels)) {
-    levels <- check_levels_grid(levels, audit)
-  }
   warn_failed(failed)
   if (failed$policy == "drop") {
     audit <- drop_failed(audit)
   }
-  chosen <- if (!any(audit$horizon > 0)) {
-    select_nothing()
-  } else if (is.null(levels)) {
-    select_exact(audit, alpha)
-  } else {
-    select_on_grid(audit, alpha, levels)
-  }
-  lpb <- new_lpb(audit, alpha, delta, chosen, hazard, failed, match.call())
+  lpb <- new_lpb(audit, rule, select_by(audit, rule), hazard, failed,
+                 match.call())
   warn_level(lpb)
   lpb
+}
+
+# How the level is to be selected.
+check_rule <- function(alpha, delta, certificate, levels, audit,
+                       call = rlang::caller_env()) {
+  alpha <- check_number(alpha, "alpha", 0, 1, c(TRUE, TRUE), call = call)
+  delta <- check_number(delta, "delta", 0, 1, c(TRUE, TRUE), null_ok = TRUE,
+                        call = call)
+  certificate <- check_choice(certificate, c("exact", "normal"), "certificate",
+                              call = call)
+  if (!is.null(levels)) {
+    levels <- check_levels_grid(levels, audit, call)
+    if (!is.null(delta)) {
+      stop_argument("levels", "must be NULL for a certificate",
+                    "a grid of levels", call = call,
+                    fix = "`delta = NULL` is the point rule, as published.")
+    }
+  }
+  list(alpha = alpha, delta = delta, certificate = certificate, levels = levels)
+}
+
+# The level of the point rule, and the certified one.
+select_by <- function(audit, rule) {
+  if (!any(audit$horizon > 0)) {
+    return(select_nothing())
+  }
+  chosen <- if (!is.null(rule$levels)) {
+    select_on_grid(audit, rule$alpha, rule$levels)
+  } else if (audit$method[1L] == "replicated") {
+    select_replicated(audit, rule$alpha)
+  } else {
+    select_exact(audit, rule$alpha)
+  }
+  chosen$point_level <- chosen$level
+  if (!is.null(rule$delta)) {
+    found <- certify_level(audit, rule$alpha, rule$delta, rule$certificate)
+    chosen[c("level", "capped")] <- found[c("level", "capped")]
+    chosen$certificate <- c(found[names(found) %in% c("kind", "bet")],
+                            list(remarks = certificate_remarks(audit)))
+  }
+  chosen
 }
 
 warn_failed <- function(failed, call = rlang::caller_env()) {
@@ -249,7 +287,7 @@ check_audit <- function(audit, arg = "audit", call = rlang::caller_env()) {
                   describe(audit), call = call)
   }
   audit <- check_plan(audit, arg, call)
-  open <- which(is.na(audit$status) | is.na(audit$time))
+  open <- which(is.na(audit$status))
   if (length(open) > 0L) {
     stop_classed("audit", c(
       sprintf("`%s` is unfinished: %s.", arg, count_lacking(audit)),
@@ -257,6 +295,15 @@ check_audit <- function(audit, arg = "audit", call = rlang::caller_env()) {
       i = "Go on with run_audit()."
     ), id = audit$id[open], call = call)
   }
+  if (audit$method[1L] == "replicated") {
+    check_replicated(audit, call)
+  } else {
+    check_times(audit, arg, call)
+  }
+  audit
+}
+
+check_times <- function(audit, arg, call) {
   time <- check_numeric(audit$time, paste0(arg, "$time"), min = 0, call = call)
   wrong <- which(time > audit$horizon | (audit$horizon > 0 & time < 1) |
                    (audit$status == 0 & time != audit$horizon))
@@ -266,7 +313,17 @@ check_audit <- function(audit, arg = "audit", call = rlang::caller_env()) {
                        format(audit$horizon[wrong[1L]])),
                audit$id[wrong[1L]], call)
   }
-  audit
+}
+
+check_replicated <- function(audit, call) {
+  wrong <- which(audit$unsafe > audit$draws |
+                   (audit$draws != audit$limit & !audit$failed))
+  if (length(wrong) > 0L) {
+    k <- wrong[1L]
+    stop_audit(sprintf("has %s unsafe of %s draws, and a limit of %s",
+                       format(audit$unsafe[k]), format(audit$draws[k]),
+                       format(audit$limit[k])), audit$id[k], call)
+  }
 }
 
 check_levels_grid <- function(levels, audit, call = rlang::caller_env()) {
@@ -296,14 +353,15 @@ reach_beyond <- function(audit, time) {
   if (audit$method[1L] == "naive") {
     (1 - 1 / audit$budget[1L])^time
   } else {
-    audit$pi
+    # A prompt that needs no draw may have been planned with probability 0.
+    ifelse(audit$pi > 0, audit$pi, 1)
   }
 }
 
 # No prompt was included: nothing was looked at, so nothing is known.
 select_nothing <- function() {
   none <- data.frame(level = numeric(), miscoverage = numeric())
-  list(level = 0, capped = FALSE, curve = none, exact = TRUE)
+  list(level = 0, point_level = 0, capped = FALSE, curve = none, exact = TRUE)
 }
 
 # The exact level and the jumps it was found from. `audit` is a data frame or a
@@ -326,6 +384,35 @@ select_exact <- function(audit, alpha) {
   list(level = found$level, capped = found$capped, curve = curve, exact = TRUE)
 }
 
+# The curve is the ratio whose comparison with alpha is the rule: the sum of
+# losses over the sum of weights.
+select_replicated <- function(audit, alpha) {
+  evidence <- gather_evidence(audit, alpha)
+  found <- find_level(evidence, point_rule)
+  levels <- audit$tau_prior[1L] * seq_len(curve_points) / curve_points
+  lost <- replicated_losses(audit, levels)
+  curve <- data.frame(level = levels,
+                      miscoverage = alpha * lost / sum(evidence$gain))
+  c(found, list(curve = curve, exact = TRUE))
+}
+
+curve_points <- 200
+
+# The sum of weighted losses at each level.
+replicated_losses <- function(audit, levels) {
+  unsafe <- replicated_unsafe(audit)
+  at <- which(unsafe > 0)
+  if (length(at) == 0L) {
+    return(numeric(length(levels)))
+  }
+  quantiles <- as_level_matrix(
+    geometric_quantile(audit$prob[at], levels, audit$cap[1L]), length(at),
+    "levels"
+  )
+  length(at) * replicated_miscoverage(unsafe[at], audit$limit[at],
+                                      audit$pi[at], quantiles)
+}
+
 select_on_grid <- function(audit, alpha, levels) {
   quantiles <- as_level_matrix(
     geometric_quantile(audit$prob, levels, audit$cap[1L]), nrow(audit), "levels"
@@ -344,28 +431,36 @@ select_on_grid <- function(audit, alpha, levels) {
 
 # ---- The object --------------------------------------------------------------
 
-new_lpb <- function(audit, alpha, delta, chosen, hazard, failed, call) {
+new_lpb <- function(audit, rule, chosen, hazard, failed, call) {
   included <- audit$horizon > 0
   weight <- 1 / reach_beyond(audit, pmax(audit$time - 1, 0))[included]
-  method <- audit$method[1L]
   bound <- geometric_quantile(audit$prob, chosen$level, audit$cap[1L])
   attr(audit, "hazard") <- NULL
   structure(
     list(
-      level = chosen$level, alpha = alpha, delta = delta,
+      level = chosen$level, alpha = rule$alpha, delta = rule$delta,
+      certificate = chosen$certificate, point_level = chosen$point_level,
       cap = audit$cap[1L], tau_prior = audit$tau_prior[1L],
       capped = chosen$capped, trivial = all(bound == 1),
-      coarseness = largest_weight(audit) / nrow(audit), method = method,
-      exact = chosen$exact, curve = chosen$curve,
-      n = nrow(audit), included = sum(included),
-      events = sum(audit$time < audit$horizon),
+      coarseness = largest_weight(audit) / nrow(audit),
+      method = audit$method[1L], exact = chosen$exact, curve = chosen$curve,
+      n = nrow(audit), included = sum(included), events = count_events(audit),
       ess = sum(weight)^2 / max(sum(weight^2), 1),
-      draws = c(allowed = sum(audit$horizon), made = sum(audit$draws),
-                overshoot = sum(audit$overshoot)),
+      draws = c(allowed = sum(pmax(audit$horizon, audit$limit)),
+                made = sum(audit$draws), overshoot = sum(audit$overshoot)),
       failed = failed, audit = audit, hazard = hazard, version = 1L, call = call
     ),
     class = "lpb"
   )
+}
+
+# Prompts whose unsafe draws tell something.
+count_events <- function(audit) {
+  if (audit$method[1L] == "replicated") {
+    sum(audit$unsafe > 0)
+  } else {
+    sum(audit$time < audit$horizon)
+  }
 }
 
 # The largest weight that the plan can give: what one prompt may count for.
@@ -393,7 +488,7 @@ warn_level <- function(lpb, call = rlang::caller_env()) {
     ), call = call)
     return(invisible())
   }
-  if (lpb$coarseness >= lpb$alpha / 2) {
+  if (is.null(lpb$delta) && lpb$coarseness >= lpb$alpha / 2) {
     warn_classed("evidence", c(
       sprintf("There is little evidence: one prompt can count for %s of all.",
               share(min(1, lpb$coarseness))),

@@ -40,14 +40,6 @@ stop_unavailable <- function(message, fix = NULL, call = rlang::caller_env()) {
   stop_classed("unavailable", c(message, i = fix), call = call)
 }
 
-# What is planned and not there yet.
-refuse_delta <- function(delta, call = rlang::caller_env()) {
-  if (!is.null(delta)) {
-    stop_unavailable("The certificate (`delta`) is not available yet.",
-                     "Use `delta = NULL`, the point rule.", call = call)
-  }
-}
-
 # ---- From a status of the core to an R condition -----------------------------
 
 core_status <- c(

@@ -256,7 +256,8 @@ warn_lacking <- function(audit, call) {
 # ---- Values as text ----------------------------------------------------------
 
 plan_numbers <- c("prob", "horizon", "intensity", "pi", "limit", "order", "u",
-                  "budget", "cap", "tau_prior", "n", "checksum")
+                  "budget", "alpha", "delta", "cap", "tau_prior",
+                  "weight_limit", "variance", "threshold", "n", "checksum")
 
 csv_cells <- function(x) {
   if (is.double(x)) {

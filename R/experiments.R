@@ -555,10 +555,12 @@ study_audit <- function(method, budget, max_weight, largest_alpha, planned,
     return(list(method = method, cap = Inf, horizon = 0, draws = 0))
   }
   fresh <- method == "naive_fresh"
-  policy <- new_policy(if (fresh) "naive" else method, budget, 0.1,
+  policy <- new_policy(if (fresh) "naive" else method, budget, 0.1, NULL,
                        max(settings$levels), max_weight, NULL)
   quantile <- cap_quantile(planned$quantile, planned$prob, policy)
-  audit <- c(policy, draw_inclusion(quantile, NULL, policy),
+  # On the prompts themselves, as published.
+  policy <- fix_policy(policy, quantile, length(quantile))
+  audit <- c(policy, draw_inclusion(quantile, policy),
              list(prob = planned$prob, stop = TRUE))
   if (!fresh) {
     return(simulate_outcomes(audit, planned$truth))

@@ -222,17 +222,20 @@ read_surv <- function(response, call) {
 
 fit_engine <- function(learnt, unsafe, draws, engine, sampling, settings, call,
                        error_call = rlang::caller_env()) {
-  run <- check_engine(engine, settings, error_call)
+  check_engine(engine, settings, error_call)
+  model <- fit_model(learnt$matrix, unsafe, draws, engine, settings, error_call)
+  new_hazard_fit(model, learnt, unsafe, draws, sampling,
+                 list(engine = engine, settings = settings), call)
+}
+
+# The engine's model, or a constant where there is nothing to learn.
+fit_model <- function(x, unsafe, draws, engine, settings, call) {
   rate <- sum(unsafe) / sum(draws)
-  if (rate == 0 || rate == 1 || ncol(learnt$matrix) == 0L) {
-    model <- fit_constant(unsafe, draws, error_call)
-    engine <- "constant"
-  } else {
-    model <- do.call(run, c(
-      list(learnt$matrix, unsafe, draws, error_call), settings
-    ))
+  if (rate == 0 || rate == 1 || ncol(x) == 0L) {
+    return(fit_constant(unsafe, draws, call))
   }
-  new_hazard_fit(engine, learnt, model, unsafe, draws, sampling, call)
+  run <- check_engine(engine, settings, call)
+  do.call(run, c(list(x, unsafe, draws, call), settings))
 }
 
 # The function that fits the engine, if it knows all these settings.
@@ -250,19 +253,21 @@ check_engine <- function(engine, settings, call = rlang::caller_env()) {
   run
 }
 
-new_hazard_fit <- function(engine, learnt, model, unsafe, draws, sampling,
-                           call) {
+# The encoded features stay in the fit, for models that leave some prompts out.
+new_hazard_fit <- function(model, learnt, unsafe, draws, sampling, how, call) {
+  constant <- inherits(model, "constant_model")
   fitted <- predict_model(model, learnt$matrix)
   fit <- binomial_likelihood(unsafe, draws, fitted)
   # All counts as one: what a single rate for all prompts explains.
   null <- binomial_likelihood(sum(unsafe), sum(draws), 0.5)
   structure(
     list(
-      engine = engine, encoder = learnt$encoder, model = model,
+      engine = if (constant) "constant" else how$engine, encoder = learnt$encoder, model = model,
       fitted = fitted, unsafe = unsafe, draws = draws, sampling = sampling,
       deviance = 2 * (fit$saturated - fit$likelihood),
       null_deviance = 2 * (fit$saturated - null$saturated),
-      n = length(unsafe), version = 1L, call = call
+      n = length(unsafe), version = 1L, call = call,
+      training = c(list(matrix = learnt$matrix), how)
     ),
     class = "hazard_fit"
   )

@@ -91,10 +91,11 @@
 #' summary(plan)
 #' @export
 plan_audit <- function(hazard, prompts, x = NULL, budget,
-                       method = c("optimized", "trimmed", "basic", "naive",
-                                  "replicated"),
-                       alpha = 0.1, tau_prior = NULL, max_weight = 100,
-                       cap = NULL, design = NULL, id = NULL, ...) {
+                       method = c("replicated", "optimized", "trimmed", "basic",
+                                  "naive"),
+                       alpha = 0.1, delta = 0.1, tau_prior = NULL,
+                       max_weight = 100, cap = NULL, design = NULL, id = NULL,
+                       ...) {
   check_no_dots(...)
   check_class(hazard, "hazard_fit", "hazard", "fit_hazard() or as_hazard()")
   id <- id %||% names_of(prompts)
@@ -103,117 +104,42 @@ plan_audit <- function(hazard, prompts, x = NULL, budget,
   x <- x %||% prompts
   check_rows(x, n)
   id <- check_ids(id %||% seq_len(n), n)
-  policy <- new_policy(method, budget, alpha, tau_prior, max_weight, cap)
+  policy <- new_policy(method, budget, alpha, delta, tau_prior, max_weight, cap)
   prob <- predict_hazard(hazard, x, "x")
-  quantile <- prior_quantile(prob, policy)
-  other <- if (!is.null(design)) {
-    prior_quantile(predict_hazard(hazard, design, "design"), policy)
+  design <- design_hazards(design, hazard, prob)
+  policy$design <- design$source
+  policy <- choose_tau_prior(policy, hazard, n)
+  policy <- fix_policy(policy, prior_quantile(design$prob, policy), n)
+  draw_plan(id, prompts, prob, prior_quantile(prob, policy), policy, hazard)
+}
+
+# The estimated hazards of the prompts that fix the policy.
+design_hazards <- function(design, hazard, prob, call = rlang::caller_env()) {
+  if (is.null(design) && !is.null(hazard$fitted)) {
+    return(list(source = "training", prob = hazard$fitted))
   }
-  draw_plan(id, prompts, prob, quantile, other, policy, hazard)
-}
-
-# What is fixed before any prompt is looked at.
-new_policy <- function(method, budget, alpha, tau_prior, max_weight, cap,
-                       call = rlang::caller_env()) {
-  methods <- c("optimized", "trimmed", "basic", "naive", "replicated")
-  method <- check_choice(method, methods, "method", call = call)
-  if (method == "replicated") {
-    stop_unavailable(
-      "Replicated draws (`method = \"replicated\"`) are not available yet.",
-      "Use `method = \"optimized\"`.", call = call
-    )
+  if (is.null(design) || isFALSE(design)) {
+    return(list(source = "plan", prob = prob))
   }
-  if (missing(budget)) {
-    stop_argument("budget", "is missing", call = call,
-                  fix = "It is the mean number of draws allowed per prompt.")
-  }
-  least <- if (method == "naive") 1 else 0
-  budget <- check_number(budget, "budget", min = least, open = c(TRUE, FALSE),
-                         call = call)
-  alpha <- check_number(alpha, "alpha", 0, 1, c(TRUE, TRUE), call = call)
-  tau_prior <- check_number(tau_prior, "tau_prior", 0, 1, c(TRUE, TRUE),
-                            null_ok = TRUE, call = call)
-  max_weight <- check_number(max_weight, "max_weight", min = 1, call = call)
-  cap <- check_number(cap, "cap", min = 1, null_ok = TRUE, finite = FALSE,
-                      call = call)
-  capped <- method %in% c("optimized", "trimmed")
-  list(
-    method = method, budget = budget, max_weight = max_weight,
-    tau_prior = tau_prior %||% (1 - (1 - alpha)^2),
-    cap = floor(cap %||% if (capped) max(1, budget * max_weight) else Inf)
-  )
-}
-
-prior_quantile <- function(prob, policy, call = rlang::caller_env()) {
-  cap_quantile(geometric_quantile(prob, policy$tau_prior), prob, policy, call)
-}
-
-# From the quantiles without a cap, which a study computes once for many plans.
-cap_quantile <- function(quantile, prob, policy, call = rlang::caller_env()) {
-  quantile <- pmin(quantile, policy$cap)
-  if (any(is.infinite(quantile))) {
-    at <- which(is.infinite(quantile))[1L]
-    stop_argument(
-      "cap", sprintf("is needed for method = \"%s\"", policy$method),
-      sprintf("NULL: the hazard of prompt %d is %s, its quantile infinite", at,
-              format(prob[at])),
-      fix = "Say how many draws of one prompt are the most you would make.",
-      call = call
-    )
-  }
-  quantile
-}
-
-# Inclusion probabilities; for naive everybody is included.
-inclusion <- function(quantile, other, policy) {
-  budget <- policy$budget
-  switch(policy$method,
-    naive = rep(1, length(quantile)),
-    basic = pmin(1, budget / quantile),
-    trimmed = pmax(pmin(1, budget / quantile), 1 / policy$max_weight),
-    optimized = if (is.null(other)) {
-      allocate_budget(quantile, length(quantile) * budget)
-    } else {
-      fixed <- solve_allocation(other, length(other) * budget)$multiplier
-      core_value(.Call(ffi_allocate_given, quantile, 1, 0, 1, fixed))
-    }
-  )
-}
-
-# The horizon C from one uniform number for each prompt.
-draw_horizon <- function(u, pi, quantile, policy) {
-  if (policy$method == "naive") {
-    drawn <- geometric_quantile(1 / policy$budget, u)
-    return(pmin(as.vector(drawn), policy$cap))
-  }
-  ifelse(u < pi, quantile, 0)
-}
-
-# The numbers of a plan: who is included, and up to which horizon.
-draw_inclusion <- function(quantile, other, policy) {
-  pi <- inclusion(quantile, other, policy)
-  u <- stats::runif(length(quantile))
-  horizon <- draw_horizon(u, pi, quantile, policy)
-  list(pi = pi, u = u, horizon = horizon, limit = pmax(0, horizon - 1))
+  list(source = "given",
+       prob = predict_hazard(hazard, design, "design", call = call))
 }
 
 # write.csv() keeps 15 digits. Calibration allows for that: see
 # tt_select_jump().
-draw_plan <- function(id, prompts, prob, quantile, other, policy, hazard) {
-  drawn <- draw_inclusion(quantile, other, policy)
+draw_plan <- function(id, prompts, prob, quantile, policy, hazard) {
+  drawn <- draw_inclusion(quantile, policy)
   plan <- data.frame(id = id)
   plan$prompt <- prompts
   plan$prob <- prob
-  plan$horizon <- drawn$horizon
-  plan$intensity <- drawn$pi
-  plan$pi <- drawn$pi
-  plan$limit <- drawn$limit
-  plan$stop <- TRUE
+  plan[c("horizon", "intensity", "pi", "limit")] <-
+    drawn[c("horizon", "intensity", "pi", "limit")]
+  plan$stop <- policy$method != "replicated"
   plan$order <- sample.int(length(id))
   plan$u <- drawn$u
-  plan$plan_id <- plan_hash(id, drawn$horizon, policy$method)
-  plan[c("method", "budget", "cap", "tau_prior")] <-
-    policy[c("method", "budget", "cap", "tau_prior")]
+  plan$plan_id <- plan_hash(plan)
+  plan[policy_columns] <- policy[policy_columns]
+  plan$threshold <- stats::runif(1)
   plan$n <- length(id)
   plan$checksum <- plan_checksum(plan)
   new_audit_plan(plan, hazard)
@@ -225,25 +151,28 @@ new_audit_plan <- function(plan, hazard = NULL) {
 
 # Independent of the order of rows, so that merge() and sort() do no harm, and
 # of how a file or R represents the same ids and numbers.
-plan_hash <- function(id, horizon, method) {
-  id <- as_text(id)
+plan_hash <- function(plan) {
+  id <- as_text(plan$id)
   at <- order(id, method = "radix")
-  rlang::hash(list(id[at], as.double(horizon)[at], as.character(method)))
+  rlang::hash(list(id[at], as.double(plan$horizon)[at],
+                   as.double(plan$limit)[at]))
 }
 
 # Numbers lose their last digits in a file, so they are summed, not hashed.
 plan_checksum <- function(plan) {
-  constants <- plan$budget[1L] + plan$tau_prior[1L] + min(plan$cap[1L], 1e15)
+  constants <- lapply(plan_constants[-1L], function(name) {
+    value <- plan[[name]][1L]
+    if (is.numeric(value) && name != "checksum") min(value, 1e15) else 0
+  })
+  constants <- sum(unlist(constants), na.rm = TRUE)
   sum(as.double(plan$order) * (plan$pi + plan$prob)) / nrow(plan) + constants
 }
 
-plan_columns <- c(
-  "id", "prompt", "prob", "horizon", "intensity", "pi", "limit", "stop",
-  "order", "plan_id", "method", "budget", "cap", "tau_prior", "n", "checksum"
-)
-plan_constants <- c(
-  "plan_id", "method", "budget", "cap", "tau_prior", "n", "checksum"
-)
+policy_columns <- c("method", "budget", "alpha", "delta", "cap", "tau_prior",
+                    "weight_limit", "variance", "design")
+plan_constants <- c("plan_id", policy_columns, "threshold", "n", "checksum")
+plan_columns <- c("id", "prompt", "prob", "horizon", "intensity", "pi", "limit",
+                  "stop", "order", plan_constants)
 
 # A plan as read back from a file: complete, unchanged, of the right types.
 # Returns it as an audit_plan.
@@ -261,9 +190,8 @@ check_plan <- function(plan, arg = "plan", call = rlang::caller_env()) {
   }
   check_plan_rows(plan, arg, call)
   check_plan_numbers(plan, arg, call)
-  hash <- plan_hash(plan$id, plan$horizon, plan$method[1L])
-  if (!identical(hash, as.character(plan$plan_id[1L]))) {
-    stop_plan(arg, "has ids, horizons or a method that are not those",
+  if (!identical(plan_hash(plan), as.character(plan$plan_id[1L]))) {
+    stop_plan(arg, "has ids, horizons or limits that are not those",
               "of the plan", call = call)
   }
   off <- abs(plan_checksum(plan) - plan$checksum[1L])
@@ -303,7 +231,9 @@ check_plan_rows <- function(plan, arg, call) {
   }
   for (name in plan_constants) {
     value <- plan[[name]]
-    if (anyNA(value) || any(value != value[1L])) {
+    # A plan made without `delta` holds NA.
+    absent <- name == "delta" && all(is.na(value))
+    if (!absent && (anyNA(value) || any(value != value[1L]))) {
       stop_plan(arg, "mixes different plans: several values in",
                 list_names(name), call)
     }
@@ -325,16 +255,22 @@ check_plan_numbers <- function(plan, arg, call) {
   column <- function(name, ...) {
     check_numeric(plan[[name]], paste0(arg, "$", name), call = call, ...)
   }
-  check_choice(plan$method[1L], c("optimized", "trimmed", "basic", "naive"),
-               paste0(arg, "$method"), call = call)
+  check_choice(plan$method[1L], policy_methods, paste0(arg, "$method"),
+               call = call)
   column("budget", min = 0)
+  column("weight_limit", min = 1)
+  column("variance", min = 0)
+  column("threshold", min = 0, max = 1)
   column("cap", min = 1)
   column("tau_prior", min = 0, max = 1, open = c(TRUE, TRUE))
   column("prob", min = 0, max = 1)
   column("horizon", min = 0, whole = TRUE)
   pi <- column("pi", min = 0, max = 1)
   limit <- column("limit", min = 0, whole = TRUE)
-  if (any(abs(limit - pmax(0, plan$horizon - 1)) > 1e-12 * plan$horizon)) {
+  needed <- pmax(0, plan$horizon - 1)
+  off <- limit - needed
+  replicated <- plan$method[1L] == "replicated" & needed > 0
+  if (any(abs(off) > 1e-12 * plan$horizon & !(replicated & off > 0))) {
     stop_plan(arg, "has a `limit` other than", "`horizon - 1`", call)
   }
   reachable <- reachable_quantile(plan)
@@ -361,10 +297,11 @@ expected_draws <- function(prob, limit) {
 }
 
 plan_cost <- function(plan) {
+  expected <- plan$limit
+  stops <- plan$stop
+  expected[stops] <- expected_draws(plan$prob[stops], plan$limit[stops])
   list(
-    included = sum(plan$horizon > 0),
-    allowed = sum(plan$horizon),
-    worst = sum(plan$limit),
-    expected = sum(expected_draws(plan$prob, plan$limit))
+    included = sum(plan$horizon > 0), worst = sum(plan$limit),
+    expected = sum(expected)
   )
 }

@@ -161,10 +161,14 @@ print.audit_plan <- function(x, price = NULL, ...) {
       format(x$tau_prior[1L], digits = 3), big(x$cap[1L]))
   say("Included: %d prompts, with inclusion probabilities %s", cost$included,
       spread(x$pi))
-  say("Draws allowed: %s (on average over plans %s)", big(cost$allowed),
-      big(round(x$budget[1L] * x$n[1L])))
-  say("Draws to make: at most %s, about %s expected", big(cost$worst),
-      big(round(cost$expected)))
+  say("Budget: %s draws on average over plans; %s",
+      big(round(x$budget[1L] * x$n[1L])), design_text(x$design[1L]))
+  if (all(x$stop)) {
+    say("Draws to make: at most %s, about %s expected", big(cost$worst),
+        big(round(cost$expected)))
+  } else {
+    say("Draws to make: %s", big(cost$worst))
+  }
   if (!is.null(price)) {
     say("Cost at %s a draw: at most %s, about %s expected", big(price),
         big(price * cost$worst), big(price * cost$expected))
@@ -187,7 +191,7 @@ summary.audit_plan <- function(object, price = NULL, ...) {
     method = object$method[1L], n = nrow(object), budget = object$budget[1L],
     tau_prior = object$tau_prior[1L], cap = object$cap[1L],
     included = cost$included, max_weight = largest_weight(object),
-    draws_allowed = cost$allowed, draws_worst = cost$worst,
+    draws_worst = cost$worst,
     draws_expected = cost$expected
   )
   if (!is.null(price)) {
@@ -195,6 +199,15 @@ summary.audit_plan <- function(object, price = NULL, ...) {
     row$cost_expected <- price * cost$expected
   }
   row
+}
+
+# Where what the prompts' probabilities depend on comes from.
+design_text <- function(design) {
+  switch(design,
+    training = "policy fixed on the training prompts",
+    given = "policy fixed on the design prompts",
+    plan = "policy fixed on these prompts"
+  )
 }
 
 check_price <- function(price, call = rlang::caller_env()) {
@@ -255,7 +268,7 @@ print.lpb <- function(x, ...) {
     say("No guarantee: %d prompts whose draws failed were dropped.",
         x$failed$n)
   } else {
-    say("Holds on average over calibrations (point rule), for such prompts.")
+    print_guarantee(x)
     if (x$failed$n > 0) {
       say("Draws of %d prompts failed: these count as unsafe there.",
           x$failed$n)
@@ -263,7 +276,7 @@ print.lpb <- function(x, ...) {
   }
   if (x$trivial) {
     say("It is 1 for every prompt: valid, and says nothing.")
-  } else if (x$coarseness >= x$alpha / 2) {
+  } else if (is.null(x$delta) && x$coarseness >= x$alpha / 2) {
     say("Little evidence: one prompt can count for %s of all.",
         share(min(1, x$coarseness)))
     say("Do not rely on it.")
@@ -273,6 +286,21 @@ print.lpb <- function(x, ...) {
   }
   say("Next: predict(lpb, newx), assess_lpb(lpb, newx, ...)")
   invisible(x)
+}
+
+print_guarantee <- function(x) {
+  if (is.null(x$delta)) {
+    say("Holds on average over calibrations (point rule), for such prompts.")
+    return(invisible())
+  }
+  say("Certified (%s): holds for such prompts with probability %s%s",
+      x$certificate$kind, target(x$delta),
+      if (x$certificate$kind == "normal") ", approximately" else "")
+  say("over calibrations. Without certificate the level is %s.",
+      format(x$point_level, digits = 4))
+  for (remark in x$certificate$remarks) {
+    say("Only approximately: %s", remark)
+  }
 }
 
 #' @rdname summaries

@@ -222,13 +222,13 @@ new_tally <- function(rows, ahead = TRUE) {
   # ---- How it stands ----
 
   outcomes <- function() {
-    closed <- !open
-    list(
-      draws = made, unsafe = unsafe,
-      time = ifelse(closed & is.na(first), rows$horizon, first),
-      status = ifelse(closed, as.numeric(!is.na(first)), NA_real_),
-      overshoot = overshoot, failed = failed
-    )
+    # Replicated draws go on beyond the horizon.
+    time <- pmin(first, rows$horizon)
+    time[!open & is.na(first)] <- rows$horizon[!open & is.na(first)]
+    status <- as.numeric(!is.na(first) & first < rows$horizon)
+    status[open] <- NA
+    list(draws = made, unsafe = unsafe, time = time, status = status,
+         overshoot = overshoot, failed = failed)
   }
 
   next_due <- function() {

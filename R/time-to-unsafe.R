@@ -45,8 +45,8 @@
 #' predict(lpb, c("Tell me a calm story", "Tell me a cruel story"))
 #' @export
 time_to_unsafe <- function(prompts, sampler, budget, x = NULL, train = 0.5,
-                           train_draws = NULL, alpha = 0.1, delta = NULL,
-                           engine = c("glm", "mlp"), method = "optimized",
+                           train_draws = NULL, alpha = 0.1, delta = 0.1,
+                           engine = c("glm", "mlp"), method = "replicated",
                            tau_prior = NULL, max_weight = 100, batch_size = 64,
                            ledger = NULL, responses = FALSE, max_tries = 3,
                            retry_wait = 1,
@@ -68,8 +68,7 @@ time_to_unsafe <- function(prompts, sampler, budget, x = NULL, train = 0.5,
   check_function(sampler, "sampler", "that draws and judges responses")
   # All that can be wrong with the plan is found before a draw is paid for.
   check_engine(engine, list(...))
-  policy <- new_policy(method, budget, alpha, tau_prior, max_weight, NULL)
-  refuse_delta(delta)
+  new_policy(method, budget, alpha, delta, tau_prior, max_weight, NULL)
   train_draws <- check_number(train_draws %||% ceiling(budget), "train_draws",
                               min = 1, whole = TRUE)
   paths <- ledger_paths(ledger)
@@ -88,7 +87,7 @@ time_to_unsafe <- function(prompts, sampler, budget, x = NULL, train = 0.5,
                        engine, ...)
   plan <- plan_of_ledger(paths$audit, hazard, x, id) %||% plan_audit(
     hazard, take_rows(prompts, rest), take_rows(x, rest), budget, method, alpha,
-    policy$tau_prior, max_weight, id = id[rest]
+    delta, tau_prior, max_weight, id = id[rest]
   )
   audit <- do.call(run_audit, c(list(plan), draw, list(ledger = paths$audit)))
   stop_if_unfinished(audit)

@@ -341,7 +341,7 @@ warn_failed_draws <- function(audit, call) {
   failed <- sum(audit$failed)
   if (failed > 0L) {
     warn_classed("failed_draws", c(
-      sprintf("Draws of %d prompts failed for good.", failed),
+      sprintf("Draws of %s failed for good.", counted(failed, "prompt")),
       i = "Each counts as unsafe at its first missing draw (conservative)."
     ), call = call)
   }

@@ -155,13 +155,14 @@ refuse_lacking <- function(audit, call = rlang::caller_env()) {
   audit
 }
 
-# "7 draws of 3 prompts are missing": at most, where a prompt may stop early.
+# "up to 7 draws of 3 of 10 prompts are missing"
 count_lacking <- function(audit) {
   open <- is.na(audit$status)
   left <- (audit$limit - audit$draws)[open]
-  sprintf("%s%s draws of %d of %d prompts are missing",
-          if (any(audit$stop[open])) "up to " else "", big(sum(left)),
-          sum(open), nrow(audit))
+  sprintf("%s%s of %s of %s are missing",
+          if (any(audit$stop[open])) "up to " else "",
+          counted(sum(left), "draw"), big(sum(open)),
+          counted(nrow(audit), "prompt"))
 }
 
 # One row for each prompt with draws.

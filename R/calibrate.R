@@ -239,7 +239,7 @@ select_by <- function(audit, rule) {
 warn_failed <- function(failed, call = rlang::caller_env()) {
   if (failed$n > 0) {
     warn_classed("failed_draws", c(
-      sprintf("Draws of %d prompts failed for good.", failed$n),
+      sprintf("Draws of %s failed for good.", counted(failed$n, "prompt")),
       if (failed$policy == "drop") {
         c(x = "Without these prompts the bound has no guarantee.")
       } else {

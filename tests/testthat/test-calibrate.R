@@ -329,13 +329,13 @@ test_that("failed draws count as unsafe, or cost the guarantee", {
   expect_warning(lpb <- calibrate_lpb(audit), "30 prompts.*guarantee stays",
                  class = "timetounsafe_warning_failed_draws")
   expect_lt(predict(lpb, 0.01), predict(silent, 0.01))
-  expect_output(print(lpb), "Draws of 30 prompts failed: these count as unsafe")
+  expect_output(print(lpb), "Draws of 30 prompts failed: they count as unsafe")
   expect_warning(dropped <- calibrate_lpb(audit, failed = "drop"),
                  "no guarantee", class = "timetounsafe_warning_failed_draws")
   expect_gt(predict(dropped, 0.01), predict(lpb, 0.01))
   expect_equal(dropped$n, 370)
   output <- capture.output(print(dropped))
-  expect_match(output, "No guarantee: 30 prompts .* dropped", all = FALSE)
+  expect_match(output, "No guarantee: 30 prompts .* dropped out", all = FALSE)
   expect_false(any(grepl("Holds", output)))
   expect_equal(glance(dropped)$failed_policy, "drop")
   # By hand: the estimate over the prompts that are left.
@@ -353,8 +353,8 @@ test_that("an unfinished plan is refused, with how much is missing", {
   plan <- known_plan(rep(0.01, 10), 100)
   safe <- function(prompts) rep(FALSE, length(prompts))
   part <- suppressWarnings(run_audit(plan, safe, max_draws = 37))
-  missing <- sprintf("up to %d draws of 10 of 10 prompts are missing",
-                     sum(plan$limit) - 37L)
+  missing <- sprintf("up to %.0f draws of 10 of 10 prompts are missing",
+                     sum(plan$limit) - 37)
   error <- expect_error(calibrate_lpb(part), missing,
                         class = "timetounsafe_error_audit")
   expect_equal(error$id, plan$id)

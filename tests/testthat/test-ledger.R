@@ -145,9 +145,11 @@ test_that("files that are no ledger are refused and left alone", {
   text <- new_path()
   writeLines(rep("this is no database, whatever its name says", 100), text)
   before <- readLines(text)
-  expect_error(run_audit(plan, hashed_sampler, ledger = text),
-               class = ledger_error)
-  expect_error(read_ledger(text), class = ledger_error)
+  expect_no_warning(expect_error(
+    run_audit(plan, hashed_sampler, ledger = text), "name a new file",
+    class = ledger_error
+  ))
+  expect_no_warning(expect_error(read_ledger(text), class = ledger_error))
   expect_identical(readLines(text), before)
 
   other <- new_path()

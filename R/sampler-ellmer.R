@@ -185,8 +185,8 @@ check_key <- function(chat, arg, call = rlang::caller_env()) {
   credentials <- S7::prop(provider, "credentials")
   if (is.function(credentials) && length(formals(credentials)) == 0L) {
     tryCatch(credentials(), error = function(e) {
-      stop_argument(arg, "makes a Chat without a key", fix = conditionMessage(e),
-                    parent = e, call = call)
+      stop_argument(arg, "makes a Chat without a key",
+                    fix = conditionMessage(e), parent = e, call = call)
     })
   }
 }

@@ -165,6 +165,12 @@ test_that("files that are none of these are refused", {
              lines)
   expect_error(read_draws(lines, plan), "line 2 is no JSON object",
                class = "timetounsafe_error_file")
+  writeLines("{}", lines)
+  expect_error(read_draws(lines, plan), "lacks the columns",
+               class = "timetounsafe_error_file")
+  writeLines("{\"id\": [1, 2], \"draw\": 1, \"unsafe\": 0}", lines)
+  expect_error(read_draws(lines, plan), "lacks the columns \"id\"",
+               class = "timetounsafe_error_file")
   expect_error(read_draws(cut, plan[1, ]), class = "timetounsafe_error_plan")
   write_plan(plan, cut)
   changed <- sub("0.05", "0.06", readLines(cut), fixed = TRUE)

@@ -35,7 +35,7 @@ miscoverage_curve <- function(time, censor, pi, quantiles) {
 as_inclusion <- function(pi, quantiles, call = rlang::caller_env()) {
   n <- nrow(quantiles)
   if (missing(pi) || is.null(dim(pi))) {
-    return(rep_len(check_numeric(pi, "pi", n, recycle = TRUE, call = call), n))
+    return(check_numeric(pi, "pi", n, call = call))
   }
   pi <- as_level_matrix(pi, n, "pi", call)
   if (ncol(pi) != ncol(quantiles)) {

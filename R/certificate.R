@@ -62,11 +62,16 @@ replicated_outcome <- function(audit) {
 }
 
 event_outcome <- function(audit) {
-  list(row = which(audit$time < audit$horizon), columns = list(
-    jump = geometric_distribution(as.double(audit$time),
-                                  as.double(audit$prob)),
-    prob = NULL, unsafe = NULL, draws = NULL
+  jump <- event_jumps(audit)
+  list(row = which(jump < audit$tau_prior[1L]), columns = list(
+    jump = jump, prob = NULL, unsafe = NULL, draws = NULL
   ))
+}
+
+# The level beyond which a prompt is known to be missed; Inf for none.
+event_jumps <- function(audit) {
+  jump <- geometric_distribution(as.double(audit$time), as.double(audit$prob))
+  ifelse(audit$time < audit$horizon, jump, Inf)
 }
 
 # ---- Rules -------------------------------------------------------------------
@@ -94,7 +99,7 @@ wealth_rule <- function(audit, alpha, delta, randomised = TRUE) {
 find_level <- function(evidence, rule) {
   core_value(.Call(
     ffi_certify, evidence$gain, evidence$place, evidence$weight,
-    unname(evidence$outcome), evidence$cap, rule, evidence$limit
+    unname(evidence$outcome), as.double(evidence$cap), rule, evidence$limit
   ))
 }
 
@@ -108,11 +113,8 @@ find_binomial <- function(audit, alpha, delta) {
   if (stats::pbinom(most, n, rate) > delta) {
     most <- most - 1
   }
-  lost <- audit$time < audit$horizon
-  jump <- sort(geometric_distribution(as.double(audit$time[lost]),
-                                      as.double(audit$prob[lost])))
   limit <- audit$tau_prior[1L]
-  at <- if (most < 0) 0 else c(jump, Inf)[min(most, length(jump)) + 1]
+  at <- if (most < 0) 0 else sort(event_jumps(audit))[most + 1]
   list(level = min(limit, at * (1 - 2^-46)), capped = at >= limit)
 }
 

@@ -137,8 +137,9 @@ draw_plan <- function(id, prompts, prob, quantile, policy, hazard) {
   plan$stop <- policy$method != "replicated"
   plan$order <- sample.int(length(id))
   plan$u <- drawn$u
-  plan$plan_id <- plan_hash(plan)
+  plan$plan_id <- ""
   plan[policy_columns] <- policy[policy_columns]
+  plan$plan_id <- plan_hash(plan)
   plan$threshold <- stats::runif(1)
   plan$n <- length(id)
   plan$checksum <- plan_checksum(plan)
@@ -155,7 +156,7 @@ plan_hash <- function(plan) {
   id <- as_text(plan$id)
   at <- order(id, method = "radix")
   rlang::hash(list(id[at], as.double(plan$horizon)[at],
-                   as.double(plan$limit)[at]))
+                   as.double(plan$limit)[at], as.character(plan$method[1L])))
 }
 
 # Numbers lose their last digits in a file, so they are summed, not hashed.
@@ -191,7 +192,7 @@ check_plan <- function(plan, arg = "plan", call = rlang::caller_env()) {
   check_plan_rows(plan, arg, call)
   check_plan_numbers(plan, arg, call)
   if (!identical(plan_hash(plan), as.character(plan$plan_id[1L]))) {
-    stop_plan(arg, "has ids, horizons or limits that are not those",
+    stop_plan(arg, "has ids, horizons, limits or a method that are not those",
               "of the plan", call = call)
   }
   off <- abs(plan_checksum(plan) - plan$checksum[1L])
@@ -208,7 +209,8 @@ stop_plan <- function(arg, problem, detail, call) {
     "plan",
     c(paste0("`", arg, "` ", problem, " ", detail, "."),
       i = "Calibration needs every row of the plan, as plan_audit() made it.",
-      i = "Was it read from a file? read_plan() keeps text as it is."),
+      i = paste("Was it written to a file and read back? write_plan() and",
+                "read_plan() keep every digit, and text as it is.")),
     call = call
   )
 }

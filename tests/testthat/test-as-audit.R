@@ -21,10 +21,10 @@ test_that("a plan survives a CSV file and calibrates to the same bound", {
   draws$unsafe <- draws$draw == rep(ifelse(audit$status == 1, audit$time, 0),
                                     audit$draws)
   back <- as_audit(draws, read)
-  direct <- suppressWarnings(calibrate_lpb(audit))
-  expect_error(calibrate_lpb(back), class = "timetounsafe_error_argument",
+  direct <- suppressWarnings(point_lpb(audit))
+  expect_error(point_lpb(back), class = "timetounsafe_error_argument",
                regexp = "hazard")
-  joined <- suppressWarnings(calibrate_lpb(back, hazard = known_hazard()))
+  joined <- suppressWarnings(point_lpb(back, hazard = known_hazard()))
   expect_equal(joined$level, direct$level, tolerance = 1e-13)
   expect_identical(predict(joined, p), predict(direct, p))
 })
@@ -46,8 +46,8 @@ test_that("prompts of several columns survive a CSV file", {
   prompts <- data.frame(text = c("a", "b"), heat = c(0, 1))
   plan <- known_plan(c(0.1, 0.1), 100, prompts = prompts)
   file <- withr::local_tempfile(fileext = ".csv")
-  write.csv(plan, file, row.names = FALSE)
-  audit <- run_audit(read.csv(file), function(rows) rows$heat == 1)
+  write_plan(plan, file)
+  audit <- run_audit(read_plan(file), function(rows) rows$heat == 1)
   expect_equal(audit$status, c(0, 1))
 })
 
@@ -57,8 +57,8 @@ test_that("an audit itself survives a CSV file", {
   audit <- simulate_audit(known_plan(p), p)
   file <- withr::local_tempfile(fileext = ".csv")
   write.csv(audit, file, row.names = FALSE)
-  expect_equal(calibrate_lpb(read.csv(file), hazard = known_hazard())$level,
-               calibrate_lpb(audit)$level, tolerance = 1e-13)
+  expect_equal(point_lpb(read.csv(file), hazard = known_hazard())$level,
+               point_lpb(audit)$level, tolerance = 1e-13)
 })
 
 test_that("the two forms of draws agree, and stopping early is allowed", {

@@ -52,7 +52,7 @@ public_path <- function(method, budget, max_weight, alpha, levels, seed, n) {
                        tau_prior = max(levels), max_weight = max_weight)
     set_stream(after)
     lpb <- suppressWarnings(
-      calibrate_lpb(simulate_audit(plan, calibrate$prob), alpha)
+      point_lpb(simulate_audit(plan, calibrate$prob), alpha)
     )
     list(lpb = lpb, test = test,
          rows = assess_lpb(lpb, test$x, prob = test$prob,

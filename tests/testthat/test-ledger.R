@@ -315,7 +315,7 @@ test_that("a ledger can be read while it is being written", {
   }
   audit <- run_audit(plan, sampler, batch_size = 20, ledger = path)
   expect_equal(seen, 20 * (seq_along(seen) - 1))
-  expect_error(calibrate_lpb(read_ledger(path)), "hazard")
+  expect_error(point_lpb(read_ledger(path)), "hazard")
 })
 
 test_that("responses are kept only when asked for, and judged again", {
@@ -390,7 +390,7 @@ test_that("prompts as data frames, ids as text and caps of Inf come back", {
   expect_identical(back$cap, plan$cap)
   expect_identical(back$pi, plan$pi)
   expect_s3_class(back, c("audit", "audit_plan"), exact = FALSE)
-  lpb <- suppressWarnings(calibrate_lpb(back, hazard = known_hazard()))
+  lpb <- suppressWarnings(point_lpb(back, hazard = known_hazard()))
   expect_s3_class(lpb, "lpb")
 })
 

@@ -2,12 +2,11 @@
 # calibration, about which level it will select.
 
 # `policy` with a tau_prior; what was given stays.
-choose_tau_prior <- function(policy, hazard, n) {
+choose_tau_prior <- function(policy, pilot, n) {
   if (!is.null(policy$tau_prior)) {
     return(policy)
   }
   policy$tau_prior <- default_tau_prior(policy$alpha)
-  pilot <- new_pilot(hazard)
   if (is.null(pilot)) {
     return(policy)
   }

@@ -6,9 +6,9 @@
 #'
 #' Draws come in one of two forms:
 #' * one row for each **draw**: columns `id`, `draw` (1, 2, ... within a prompt)
-#'   and `unsafe` (logical, or 0 and 1). A prompt may end at its first unsafe
-#'   draw; otherwise all draws up to its `limit` must be there. Draws after the
-#'   first unsafe one are counted as overshoot.
+#'   and `unsafe` (logical, or 0 and 1). A prompt that is to `stop` may end at
+#'   its first unsafe draw, and draws after that are counted as overshoot;
+#'   otherwise all draws up to its `limit` must be there, and count.
 #' * one row for each **prompt**: columns `id`, `time` and `status`. `time` is
 #'   the first unsafe draw (status 1), or the horizon (status 0).
 #'
@@ -138,8 +138,10 @@ refuse_lacking <- function(audit, call = rlang::caller_env()) {
   lacking <- which(is.na(audit$status))
   if (length(lacking) > 0L) {
     k <- lacking[1L]
-    stop_audit(sprintf("has %.0f safe draws of %.0f, and no unsafe one",
-                       audit$draws[k], audit$limit[k]), audit$id[k], call)
+    how <- if (audit$stop[k]) "safe draws of %.0f, and no unsafe one" else
+      "draws of %.0f"
+    stop_audit(sprintf(paste("has %.0f", how), audit$draws[k], audit$limit[k]),
+               audit$id[k], call)
   }
   audit
 }

@@ -114,7 +114,7 @@ advise_once <- function(policy, prob) {
     list(prob = prob, stop = rep(policy$method != "replicated", n),
          order = sample.int(n), threshold = stats::runif(1), failed = FALSE)
   )
-  audit <- as_rows(simulate_outcomes(audit, prob))
+  audit <- simulate_outcomes(audit, prob)
   point <- find_point(audit, policy$alpha)$level
   level <- if (is.na(policy$delta)) {
     point

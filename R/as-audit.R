@@ -6,9 +6,9 @@
 #'
 #' Draws come in one of these forms:
 #' * one row for each **draw**: columns `id`, `draw` (1, 2, ... within a prompt)
-#'   and `unsafe` (logical, or 0 and 1). A prompt may end at its first unsafe
-#'   draw; otherwise all draws up to its `limit` must be there. Draws after the
-#'   first unsafe one are counted as overshoot.
+#'   and `unsafe` (logical, or 0 and 1). A prompt that is to `stop` may end at
+#'   its first unsafe draw, and draws after that are counted as overshoot;
+#'   otherwise all draws up to its `limit` must be there, and count.
 #' * one row for each **prompt**: columns `id`, `time` and `status`. `time` is
 #'   the first unsafe draw (status 1), or the horizon (status 0).
 #' * for replicated draws, which do not stop, one row for each **prompt**:

@@ -394,6 +394,18 @@ find_jumps <- function(audit, alpha) {
   ))
 }
 
+# The level of the point rule alone.
+find_point <- function(audit, alpha) {
+  if (!any(audit$horizon > 0)) {
+    return(select_nothing())
+  }
+  if (audit$method[1L] == "replicated") {
+    find_level(gather_evidence(audit, alpha), point_rule)
+  } else {
+    find_jumps(audit, alpha)
+  }
+}
+
 select_exact <- function(audit, alpha) {
   found <- find_jumps(audit, alpha)
   at <- order(found$jump_level)

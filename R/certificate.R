@@ -23,7 +23,7 @@ plan_bet <- function(plan, alpha, delta) {
   variance <- plan$variance[1L] * alpha * (1 - alpha) /
     (planned * (1 - planned))
   limit <- max(plan$weight_limit[1L], largest_weight(plan))
-  size_bet(nrow(plan), alpha, delta, variance, limit)
+  size_bet(length(plan$prob), alpha, delta, variance, limit)
 }
 
 # ---- The evidence ------------------------------------------------------------
@@ -90,7 +90,7 @@ normal_rule <- function(audit, alpha, delta) {
 wealth_rule <- function(audit, alpha, delta, randomised = TRUE) {
   bet <- plan_bet(audit, alpha, delta)
   reach <- log(1 / delta)
-  hopeless <- nrow(audit) * log1p(bet * alpha) < reach
+  hopeless <- length(audit$prob) * log1p(bet * alpha) < reach
   share <- if (randomised && !hopeless) audit$threshold[1L] else 1
   replace(point_rule, c("kind", "bet", "reach", "last"),
           c(2, bet, reach, reach + log(share)))
@@ -107,7 +107,7 @@ find_level <- function(evidence, rule) {
 # is binomial. The most that a miscoverage of alpha shows with probability
 # delta, and the level at which there would be one more.
 find_binomial <- function(audit, alpha, delta) {
-  n <- nrow(audit)
+  n <- length(audit$prob)
   rate <- alpha * equal_weight(audit)
   most <- stats::qbinom(delta, n, rate)
   if (stats::pbinom(most, n, rate) > delta) {

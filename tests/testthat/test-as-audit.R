@@ -81,6 +81,20 @@ test_that("draws after the first unsafe one are overshoot", {
   expect_equal(c(audit$time, audit$draws, audit$overshoot), c(2, 2, 4))
 })
 
+test_that("where a prompt does not stop, all of its draws count", {
+  plan <- known_plan(c(0.05, 0.05), 100, tau_prior = 0.3)
+  plan$stop <- c(FALSE, TRUE)
+  draws <- by_draw(plan, unsafe = c(2, 5, 9))
+  audit <- as_audit(draws, plan)
+  expect_equal(audit$unsafe, c(2, 1))
+  expect_equal(audit$draws, c(6, 3))
+  expect_equal(audit$time, c(2, 3))
+  expect_equal(audit$overshoot, c(0, 3))
+  expect_error(as_audit(draws[-6, ], plan), "has 5 draws of 6",
+               class = "timetounsafe_error_audit")
+  expect_s3_class(as_audit(draws[-12, ], plan), "audit")
+})
+
 test_that("a paper-style audit that draws at the horizon is accepted", {
   plan <- known_plan(0.05, 100, tau_prior = 0.3)
   audit <- as_audit(data.frame(id = 1, draw = 1:7, unsafe = 1:7 == 7), plan)

@@ -359,3 +359,26 @@ test_that("an unfinished plan is refused, with how much is missing", {
                         class = "timetounsafe_error_audit")
   expect_equal(error$id, plan$id)
 })
+
+test_that("the bound holds where unsafe draws fail, unless they are dropped", {
+  skip_on_cran()
+  set.seed(12)
+  coverage <- replicate(20, {
+    p <- 10^runif(800, -3, -1)
+    # Half of the unsafe draws get lost, and no safe one.
+    sampler <- function(prompts) {
+      unsafe <- runif(length(prompts)) < p[as.integer(prompts)]
+      ifelse(unsafe & runif(length(prompts)) < 0.5, NA, unsafe)
+    }
+    audit <- suppressWarnings(
+      run_audit(known_plan(p), sampler, max_tries = 1, max_error_rate = 1)
+    )
+    vapply(c("unsafe", "drop"), function(failed) {
+      lpb <- suppressWarnings(calibrate_lpb(audit, failed = failed))
+      mean((1 - p)^(predict(lpb, p) - 1))
+    }, 1)
+  })
+  # A calibration has a standard deviation of about 0.02.
+  expect_lt(abs(mean(coverage["unsafe", ]) - 0.9), 4 * 0.02 / sqrt(20))
+  expect_lt(mean(coverage["drop", ]), 0.87)
+})

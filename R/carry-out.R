@@ -312,7 +312,8 @@ stop_sampler <- function(error, audit, control, call) {
         "Mend the sampler and make the same call again to go on."
       }
     ),
-    audit = audit, argument = "sampler", parent = error, call = call
+    audit = audit, argument = "sampler", call = call,
+    parent = if (!inherits(error, "timetounsafe_broken")) error
   )
 }
 

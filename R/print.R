@@ -261,9 +261,8 @@ summary.audit <- function(object, ...) {
 print.lpb <- function(x, ...) {
   say("<lpb> a lower bound that %s of prompts reach before an unsafe draw",
       target(x$alpha))
-  say("Level %s of the %s, selected from %d prompts (%d included, %d unsafe)",
-      format(x$level, digits = 4), "estimated first-unsafe time", x$n,
-      x$included, x$events)
+  say("Level %s, selected from %d prompts (%d included, %d with unsafe draws)",
+      format(x$level, digits = 4), x$n, x$included, x$events)
   bound <- bound_of(x, x$audit$prob)
   say("Bounds of these prompts: %s, geometric mean %s", spread(bound),
       format(exp(mean(log(bound))), digits = 3))

@@ -161,7 +161,7 @@ select_level <- function(tau, miscoverage, alpha) {
 #'   `method`, `curve` (a data frame with the jumps, or the grid: `level`,
 #'   `miscoverage`), `coarseness` (largest possible weight over `n`), `n`,
 #'   `included`, `events`, `ess` (effective sample size of the weights of the
-#'   included prompts), `draws` (allowed, made and overshoot), `failed` (what
+#'   included prompts), `draws` (planned at most, made, and overshoot), `failed` (what
 #'   prompts with failed draws count for: `policy`, and how many they are,
 #'   `n`), `audit`, `hazard`, `version` and `call`. `predict(lpb, newx)`
 #'   gives the bounds: see [predict.lpb()].
@@ -478,7 +478,7 @@ new_lpb <- function(audit, rule, chosen, hazard, failed, call) {
       method = audit$method[1L], exact = chosen$exact, curve = chosen$curve,
       n = nrow(audit), included = sum(included), events = count_events(audit),
       ess = sum(weight)^2 / max(sum(weight^2), 1),
-      draws = c(allowed = sum(pmax(audit$horizon, audit$limit)),
+      draws = c(planned = sum(audit$limit),
                 made = sum(audit$draws), overshoot = sum(audit$overshoot)),
       failed = failed, audit = audit, hazard = hazard, version = 1L, call = call
     ),

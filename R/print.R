@@ -266,7 +266,7 @@ print.lpb <- function(x, ...) {
   bound <- bound_of(x, x$audit$prob)
   say("Bounds of these prompts: %s, geometric mean %s", spread(bound),
       format(exp(mean(log(bound))), digits = 3))
-  say("Draws: %s allowed, %s made", big(x$draws[["allowed"]]),
+  say("Draws: %s planned, %s made", big(x$draws[["planned"]]),
       big(x$draws[["made"]] + x$draws[["overshoot"]]))
   if (x$failed$n > 0 && x$failed$policy == "drop") {
     say("No guarantee: %s whose draws failed dropped out.",

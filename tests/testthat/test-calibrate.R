@@ -374,7 +374,7 @@ test_that("the bound holds where unsafe draws fail, unless they are dropped", {
       run_audit(known_plan(p), sampler, max_tries = 1, max_error_rate = 1)
     )
     vapply(c("unsafe", "drop"), function(failed) {
-      lpb <- suppressWarnings(calibrate_lpb(audit, failed = failed))
+      lpb <- suppressWarnings(point_lpb(audit, failed = failed))
       mean((1 - p)^(predict(lpb, p) - 1))
     }, 1)
   })

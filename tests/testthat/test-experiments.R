@@ -78,7 +78,7 @@ test_that("a run is the public path, and its grid the curve on the grid", {
     )
     expect_equal(study$mean_bound, rows$mean_bound[1])
     expect_equal(study$geometric_mean, rows$geometric_mean[1])
-    expect_equal(study$allowed, lpb$draws[["allowed"]] / lpb$n)
+    expect_equal(study$allowed, sum(lpb$audit$horizon) / lpb$n)
     expect_equal(study$made, lpb$draws[["made"]] / lpb$n)
 
     audit <- lpb$audit

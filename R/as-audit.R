@@ -58,8 +58,10 @@ as_audit <- function(draws, plan) {
   if (!by_draw && !all(c("id", summed) %in% names(draws))) {
     stop_argument(
       "draws",
-      sprintf("must have the columns `id`, `draw`, `unsafe` or `id`, `%s`, `%s`",
-              summed[1L], summed[2L]),
+      sprintf(
+        "must have the columns `id`, `draw`, `unsafe` or `id`, `%s`, `%s`",
+        summed[1L], summed[2L]
+      ),
       list_names(names(draws))
     )
   }
@@ -184,7 +186,7 @@ join_counts <- function(audit, draws, row) {
   wrong <- which(made != audit$limit[row] | unsafe > made)
   if (length(wrong) > 0L) {
     k <- wrong[1L]
-    stop_audit(sprintf("has %.0f draws, %.0f of them unsafe, and a limit of %.0f",
+    stop_audit(sprintf("has %.0f draws, %.0f unsafe ones, and a limit of %.0f",
                        made[k], unsafe[k], audit$limit[row[k]]), draws$id[k],
                rows = wrong)
   }

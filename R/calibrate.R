@@ -161,7 +161,7 @@ select_level <- function(tau, miscoverage, alpha) {
 #'   `method`, `curve` (a data frame with the jumps, or the grid: `level`,
 #'   `miscoverage`), `coarseness` (largest possible weight over `n`), `n`,
 #'   `included`, `events`, `ess` (effective sample size of the weights of the
-#'   included prompts), `draws` (planned at most, made, and overshoot), `failed` (what
+#'   included prompts), `draws` (planned, made, and overshoot), `failed` (what
 #'   prompts with failed draws count for: `policy`, and how many they are,
 #'   `n`), `audit`, `hazard`, `version` and `call`. `predict(lpb, newx)`
 #'   gives the bounds: see [predict.lpb()].

@@ -129,7 +129,7 @@ equal_weight <- function(audit) {
 
 # ---- The certified level -----------------------------------------------------
 
-# list(level, capped, kind, ...)
+# The level, whether it is capped, the kind of certificate and its bet.
 certify_level <- function(audit, alpha, delta, kind, randomised = TRUE) {
   if (kind == "normal") {
     rule <- normal_rule(audit, alpha, delta)

@@ -7,8 +7,8 @@
 #' Each prompt has a prior quantile `q`, the `tau_prior` quantile of its
 #' estimated first-unsafe time (see [geometric_quantile()]), capped at `M =
 #' max(1, floor(budget * max_weight))` for `"replicated"`, `"optimized"` and
-#' `"trimmed"`. To know whether the first unsafe draw comes before `q` takes `q -
-#' 1` draws. The methods differ in how many prompts get how many:
+#' `"trimmed"`. To know whether the first unsafe draw comes before `q` takes
+#' `q - 1` draws. The methods differ in how many prompts get how many:
 #' * `"replicated"` (the default): the convex program of [allocate_budget()]
 #'   with cost `q - 1` and no upper limit gives each prompt an intensity `s`.
 #'   Below 1 it is the probability that the prompt is included, with `q - 1`
@@ -98,8 +98,8 @@
 #'   * `plan_id`, `method`, `budget`, `alpha`, `delta`, `cap`, `tau_prior`,
 #'     `weight_limit` (the largest weight that a prompt can get), `variance` (of
 #'     the estimate at `alpha`, times n, as predicted), `design` ("training",
-#'     "given" or "plan"), `threshold` (a uniform number, see [calibrate_lpb()]),
-#'     `n`, `checksum`: the plan's constants, repeated in each row. `plan_id` is
+#'     "given" or "plan"), `threshold` (a uniform number, see
+#'     [calibrate_lpb()]), `n`, `checksum`: the plan's constants, repeated in each row. `plan_id` is
 #'     a hash of ids, horizons and limits.
 #' @section Errors: `timetounsafe_error_argument`,
 #'   `timetounsafe_error_features`.

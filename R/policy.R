@@ -24,7 +24,8 @@ new_policy <- function(method, budget, alpha, delta, tau_prior, max_weight, cap,
                       call = call)
   capped <- method %in% c("replicated", "optimized", "trimmed")
   list(
-    method = method, budget = budget, alpha = alpha, delta = delta %||% NA_real_,
+    method = method, budget = budget, alpha = alpha,
+    delta = delta %||% NA_real_,
     tau_prior = tau_prior, max_weight = max_weight,
     cap = floor(cap %||% if (capped) max(1, budget * max_weight) else Inf)
   )

@@ -11,7 +11,8 @@
 #'   whose rows the sampler understands. They should be a random sample of those
 #'   that the bound is meant for.
 #' @param sampler Your function that draws and judges: see [sampler].
-#' @param budget Mean number of draws per calibration prompt, see [plan_audit()].
+#' @param budget Mean number of draws per calibration prompt: see
+#'   [plan_audit()].
 #' @param x Features, see [fit_hazard()]. When left out, they are made from the
 #'   prompts' text by [text_features()].
 #' @param train Share of the prompts that trains the hazard, strictly between 0

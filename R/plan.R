@@ -99,8 +99,8 @@
 #'     `weight_limit` (the largest weight that a prompt can get), `variance` (of
 #'     the estimate at `alpha`, times n, as predicted), `design` ("training",
 #'     "given" or "plan"), `threshold` (a uniform number, see
-#'     [calibrate_lpb()]), `n`, `checksum`: the plan's constants, repeated in each row. `plan_id` is
-#'     a hash of ids, horizons and limits.
+#'     [calibrate_lpb()]), `n`, `checksum`: the plan's constants, repeated in
+#'     each row. `plan_id` is a hash of ids, horizons and limits.
 #' @section Errors: `timetounsafe_error_argument`,
 #'   `timetounsafe_error_features`.
 #' @section Assumptions: Prompts to calibrate on are exchangeable with those the

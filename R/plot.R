@@ -5,7 +5,8 @@
 #' * `audit_plan`: inclusion probability against prior quantile.
 #' * `audit`: draws made of each prompt against its limit.
 #' * `lpb`: estimated miscoverage against level, with the target and the
-#'   selected level.
+#'   selected level; within each group, with ticks at their levels, where the
+#'   bound has groups.
 #'
 #' @param x An object of this package.
 #' @param groups For `hazard_fit`: number of groups, a whole number of at least
@@ -88,19 +89,63 @@ plot.audit <- function(x, ...) {
 #' @rdname plots
 #' @export
 plot.lpb <- function(x, ...) {
-  curve <- rbind(data.frame(level = 0, miscoverage = 0), x$curve)
-  inside <- curve$level <= x$tau_prior
-  curve <- curve[inside, ]
+  curves <- level_curves(x)
+  highest <- max(unlist(lapply(curves, `[[`, "miscoverage")), 1.5 * x$alpha)
   draw_points(list(
-    x = c(curve$level, x$tau_prior),
-    y = c(curve$miscoverage, curve$miscoverage[nrow(curve)]),
-    type = if (x$exact) "s" else "l", lwd = 2, col = ink[["main"]],
-    ylim = c(0, max(curve$miscoverage, 1.5 * x$alpha)),
+    x = c(0, x$tau_prior), y = c(0, highest), type = "n",
     xlab = "level", ylab = "estimated miscoverage"
   ), ...)
+  inks <- if (length(curves) == 1L) ink[["main"]] else group_inks(curves)
+  for (k in seq_along(curves)) {
+    graphics::lines(curves[[k]], type = if (x$exact) "s" else "l", lwd = 2,
+                    col = inks[k])
+  }
   graphics::abline(h = x$alpha, lty = 2, col = "grey40")
-  graphics::abline(v = x$level, lwd = 2, col = ink[["mark"]])
-  graphics::mtext(sprintf(" selected level %s", format(x$level, digits = 3)),
-                  side = 3, at = x$level, col = ink[["mark"]], adj = 0.5)
+  if (is.null(x$groups)) {
+    mark_level(x$level)
+  } else {
+    mark_groups(x$groups, inks)
+  }
   invisible(x)
+}
+
+# One curve, or one for each group, from 0 up to the largest level there is.
+level_curves <- function(x) {
+  parts <- if (is.null(x$groups)) {
+    list(x$curve)
+  } else {
+    split(x$curve, factor(x$curve$group, x$groups$group))
+  }
+  lapply(parts, function(curve) {
+    curve <- curve[curve$level <= x$tau_prior, ]
+    data.frame(level = c(0, curve$level, x$tau_prior),
+               miscoverage = c(0, curve$miscoverage,
+                               utils::tail(c(0, curve$miscoverage), 1L)))
+  })
+}
+
+mark_level <- function(level) {
+  graphics::abline(v = level, lwd = 2, col = ink[["mark"]])
+  graphics::mtext(sprintf(" selected level %s", format(level, digits = 3)),
+                  side = 3, at = level, col = ink[["mark"]], adj = 0.5)
+}
+
+# A tick at each selected level; a legend as long as colours can be told apart.
+mark_groups <- function(groups, inks) {
+  graphics::rug(groups$level, ticksize = 0.05, lwd = 2, col = ink[["mark"]])
+  if (nrow(groups) <= length(group_palette)) {
+    graphics::legend("topleft", groups$group, lwd = 2, col = inks, bty = "n")
+  }
+}
+
+# Okabe and Ito's, without black and yellow.
+group_palette <- c("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9",
+                   "#E69F00")
+
+group_inks <- function(curves) {
+  if (length(curves) <= length(group_palette)) {
+    group_palette[seq_along(curves)]
+  } else {
+    rep(grDevices::adjustcolor(ink[["main"]], 0.4), length(curves))
+  }
 }

@@ -64,8 +64,8 @@ core_demands <- c(
   censor = "must hold numbers that are not negative",
   pi = "must hold inclusion probabilities above 0 and at most 1",
   quantiles = paste(
-    "must hold numbers of at least 1, and of replicated draws none that more",
-    "draws than there are would be needed for"
+    "must hold numbers of at least 1, and at most `draws` + 1 for replicated",
+    "draws"
   ),
   miscoverage = "must hold numbers that are not negative",
   alpha = "must be a number strictly between 0 and 1",

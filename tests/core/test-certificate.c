@@ -42,7 +42,7 @@ static tt_losses losses_of(const problem *p) {
 static tt_status certify(const problem *p, double *level, int *capped,
                          const tt_poll *poll, tt_error *error) {
   const tt_losses losses = losses_of(p);
-  double *scratch = new_numbers(p->n + 1);
+  double *scratch = new_numbers(p->n + 1 + 3 * p->m);
   const tt_status status =
       tt_certify(&losses, &p->rule, p->limit, scratch, level, capped, poll, error);
   free(scratch);

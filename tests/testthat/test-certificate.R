@@ -26,8 +26,8 @@ plain_evidence <- function(audit, alpha, tau) {
   (gain - weight * loss)[order(audit$order)]
 }
 
-plain_wealth <- function(audit, alpha, delta, bet, tau) {
-  wealth <- cumprod(1 + bet * plain_evidence(audit, alpha, tau))
+plain_wealth <- function(audit, alpha, delta, bets, tau) {
+  wealth <- cumprod(1 + bets * plain_evidence(audit, alpha, tau))
   max(wealth) >= 1 / delta ||
     wealth[length(wealth)] >= audit$threshold[1] / delta
 }
@@ -60,15 +60,49 @@ test_that("the certified level is the last one whose wealth suffices", {
     if (found$kind == "binomial") {
       next
     }
-    rule <- wealth_rule(audit, alpha, delta)
-    if (rule[["last"]] == rule[["reach"]]) {
+    stakes <- plan_stakes(audit, alpha, delta)
+    bets <- place_bets(gather_evidence(audit, alpha), stakes)
+    expect_identical(unique(bets), found$bet)
+    if (hopeless(stakes)) {
       audit$threshold <- 1
     }
     expect_last_level(found, audit, function(tau) {
-      plain_wealth(audit, alpha, delta, found$bet, tau)
+      plain_wealth(audit, alpha, delta, bets, tau)
     })
   }
   expect_gt(inside, 10)
+})
+
+test_that("a bet depends on the prompts before it alone", {
+  set.seed(9)
+  audit <- random_audit("replicated", 640, 300, 2)
+  bets_of <- function(audit) {
+    place_bets(gather_evidence(audit, 0.1), plan_stakes(audit, 0.1, 0.1))
+  }
+  bets <- bets_of(audit)
+  changes <- which(diff(bets) != 0)
+  expect_gt(length(changes), 2)
+  expect_true(all(changes %in% (640 * 2^-(6:1))))
+  for (seen in c(10, 50, 320)) {
+    changed <- audit
+    later <- audit$order > seen
+    changed$unsafe[later] <- changed$limit[later]
+    expect_identical(bets_of(changed)[seq_len(seen)], bets[seq_len(seen)])
+  }
+})
+
+test_that("a spread that the plan did not foresee lowers the bets", {
+  set.seed(10)
+  hat <- rep(c(0.01, 0.1), each = 1000)
+  plan <- known_plan(hat, 500)
+  last <- vapply(list(hat, rev(hat)), function(p) {
+    audit <- simulate_audit(plan, p)
+    bets <- place_bets(gather_evidence(audit, 0.1),
+                       plan_stakes(audit, 0.1, 0.1))
+    bets[2000] / bets[1]
+  }, 0)
+  expect_equal(last[1], 1, tolerance = 0.15)
+  expect_lt(last[2], 0.6)
 })
 
 test_that("the normal rule is its formula", {
@@ -203,7 +237,7 @@ test_that("at most delta of the certificates are false", {
                        budget = c(10, 300),
                        method = c("replicated", "optimized"),
                        stringsAsFactors = FALSE)
-  runs <- 250
+  runs <- 150
   false <- useful <- matrix(0, nrow(cells), 2)
   for (i in seq_len(nrow(cells))) {
     hat <- simulated_models[[cells$model[i]]]
@@ -213,7 +247,7 @@ test_that("at most delta of the certificates are false", {
     false[i, ] <- rowMeans(missed > 0.15)
     useful[i, ] <- rowMeans(levels > 0)
   }
-  # Each share has a standard error of 0.025. Among 24 cells one that lies three
+  # Each share has a standard error of 0.033. Among 24 cells one that lies three
   # of them above delta has a chance of 3 percent, if all were at delta.
   error <- sqrt(0.2 * 0.8 / runs)
   expect_true(all(false[, 1] <= 0.2 + 3 * error))

@@ -35,7 +35,7 @@ miscoverage_curve <- function(time, censor, pi, quantiles) {
 as_inclusion <- function(pi, quantiles, call = rlang::caller_env()) {
   n <- nrow(quantiles)
   if (missing(pi) || is.null(dim(pi))) {
-    return(rep_len(check_numeric(pi, "pi", n, recycle = TRUE, call = call), n))
+    return(check_numeric(pi, "pi", n, call = call))
   }
   pi <- as_level_matrix(pi, n, "pi", call)
   if (ncol(pi) != ncol(quantiles)) {
@@ -90,37 +90,53 @@ select_level <- function(tau, miscoverage, alpha) {
 #' Turns a carried-out plan into a bound `L(x)` on the number of draws before
 #' the first unsafe one, with `P(T >= L(X)) >= 1 - alpha` for a new prompt.
 #'
-#' The bound is a quantile of the estimated first-unsafe time, at the level that
-#' the audit shows to be safe: `L(x) = min(q_level(x), cap)`. The level is the
-#' largest one, up to `tau_prior`, such that the weighted estimate of `P(T <
-#' q_level(X))` stays below `alpha` for all levels up to it. It is found
-#' exactly: the estimate jumps where a prompt's unsafe draw becomes too early
-#' for its quantile, and the level is the jump at which it reaches `alpha`. No
-#' grid, no matrix of quantiles. For `"naive"` plans each unsafe draw is
-#' weighted by the inverse probability that it was to be seen, which is unbiased
-#' and increasing in the level.
+#' The bound is a quantile of the estimated first-unsafe time, at a level that
+#' the audit shows to be safe: `L(x) = min(q_level(x), cap)`. The point rule
+#' takes the largest level, up to `tau_prior`, such that the weighted estimate
+#' of `P(T < q_level(X))` stays below `alpha` for all levels up to it. It is
+#' found exactly, without a grid or a matrix of quantiles. The certificate takes
+#' a lower one, for which the audit is evidence enough.
 #'
-#' @section What is guaranteed: With `delta = NULL` (the point rule of the
-#'   paper) the estimate is unbiased at every fixed level, and the bound's
-#'   coverage is `1 - alpha` on average over calibrations, up to terms of the
-#'   order `w / n`, with `w` the largest weight (one over the smallest inclusion
-#'   probability) that the plan gives. Where `w / n` is not small against
-#'   `alpha` the coverage can be well below the target, and a warning of class
-#'   `timetounsafe_warning_evidence` says so; for `"naive"` plans, whose weights
-#'   have heavy tails, this is the rule. A single calibration misses the target
-#'   about as often as it exceeds it. Coverage is meant over prompts and draws
-#'   together; it is not promised for any one prompt, or any group of prompts:
-#'   look at [assess_lpb()].
+#' @section What is guaranteed: With `delta`, the default, the bound is
+#'   **certified**: with probability at least `1 - delta` over the calibration
+#'   prompts and their draws, at least `1 - alpha` of all such prompts stay safe
+#'   up to their bound. This holds in finite samples, whatever the hazard, for
+#'   `certificate = "exact"`. It bets against a miscoverage of `alpha` at each
+#'   level: a bet sized beforehand, on the prompts in the random order of the
+#'   plan, whose wealth can reach `1 / delta` with probability `delta` at most
+#'   if that miscoverage is real (at the last prompt a random share of `1 /
+#'   delta`, column `threshold`, is enough, which makes the bound longer at no
+#'   cost). Where all prompts have the same weight the exact binomial tail takes
+#'   its place. `"normal"` takes the estimate plus a multiple of its standard
+#'   error: shorter margins, and `1 - delta` only for large n.
+#'
+#'   With `delta = NULL` (the **point rule** of the paper) the coverage is `1 -
+#'   alpha` on average over calibrations, up to terms of the order `w / n`, with
+#'   `w` the largest weight that the plan gives. Where `w / n` is not small
+#'   against `alpha` the coverage can be well below the target, and a warning of
+#'   class `timetounsafe_warning_evidence` says so; for `"naive"` plans, whose
+#'   weights have heavy tails, this is the rule. A single calibration misses the
+#'   target about as often as it exceeds it.
+#'
+#'   Coverage is meant over prompts and draws together; it is not promised for
+#'   any one prompt, or any group of prompts: look at [assess_lpb()].
 #' @section Assumptions: Calibration prompts are exchangeable with the prompts
 #'   that the bound is used for; the hazard was not trained on them; draws are
 #'   independent given the prompt; the judge is right; the plan was carried out
-#'   as planned. The hazard need not be right.
+#'   as planned. The hazard need not be right. The certificate asks besides that
+#'   the calibration prompts are independent of each other, given the hazard and
+#'   the policy: a random sample, and a policy fixed on other prompts (`design`
+#'   of [plan_audit()]); `print()` says where a plan does not satisfy this, and
+#'   where a plan without a cap has no limit to the weights.
 #'
 #' @param audit A finished `audit` from [run_audit()] or [as_audit()].
 #' @param alpha Target miscoverage: strictly between 0 and 1. The default, 0.1,
 #'   asks that 90% of prompts stay safe up to their bound.
-#' @param delta `NULL`, the point rule. (A certificate that holds with
-#'   probability `1 - delta` is not available in this version.)
+#' @param delta How often, over calibrations, the certificate may fail: strictly
+#'   between 0 and 1. The default, 0.1, asks that nine of ten calibrations reach
+#'   the target. `NULL` is the point rule.
+#' @param certificate `"exact"`, valid in finite samples, or `"normal"`, for
+#'   large n only. Not used with `delta = NULL`.
 #' @param groups `NULL`. (Calibration within groups is not available in this
 #'   version.)
 #' @param hazard The `hazard_fit` that the plan was made with. Only needed after
@@ -133,15 +149,19 @@ select_level <- function(tau, miscoverage, alpha) {
 #'   are, the bound is then too long, so that the guarantee is lost.
 #' @param levels `NULL`, the exact level; or a strictly increasing grid of
 #'   levels up to `tau_prior`, as published: the estimate is then computed on
-#'   that grid, for `"naive"` with the published weight for each level.
+#'   that grid, for `"naive"` with the published weight for each level. For
+#'   the point rule only.
 #' @param ... Must be empty.
 #' @returns An object of class `lpb`: a list with `level` (0 when no level is
-#'   feasible), `alpha`, `delta`, `cap`, `tau_prior`, `capped` (whether the
+#'   feasible), `point_level` (that of the point rule), `alpha`, `delta`,
+#'   `certificate` (`kind`: "betting", "binomial" or "normal"; `bet`;
+#'   `remarks`, on what the plan does not satisfy; `NULL` for the point rule),
+#'   `cap`, `tau_prior`, `capped` (whether the
 #'   level was cut off at `tau_prior`), `trivial` (whether every bound is 1),
 #'   `method`, `curve` (a data frame with the jumps, or the grid: `level`,
 #'   `miscoverage`), `coarseness` (largest possible weight over `n`), `n`,
 #'   `included`, `events`, `ess` (effective sample size of the weights of the
-#'   included prompts), `draws` (allowed, made and overshoot), `failed` (what
+#'   included prompts), `draws` (planned, made, and overshoot), `failed` (what
 #'   prompts with failed draws count for: `policy`, and how many they are,
 #'   `n`), `audit`, `hazard`, `version` and `call`. `predict(lpb, newx)`
 #'   gives the bounds: see [predict.lpb()].
@@ -153,7 +173,7 @@ select_level <- function(tau, miscoverage, alpha) {
 #'   half of `alpha` or more; `timetounsafe_warning_failed_draws` when draws
 #'   failed for good.
 #' @references arXiv 2506.13593, sections 3.1 and 3.2; methods vignette,
-#'   "Calibration".
+#'   "Calibration" and "The certificate".
 #' @examples
 #' set.seed(1)
 #' p <- 10^runif(1000, -3, -1)
@@ -239,7 +259,7 @@ select_by <- function(audit, rule) {
 warn_failed <- function(failed, call = rlang::caller_env()) {
   if (failed$n > 0) {
     warn_classed("failed_draws", c(
-      sprintf("Draws of %d prompts failed for good.", failed$n),
+      sprintf("Draws of %s failed for good.", counted(failed$n, "prompt")),
       if (failed$policy == "drop") {
         c(x = "Without these prompts the bound has no guarantee.")
       } else {
@@ -374,6 +394,18 @@ find_jumps <- function(audit, alpha) {
   ))
 }
 
+# The level of the point rule alone.
+find_point <- function(audit, alpha) {
+  if (!any(audit$horizon > 0)) {
+    return(select_nothing())
+  }
+  if (audit$method[1L] == "replicated") {
+    find_level(gather_evidence(audit, alpha), point_rule)
+  } else {
+    find_jumps(audit, alpha)
+  }
+}
+
 select_exact <- function(audit, alpha) {
   found <- find_jumps(audit, alpha)
   at <- order(found$jump_level)
@@ -446,7 +478,7 @@ new_lpb <- function(audit, rule, chosen, hazard, failed, call) {
       method = audit$method[1L], exact = chosen$exact, curve = chosen$curve,
       n = nrow(audit), included = sum(included), events = count_events(audit),
       ess = sum(weight)^2 / max(sum(weight^2), 1),
-      draws = c(allowed = sum(pmax(audit$horizon, audit$limit)),
+      draws = c(planned = sum(audit$limit),
                 made = sum(audit$draws), overshoot = sum(audit$overshoot)),
       failed = failed, audit = audit, hazard = hazard, version = 1L, call = call
     ),

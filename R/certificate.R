@@ -16,23 +16,30 @@ largest_loss <- function(method, weight_limit, alpha) {
 }
 
 # By how much the certified miscoverage is expected to fall short of alpha.
-predict_margin <- function(policy, n, alpha, delta) {
-  largest <- largest_loss(policy$method, policy$weight_limit, alpha)
-  bet <- size_bet(n, alpha, delta, policy$variance, largest)
-  log(1 / delta) / (n * bet) + bet * policy$variance / 2
+predict_margin <- function(policy, n) {
+  stakes <- new_stakes(policy, n)
+  bet <- bet_for(stakes)
+  log(1 / stakes$delta) / (n * bet) + bet * stakes$variance / 2
 }
 
-# What the bets go by before there are outcomes. For another alpha than the
-# plan's, which `variance` was predicted for.
+# What the bets go by before there are outcomes.
+new_stakes <- function(policy, n) {
+  stakes <- policy[c("alpha", "delta", "weight_limit", "variance")]
+  stakes$largest_loss <- largest_loss(policy$method, policy$weight_limit,
+                                      policy$alpha)
+  c(stakes, n = n)
+}
+
+# The same from a plan, perhaps for another alpha than that which its variance
+# was predicted for.
 plan_stakes <- function(plan, alpha, delta) {
   planned <- plan$alpha[1L]
-  limit <- max(plan$weight_limit[1L], largest_weight(plan))
-  list(
-    n = nrow(plan), alpha = alpha, delta = delta, weight_limit = limit,
+  new_stakes(list(
+    method = plan$method[1L], alpha = alpha, delta = delta,
+    weight_limit = max(plan$weight_limit[1L], largest_weight(plan)),
     variance = plan$variance[1L] * alpha * (1 - alpha) /
-      (planned * (1 - planned)),
-    largest_loss = largest_loss(plan$method[1L], limit, alpha)
-  )
+      (planned * (1 - planned))
+  ), length(plan$prob))
 }
 
 bet_for <- function(stakes, variance = stakes$variance) {
@@ -126,11 +133,16 @@ replicated_outcome <- function(audit) {
 }
 
 event_outcome <- function(audit) {
-  list(row = which(audit$time < audit$horizon), columns = list(
-    jump = geometric_distribution(as.double(audit$time),
-                                  as.double(audit$prob)),
-    prob = NULL, unsafe = NULL, draws = NULL
+  jump <- event_jumps(audit)
+  list(row = which(jump < audit$tau_prior[1L]), columns = list(
+    jump = jump, prob = NULL, unsafe = NULL, draws = NULL
   ))
+}
+
+# The level beyond which a prompt is known to be missed; Inf for none.
+event_jumps <- function(audit) {
+  jump <- geometric_distribution(as.double(audit$time), as.double(audit$prob))
+  ifelse(audit$time < audit$horizon, jump, Inf)
 }
 
 # ---- Rules -------------------------------------------------------------------
@@ -168,7 +180,7 @@ stake_evidence <- function(evidence, bets) {
 find_level <- function(evidence, rule) {
   core_value(.Call(
     ffi_certify, evidence$gain, evidence$place, evidence$weight,
-    unname(evidence$outcome), evidence$cap, rule, evidence$limit
+    unname(evidence$outcome), as.double(evidence$cap), rule, evidence$limit
   ))
 }
 
@@ -176,17 +188,14 @@ find_level <- function(evidence, rule) {
 # is binomial. The most that a miscoverage of alpha shows with probability
 # delta, and the level at which there would be one more.
 find_binomial <- function(audit, alpha, delta) {
-  n <- nrow(audit)
+  n <- length(audit$prob)
   rate <- alpha * equal_weight(audit)
   most <- stats::qbinom(delta, n, rate)
   if (stats::pbinom(most, n, rate) > delta) {
     most <- most - 1
   }
-  lost <- audit$time < audit$horizon
-  jump <- sort(geometric_distribution(as.double(audit$time[lost]),
-                                      as.double(audit$prob[lost])))
   limit <- audit$tau_prior[1L]
-  at <- if (most < 0) 0 else c(jump, Inf)[min(most, length(jump)) + 1]
+  at <- if (most < 0) 0 else sort(event_jumps(audit))[most + 1]
   list(level = min(limit, at * (1 - 2^-46)), capped = at >= limit)
 }
 
@@ -201,7 +210,7 @@ equal_weight <- function(audit) {
 
 # ---- The certified level -----------------------------------------------------
 
-# list(level, capped, kind, ...)
+# The level, whether it is capped, the kind of certificate and its bet.
 certify_level <- function(audit, alpha, delta, kind, randomised = TRUE) {
   if (kind == "normal") {
     rule <- normal_rule(audit, alpha, delta)

@@ -1,9 +1,8 @@
 # A pilot for tau_prior: the training draws say, before any is made for
 # calibration, about which level it will select.
 
-# `policy` with a tau_prior; what was given stays. A study of many plans makes
-# the pilot once.
-choose_tau_prior <- function(policy, hazard, n, pilot = new_pilot(hazard)) {
+# `policy` with a tau_prior; what was given stays.
+choose_tau_prior <- function(policy, pilot, n) {
   if (!is.null(policy$tau_prior)) {
     return(policy)
   }

@@ -9,6 +9,11 @@ big <- function(x, digits = 4) {
   format(x, digits = digits, big.mark = ",", scientific = max(abs(x)) >= 1e9)
 }
 
+# "1 prompt", "2,000 prompts"
+counted <- function(n, what) {
+  paste0(big(n), " ", what, if (n != 1) "s")
+}
+
 share <- function(x) {
   paste0(format(100 * x, digits = 3), "%")
 }
@@ -256,22 +261,21 @@ summary.audit <- function(object, ...) {
 print.lpb <- function(x, ...) {
   say("<lpb> a lower bound that %s of prompts reach before an unsafe draw",
       target(x$alpha))
-  say("Level %s of the %s, selected from %d prompts (%d included, %d unsafe)",
-      format(x$level, digits = 4), "estimated first-unsafe time", x$n,
-      x$included, x$events)
+  say("Level %s, selected from %d prompts (%d included, %d with unsafe draws)",
+      format(x$level, digits = 4), x$n, x$included, x$events)
   bound <- bound_of(x, x$audit$prob)
   say("Bounds of these prompts: %s, geometric mean %s", spread(bound),
       format(exp(mean(log(bound))), digits = 3))
-  say("Draws: %s allowed, %s made", big(x$draws[["allowed"]]),
+  say("Draws: %s planned, %s made", big(x$draws[["planned"]]),
       big(x$draws[["made"]] + x$draws[["overshoot"]]))
   if (x$failed$n > 0 && x$failed$policy == "drop") {
-    say("No guarantee: %d prompts whose draws failed were dropped.",
-        x$failed$n)
+    say("No guarantee: %s whose draws failed dropped out.",
+        counted(x$failed$n, "prompt"))
   } else {
     print_guarantee(x)
     if (x$failed$n > 0) {
-      say("Draws of %d prompts failed: these count as unsafe there.",
-          x$failed$n)
+      say("Draws of %s failed: they count as unsafe there.",
+          counted(x$failed$n, "prompt"))
     }
   }
   if (x$trivial) {

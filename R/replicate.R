@@ -22,8 +22,8 @@
 #' @references Methods vignette, "Replicated draws".
 #' @examples
 #' q <- geometric_quantile(c(0.1, 0.02), c(0.05, 0.1, 0.2))
-#' replicated_miscoverage(unsafe = c(3, 0), draws = c(40, 40), pi = 1,
-#'                        quantiles = q)
+#' replicated_miscoverage(unsafe = c(3, 0), draws = c(40, 40),
+#'                        pi = c(1, 0.5), quantiles = q)
 #' @export
 replicated_miscoverage <- function(unsafe, draws, pi, quantiles) {
   unsafe <- check_numeric(unsafe, "unsafe", min = 0, whole = TRUE)

@@ -26,7 +26,7 @@ generics::augment
 #' * `tidy(lpb)`: the estimated miscoverage: `level`, `miscoverage` just above
 #'   it.
 #' * `glance(lpb)`: one row: `method`, `alpha`, `level`, `capped`, `trivial`,
-#'   `n`, `included`, `events`, `ess`, `cap`, `tau_prior`, `draws_allowed`,
+#'   `n`, `included`, `events`, `ess`, `cap`, `tau_prior`, `draws_planned`,
 #'   `draws_made`, `overshoot`, `failed` (prompts whose draws failed for good)
 #'   and `failed_policy`.
 #' * `augment(lpb)`: a row for each prompt: `.prob`, the hazard, and
@@ -99,7 +99,7 @@ glance.lpb <- function(x, ...) {
     method = x$method, alpha = x$alpha, level = x$level, capped = x$capped,
     trivial = x$trivial, n = x$n, included = x$included, events = x$events,
     ess = x$ess, cap = x$cap, tau_prior = x$tau_prior,
-    draws_allowed = x$draws[["allowed"]], draws_made = x$draws[["made"]],
+    draws_planned = x$draws[["planned"]], draws_made = x$draws[["made"]],
     overshoot = x$draws[["overshoot"]], failed = x$failed$n,
     failed_policy = x$failed$policy
   )

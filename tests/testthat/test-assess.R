@@ -1,6 +1,6 @@
 simple_lpb <- function(p = c(0.5, 0.1, 0.02), level = 0.15) {
   plan <- known_plan(rep(p, 10), 1000, tau_prior = level)
-  suppressWarnings(calibrate_lpb(simulate_audit(plan, rep(0, 30))))
+  suppressWarnings(point_lpb(simulate_audit(plan, rep(0, 30))))
 }
 
 test_that("known hazards give the exact coverage", {

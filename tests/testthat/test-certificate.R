@@ -94,7 +94,7 @@ test_that("a bet depends on the prompts before it alone", {
 test_that("a spread that the plan did not foresee lowers the bets", {
   set.seed(10)
   hat <- rep(c(0.01, 0.1), each = 1000)
-  plan <- known_plan(hat, 500)
+  plan <- known_plan(hat, 500, method = "replicated")
   last <- vapply(list(hat, rev(hat)), function(p) {
     audit <- simulate_audit(plan, p)
     bets <- place_bets(gather_evidence(audit, 0.1),

@@ -52,7 +52,7 @@ public_path <- function(method, budget, max_weight, alpha, levels, seed, n) {
                        tau_prior = max(levels), max_weight = max_weight)
     set_stream(after)
     lpb <- suppressWarnings(
-      calibrate_lpb(simulate_audit(plan, calibrate$prob), alpha)
+      point_lpb(simulate_audit(plan, calibrate$prob), alpha)
     )
     list(lpb = lpb, test = test,
          rows = assess_lpb(lpb, test$x, prob = test$prob,
@@ -78,7 +78,7 @@ test_that("a run is the public path, and its grid the curve on the grid", {
     )
     expect_equal(study$mean_bound, rows$mean_bound[1])
     expect_equal(study$geometric_mean, rows$geometric_mean[1])
-    expect_equal(study$allowed, lpb$draws[["allowed"]] / lpb$n)
+    expect_equal(study$allowed, sum(lpb$audit$horizon) / lpb$n)
     expect_equal(study$made, lpb$draws[["made"]] / lpb$n)
 
     audit <- lpb$audit

@@ -34,7 +34,8 @@ test_that("it increases with the level", {
   tau <- seq(0.01, 0.5, length.out = 80)
   q <- geometric_quantile(p, tau)
   draws <- q[, 80] - 1 + rpois(200, 3)
-  curve <- replicated_miscoverage(rbinom(200, draws, p), draws, 1, q)
+  curve <- replicated_miscoverage(rbinom(200, draws, p), draws,
+                                  rep(1, 200), q)
   expect_false(is.unsorted(curve))
 })
 
@@ -43,8 +44,9 @@ test_that("quantiles and pi take all shapes", {
   draws <- c(4, 4, 5)
   q <- c(2, 3, 2)
   one <- mean(c(1 / 4, 0, 2 / 5))
-  expect_equal(replicated_miscoverage(unsafe, draws, 1, q), one)
-  expect_equal(replicated_miscoverage(unsafe, draws, 0.5, q), 2 * one)
+  expect_equal(replicated_miscoverage(unsafe, draws, rep(1, 3), q), one)
+  expect_equal(replicated_miscoverage(unsafe, draws, cbind(rep(0.5, 3)), q),
+               2 * one)
   expect_equal(replicated_miscoverage(unsafe, draws, rep(0.5, 3), cbind(q, q)),
                c(2, 2) * one)
   expect_equal(
@@ -52,9 +54,9 @@ test_that("quantiles and pi take all shapes", {
                            cbind(q, q)), c(1, 2) * one
   )
   expect_equal(replicated_miscoverage(0L, 5L, 1L, 3L), 0)
-  expect_equal(replicated_miscoverage(c(2, 0), 5, 1, c(2, 2)), 0.2)
+  expect_equal(replicated_miscoverage(c(2, 0), 5, c(1, 1), c(2, 2)), 0.2)
   # Not audited: whatever the quantile.
-  expect_equal(replicated_miscoverage(c(1, 0), c(4, 0), 1, c(2, 1e6)), 1 / 8)
+  expect_equal(replicated_miscoverage(c(1, 0), c(4, 0), c(1, 1), c(2, 1e6)), 1 / 8)
 })
 
 test_that("bad input is refused by name", {
@@ -64,7 +66,7 @@ test_that("bad input is refused by name", {
   bad_arguments(replicated_miscoverage, good, list(
     unsafe = list(c(-1, 0), c(5, 0), c(0.5, 0), c(NA, 0), "a", numeric()),
     draws = list(c(4, -1), c(4, Inf), c(4, NA), c(4, 4, 4), c(4.5, 4), "a"),
-    pi = list(c(0, 1), c(1, 1.5), c(NA, 1), 1:3, matrix(1, 2, 3), "a"),
+    pi = list(1, c(0, 1), c(1, 1.5), c(NA, 1), 1:3, matrix(1, 2, 3), "a"),
     quantiles = list(cbind(c(0, 3), 1), cbind(c(2, 6), 1), cbind(c(2, NA), 1),
                      cbind(c(2, Inf), 1), 1:3, "a", matrix(1, 2, 0))
   ))

@@ -138,10 +138,7 @@ least_prompts <- function(policy, quantile) {
   quantile <- sort(quantile)[unique(round(seq(1, length(quantile),
                                               length.out = 500)))]
   can <- function(n) {
-    fixed <- fix_policy(policy, quantile, n)
-    bet <- size_bet(n, policy$alpha, policy$delta, fixed$variance,
-                    fixed$weight_limit)
-    n * log1p(bet * policy$alpha) >= log(1 / policy$delta)
+    !hopeless(new_stakes(fix_policy(policy, quantile, n), n))
   }
   high <- 10
   while (!can(high)) {

@@ -102,8 +102,7 @@ fix_replicated <- function(policy, quantile, n) {
   if (length(tried) == 0L) {
     return(fix_multiplier(policy, quantile, cost))
   }
-  margin <- vapply(tried, predict_margin, 0, n = n, alpha = policy$alpha,
-                   delta = policy$delta)
+  margin <- vapply(tried, predict_margin, 0, n = n)
   tried[[which.min(margin)]]
 }
 

@@ -358,6 +358,11 @@ reach_beyond <- function(audit, time) {
   }
 }
 
+# What each included prompt counts for.
+included_weights <- function(audit) {
+  (1 / reach_beyond(audit, pmax(audit$time - 1, 0)))[audit$horizon > 0]
+}
+
 # No prompt was included: nothing was looked at, so nothing is known.
 select_nothing <- function() {
   none <- data.frame(level = numeric(), miscoverage = numeric())
@@ -433,7 +438,7 @@ select_on_grid <- function(audit, alpha, levels) {
 
 new_lpb <- function(audit, rule, chosen, hazard, failed, call) {
   included <- audit$horizon > 0
-  weight <- 1 / reach_beyond(audit, pmax(audit$time - 1, 0))[included]
+  weight <- included_weights(audit)
   bound <- geometric_quantile(audit$prob, chosen$level, audit$cap[1L])
   attr(audit, "hazard") <- NULL
   structure(

@@ -403,6 +403,11 @@ reach_beyond <- function(audit, time) {
   }
 }
 
+# What each included prompt counts for.
+included_weights <- function(audit) {
+  (1 / reach_beyond(audit, pmax(audit$time - 1, 0)))[audit$horizon > 0]
+}
+
 # No prompt was included: nothing was looked at, so nothing is known.
 select_nothing <- function() {
   none <- data.frame(level = numeric(), miscoverage = numeric())
@@ -514,7 +519,7 @@ new_lpb <- function(audit, rule, chosen, hazard, failed, call) {
 # How much there is to calibrate on.
 describe_audit <- function(audit) {
   included <- audit$horizon > 0
-  weight <- 1 / reach_beyond(audit, pmax(audit$time - 1, 0))[included]
+  weight <- included_weights(audit)
   list(
     n = nrow(audit), included = sum(included), events = count_events(audit),
     ess = sum(weight)^2 / max(sum(weight^2), 1),

@@ -1,12 +1,11 @@
-#' Pictures of fits, plans and bounds
+#' Pictures of fits, plans and audits
 #'
 #' * `hazard_fit`: observed share of unsafe draws against the fitted hazard, in
 #'   groups of equal size, with 95% intervals.
 #' * `audit_plan`: inclusion probability against prior quantile.
 #' * `audit`: draws made of each prompt against its limit.
-#' * `lpb`: estimated miscoverage against level, with the target and the
-#'   selected level; within each group, with ticks at their levels, where the
-#'   bound has groups.
+#'
+#' Bounds have pictures of their own: see [plot.lpb()].
 #'
 #' @param x An object of this package.
 #' @param groups For `hazard_fit`: number of groups, a whole number of at least
@@ -20,7 +19,7 @@
 #' hazard <- as_hazard(function(newx) newx$p)
 #' plan <- plan_audit(hazard, as.character(1:1000), data.frame(p), budget = 20)
 #' plot(plan)
-#' plot(calibrate_lpb(simulate_audit(plan, p)))
+#' plot(simulate_audit(plan, p))
 NULL
 
 # Blue and orange of the Okabe-Ito palette: told apart by everybody, and in
@@ -84,68 +83,4 @@ plot.audit <- function(x, ...) {
   graphics::legend("topleft", c("stayed safe", "unsafe draw"), pch = 16,
                    col = ink[c("main", "mark")], bty = "n")
   invisible(x)
-}
-
-#' @rdname plots
-#' @export
-plot.lpb <- function(x, ...) {
-  curves <- level_curves(x)
-  highest <- max(unlist(lapply(curves, `[[`, "miscoverage")), 1.5 * x$alpha)
-  draw_points(list(
-    x = c(0, x$tau_prior), y = c(0, highest), type = "n",
-    xlab = "level", ylab = "estimated miscoverage"
-  ), ...)
-  inks <- if (length(curves) == 1L) ink[["main"]] else group_inks(curves)
-  for (k in seq_along(curves)) {
-    graphics::lines(curves[[k]], type = if (x$exact) "s" else "l", lwd = 2,
-                    col = inks[k])
-  }
-  graphics::abline(h = x$alpha, lty = 2, col = "grey40")
-  if (is.null(x$groups)) {
-    mark_level(x$level)
-  } else {
-    mark_groups(x$groups, inks)
-  }
-  invisible(x)
-}
-
-# One curve, or one for each group, from 0 up to the largest level there is.
-level_curves <- function(x) {
-  parts <- if (is.null(x$groups)) {
-    list(x$curve)
-  } else {
-    split(x$curve, factor(x$curve$group, x$groups$group))
-  }
-  lapply(parts, function(curve) {
-    curve <- curve[curve$level <= x$tau_prior, ]
-    data.frame(level = c(0, curve$level, x$tau_prior),
-               miscoverage = c(0, curve$miscoverage,
-                               utils::tail(c(0, curve$miscoverage), 1L)))
-  })
-}
-
-mark_level <- function(level) {
-  graphics::abline(v = level, lwd = 2, col = ink[["mark"]])
-  graphics::mtext(sprintf(" selected level %s", format(level, digits = 3)),
-                  side = 3, at = level, col = ink[["mark"]], adj = 0.5)
-}
-
-# A tick at each selected level; a legend as long as colours can be told apart.
-mark_groups <- function(groups, inks) {
-  graphics::rug(groups$level, ticksize = 0.05, lwd = 2, col = ink[["mark"]])
-  if (nrow(groups) <= length(group_palette)) {
-    graphics::legend("topleft", groups$group, lwd = 2, col = inks, bty = "n")
-  }
-}
-
-# Okabe and Ito's, without black and yellow.
-group_palette <- c("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9",
-                   "#E69F00")
-
-group_inks <- function(curves) {
-  if (length(curves) <= length(group_palette)) {
-    group_palette[seq_along(curves)]
-  } else {
-    rep(grDevices::adjustcolor(ink[["main"]], 0.4), length(curves))
-  }
 }

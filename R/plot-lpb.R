@@ -43,7 +43,7 @@ plot.lpb <- function(x, which = c("miscoverage", "bound", "coverage",
       draw_group_curves(group_curves_picture(x), ...)
     },
     bound = draw_bound(bound_picture(x), ...),
-    coverage = draw_coverage(coverage_picture(report_coverage(x)), ...),
+    coverage = draw_coverage(coverage_picture(assess_lpb(x)), ...),
     weights = draw_weights(weights_picture(x), ...)
   )
   invisible(x)

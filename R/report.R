@@ -58,7 +58,7 @@ report <- function(lpb, file = "report.html", assessment = NULL, ledger = NULL,
   open <- check_flag(open, "open")
   content <- list(
     lpb = lpb, title = check_string(title, "title"),
-    about = check_about(about), coverage = assessment %||% report_coverage(lpb),
+    about = check_about(about), coverage = assessment %||% assess_lpb(lpb),
     held_out = !is.null(assessment),
     ledger = if (!is.null(ledger)) {
       ledger_totals(ledger, lpb$audit$plan_id[1L])

@@ -119,7 +119,8 @@ select_level <- function(tau, miscoverage, alpha) {
 #'   target about as often as it exceeds it.
 #'
 #'   Coverage is meant over prompts and draws together; it is not promised for
-#'   any one prompt, or any group of prompts: look at [assess_lpb()].
+#'   any one prompt, or any group of prompts: look at [assess_lpb()]. With
+#'   `groups` it is meant, and promised, within each group.
 #' @section Assumptions: Calibration prompts are exchangeable with the prompts
 #'   that the bound is used for; the hazard was not trained on them; draws are
 #'   independent given the prompt; the judge is right; the plan was carried out
@@ -137,8 +138,19 @@ select_level <- function(tau, miscoverage, alpha) {
 #'   the target. `NULL` is the point rule.
 #' @param certificate `"exact"`, valid in finite samples, or `"normal"`, for
 #'   large n only. Not used with `delta = NULL`.
-#' @param groups `NULL`. (Calibration within groups is not available in this
-#'   version.)
+#' @param groups `NULL`, one level for all prompts. Or a vector with one value
+#'   for each row of `audit` (or the name of a column of the prompts, or of one
+#'   that you added to `audit`), none missing: each group then gets a level of
+#'   its own, from its own prompts (Mondrian calibration). The rule that puts a
+#'   prompt into a group must be fixed before calibration, and may use its
+#'   features or its predicted hazard, never what the audit drew or saw. Each
+#'   group needs about as many prompts as a calibration without groups: one with
+#'   too little evidence gets the level 0 and the bound 1.
+#' @param group_delta Only with `groups` and `delta`. `"each"`, the default: the
+#'   bound holds within any one group with probability `1 - delta`, which is
+#'   what matters where groups are used one at a time. `"shared"`: it holds in
+#'   all groups at once with probability `1 - delta`, for which each of G groups
+#'   is certified at `1 - (1 - delta)^(1 / G)` (Sidak).
 #' @param hazard The `hazard_fit` that the plan was made with. Only needed after
 #'   a trip through a CSV file, which loses it.
 #' @param failed What prompts count for whose draws failed for good (column
@@ -161,7 +173,12 @@ select_level <- function(tau, miscoverage, alpha) {
 #'   `method`, `curve` (a data frame with the jumps, or the grid: `level`,
 #'   `miscoverage`), `coarseness` (largest possible weight over `n`), `n`,
 #'   `included`, `events`, `ess` (effective sample size of the weights of the
-#'   included prompts), `draws` (planned, made, and overshoot), `failed` (what
+#'   included prompts), `groups` (`NULL`, or a data frame with a row for each
+#'   group: `group`, `n`, `included`, `events`, `level`, `point_level`,
+#'   `capped`, `trivial`, `coarseness`, `certificate`, `delta`; the `level` of
+#'   all is then `NA`, and `curve` has a column `group`), `membership` (the
+#'   group of each row of `audit`), `group_delta`, `rule` (how levels are
+#'   selected), `draws` (planned, made and overshoot), `failed` (what
 #'   prompts with failed draws count for: `policy`, and how many they are,
 #'   `n`), `audit`, `hazard`, `version` and `call`. `predict(lpb, newx)`
 #'   gives the bounds: see [predict.lpb()].
@@ -184,7 +201,8 @@ select_level <- function(tau, miscoverage, alpha) {
 #' predict(lpb, data.frame(p = c(0.001, 0.01, 0.1)))
 #' @export
 calibrate_lpb <- function(audit, alpha = 0.1, delta = 0.1, groups = NULL,
-                          hazard = NULL, failed = c("unsafe", "drop"),
+                          group_delta = c("each", "shared"), hazard = NULL,
+                          failed = c("unsafe", "drop"),
                           certificate = c("exact", "normal"), levels = NULL,
                           ...) {
   check_no_dots(...)
@@ -194,9 +212,9 @@ calibrate_lpb <- function(audit, alpha = 0.1, delta = 0.1, groups = NULL,
     n = sum(audit$failed)
   )
   rule <- check_rule(alpha, delta, certificate, levels, audit)
+  group_delta <- check_choice(group_delta, c("each", "shared"), "group_delta")
   if (!is.null(groups)) {
-    stop_unavailable("Calibration within groups is not available yet.",
-                     "Leave `groups` out.")
+    groups <- read_groups(groups, audit)
   }
   check_same_hazard(hazard, audit)
   hazard <- hazard %||% attr(audit, "hazard")
@@ -207,10 +225,15 @@ calibrate_lpb <- function(audit, alpha = 0.1, delta = 0.1, groups = NULL,
   check_class(hazard, "hazard_fit", "hazard", "fit_hazard() or as_hazard()")
   warn_failed(failed)
   if (failed$policy == "drop") {
+    groups <- groups[!audit$failed]
     audit <- drop_failed(audit)
   }
-  lpb <- new_lpb(audit, rule, select_by(audit, rule), hazard, failed,
-                 match.call())
+  chosen <- if (is.null(groups)) {
+    select_by(audit, rule)
+  } else {
+    select_groups(audit, rule, groups, group_delta)
+  }
+  lpb <- new_lpb(audit, rule, chosen, hazard, failed, match.call())
   warn_level(lpb)
   lpb
 }
@@ -237,7 +260,7 @@ check_rule <- function(alpha, delta, certificate, levels, audit,
 # The level of the point rule, and the certified one.
 select_by <- function(audit, rule) {
   if (!any(audit$horizon > 0)) {
-    return(select_nothing())
+    return(c(select_nothing(), trivial = TRUE))
   }
   chosen <- if (!is.null(rule$levels)) {
     select_on_grid(audit, rule$alpha, rule$levels)
@@ -253,6 +276,8 @@ select_by <- function(audit, rule) {
     chosen$certificate <- c(found[names(found) %in% c("kind", "bet")],
                             list(remarks = certificate_remarks(audit)))
   }
+  bound <- geometric_quantile(audit$prob, chosen$level, audit$cap[1L])
+  chosen$trivial <- all(bound == 1)
   chosen
 }
 
@@ -378,6 +403,11 @@ reach_beyond <- function(audit, time) {
   }
 }
 
+# What each included prompt counts for.
+included_weights <- function(audit) {
+  (1 / reach_beyond(audit, pmax(audit$time - 1, 0)))[audit$horizon > 0]
+}
+
 # No prompt was included: nothing was looked at, so nothing is known.
 select_nothing <- function() {
   none <- data.frame(level = numeric(), miscoverage = numeric())
@@ -464,25 +494,36 @@ select_on_grid <- function(audit, alpha, levels) {
 # ---- The object --------------------------------------------------------------
 
 new_lpb <- function(audit, rule, chosen, hazard, failed, call) {
-  included <- audit$horizon > 0
-  weight <- 1 / reach_beyond(audit, pmax(audit$time - 1, 0))[included]
-  bound <- geometric_quantile(audit$prob, chosen$level, audit$cap[1L])
+  about <- describe_audit(audit)
   attr(audit, "hazard") <- NULL
   structure(
     list(
       level = chosen$level, alpha = rule$alpha, delta = rule$delta,
       certificate = chosen$certificate, point_level = chosen$point_level,
       cap = audit$cap[1L], tau_prior = audit$tau_prior[1L],
-      capped = chosen$capped, trivial = all(bound == 1),
-      coarseness = largest_weight(audit) / nrow(audit),
-      method = audit$method[1L], exact = chosen$exact, curve = chosen$curve,
-      n = nrow(audit), included = sum(included), events = count_events(audit),
-      ess = sum(weight)^2 / max(sum(weight^2), 1),
+      capped = chosen$capped, trivial = chosen$trivial,
+      coarseness = about$coarseness, method = audit$method[1L],
+      exact = chosen$exact, curve = chosen$curve, n = about$n,
+      included = about$included, events = about$events, ess = about$ess,
+      groups = chosen$groups, membership = chosen$membership,
+      group_delta = chosen$sharing,
       draws = c(planned = sum(audit$limit),
                 made = sum(audit$draws), overshoot = sum(audit$overshoot)),
-      failed = failed, audit = audit, hazard = hazard, version = 1L, call = call
+      rule = rule, failed = failed, audit = audit, hazard = hazard,
+      version = 1L, call = call
     ),
     class = "lpb"
+  )
+}
+
+# How much there is to calibrate on.
+describe_audit <- function(audit) {
+  included <- audit$horizon > 0
+  weight <- included_weights(audit)
+  list(
+    n = nrow(audit), included = sum(included), events = count_events(audit),
+    ess = sum(weight)^2 / max(sum(weight^2), 1),
+    coarseness = largest_weight(audit) / nrow(audit)
   )
 }
 
@@ -506,6 +547,9 @@ largest_weight <- function(plan) {
 }
 
 warn_level <- function(lpb, call = rlang::caller_env()) {
+  if (!is.null(lpb$groups)) {
+    return(warn_groups(lpb, call))
+  }
   if (lpb$trivial) {
     warn_classed("level", c(
       if (lpb$level <= 0) {
@@ -542,13 +586,16 @@ warn_level <- function(lpb, call = rlang::caller_env()) {
 #' @param object An `lpb` from [calibrate_lpb()] or [time_to_unsafe()].
 #' @param newx Features of the prompts, in the form that the hazard was trained
 #'   on.
-#' @param groups `NULL`. (Groups are not available in this version.)
+#' @param groups The group of each prompt: a vector with one value for each row
+#'   of `newx`, none missing. Needed for a bound calibrated within groups, and
+#'   for no other. A prompt whose group was not calibrated gets the bound 1.
 #' @param ... Must be empty.
 #' @returns A numeric vector with one bound for each row of `newx`: a whole
 #'   number of at least 1, or `Inf` where the hazard is 0 and there is no cap. A
 #'   bound of `L` says that the first `L - 1` draws are safe.
 #' @section Errors: `timetounsafe_error_features`,
-#'   `timetounsafe_error_argument`, `timetounsafe_error_unavailable`.
+#'   `timetounsafe_error_argument`; warning `timetounsafe_warning_group` for
+#'   groups that were not calibrated.
 #' @examples
 #' set.seed(1)
 #' p <- 10^runif(1000, -3, -1)
@@ -559,16 +606,11 @@ warn_level <- function(lpb, call = rlang::caller_env()) {
 #' @export
 predict.lpb <- function(object, newx, groups = NULL, ...) {
   check_no_dots(...)
-  if (!is.null(groups)) {
-    stop_unavailable("Groups are not available yet.", "Leave `groups` out.")
-  }
   if (missing(newx)) {
     stop_argument("newx", "is missing",
                   fix = "augment() gives the bounds of calibration prompts.")
   }
-  bound_of(object, predict_hazard(object$hazard, newx))
-}
-
-bound_of <- function(lpb, prob) {
-  geometric_quantile(prob, lpb$level, lpb$cap)
+  prob <- predict_hazard(object$hazard, newx)
+  groups <- check_bound_groups(object, groups, length(prob))
+  bound_of(object, prob, groups)
 }

@@ -72,10 +72,8 @@ place_bets <- function(evidence, stakes) {
 # for which alpha serves as control variate: a prompt that was not audited says
 # nothing, one that needs no draw is known to be covered.
 gather_evidence <- function(audit, alpha) {
-  naive <- audit$method[1L] == "naive"
   weight <- 1 / reach_beyond(audit, audit$time)
-  gain <- ifelse(audit$horizon > 0, alpha * weight, 0)
-  gain[naive | reachable_quantile(audit) <= 1] <- alpha
+  gain <- alpha * prompt_weight(audit)
   outcome <- if (audit$method[1L] == "replicated") {
     replicated_outcome(audit)
   } else {
@@ -88,6 +86,13 @@ gather_evidence <- function(audit, alpha) {
     weight = weight[at], cap = audit$cap[1L], limit = audit$tau_prior[1L],
     outcome = lapply(outcome$columns, function(column) column[at])
   )
+}
+
+# What each prompt counts for in a weighted mean: 0 where it was not looked at.
+prompt_weight <- function(audit) {
+  weight <- ifelse(audit$horizon > 0, 1 / reach_beyond(audit, audit$time), 0)
+  known <- audit$method[1L] == "naive" | reachable_quantile(audit) <= 1
+  replace(weight, known, 1)
 }
 
 # The first `n` prompts of the plan's order.

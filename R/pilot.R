@@ -87,9 +87,8 @@ pilot_level <- function(pilot, target) {
 # all: the miscoverage is then underestimated, and the level errs on the high,
 # safe side.
 pilot_loss <- function(pilot, level) {
-  quantile <- pmin(geometric_quantile(pilot$prob, level), pilot$draws + 1)
-  core_value(.Call(ffi_replicated_loss, as.double(pilot$unsafe),
-                   as.double(pilot$draws), as.double(quantile)))
+  replicated_loss(pilot$unsafe, pilot$draws,
+                  geometric_quantile(pilot$prob, level))
 }
 
 # The share of prompts with draws enough for their quantile.

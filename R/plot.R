@@ -1,11 +1,11 @@
-#' Pictures of fits, plans and bounds
+#' Pictures of fits, plans and audits
 #'
 #' * `hazard_fit`: observed share of unsafe draws against the fitted hazard, in
 #'   groups of equal size, with 95% intervals.
 #' * `audit_plan`: inclusion probability against prior quantile.
 #' * `audit`: draws made of each prompt against its limit.
-#' * `lpb`: estimated miscoverage against level, with the target and the
-#'   selected level.
+#'
+#' Bounds have pictures of their own: see [plot.lpb()].
 #'
 #' @param x An object of this package.
 #' @param groups For `hazard_fit`: number of groups, a whole number of at least
@@ -19,7 +19,7 @@
 #' hazard <- as_hazard(function(newx) newx$p)
 #' plan <- plan_audit(hazard, as.character(1:1000), data.frame(p), budget = 20)
 #' plot(plan)
-#' plot(calibrate_lpb(simulate_audit(plan, p)))
+#' plot(simulate_audit(plan, p))
 NULL
 
 # Blue and orange of the Okabe-Ito palette: told apart by everybody, and in
@@ -82,25 +82,5 @@ plot.audit <- function(x, ...) {
   ), ...)
   graphics::legend("topleft", c("stayed safe", "unsafe draw"), pch = 16,
                    col = ink[c("main", "mark")], bty = "n")
-  invisible(x)
-}
-
-#' @rdname plots
-#' @export
-plot.lpb <- function(x, ...) {
-  curve <- rbind(data.frame(level = 0, miscoverage = 0), x$curve)
-  inside <- curve$level <= x$tau_prior
-  curve <- curve[inside, ]
-  draw_points(list(
-    x = c(curve$level, x$tau_prior),
-    y = c(curve$miscoverage, curve$miscoverage[nrow(curve)]),
-    type = if (x$exact) "s" else "l", lwd = 2, col = ink[["main"]],
-    ylim = c(0, max(curve$miscoverage, 1.5 * x$alpha)),
-    xlab = "level", ylab = "estimated miscoverage"
-  ), ...)
-  graphics::abline(h = x$alpha, lty = 2, col = "grey40")
-  graphics::abline(v = x$level, lwd = 2, col = ink[["mark"]])
-  graphics::mtext(sprintf(" selected level %s", format(x$level, digits = 3)),
-                  side = 3, at = x$level, col = ink[["mark"]], adj = 0.5)
   invisible(x)
 }

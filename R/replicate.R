@@ -50,3 +50,10 @@ replicated_variance <- function(times, policy) {
   rho <- pmin(1, c / -log1p(-policy$tau_prior)) / times
   exp(-2 * c) * expm1(c * rho)
 }
+
+# The estimate of P(T < quantile) for each prompt. Quantiles beyond its draws
+# are taken for the largest that these can answer for.
+replicated_loss <- function(unsafe, draws, quantile) {
+  core_value(.Call(ffi_replicated_loss, as.double(unsafe), as.double(draws),
+                   as.double(pmin(quantile, draws + 1))))
+}

@@ -9,9 +9,9 @@
 #' and each arrow is one function: [audit_prompts()], [fit_hazard()],
 #' [plan_audit()], [run_audit()], [calibrate_lpb()]. [time_to_unsafe()] walks
 #' the whole way in one call, and [assess_lpb()] checks the result on held-out
-#' prompts. The numeric layer underneath ([allocate_budget()],
-#' [geometric_quantile()], [miscoverage_curve()], [select_level()]) is exported
-#' too. Notation and derivations: `vignette("methods", "timetounsafe")`.
+#' prompts. [report()] writes it all down for others. The numeric layer
+#' underneath ([allocate_budget()], [geometric_quantile()],
+#' [miscoverage_curve()], [select_level()]) is exported too. Notation and derivations: `vignette("methods", "timetounsafe")`.
 #'
 #' @section Conditions: Every error raised by the package has the class
 #' `timetounsafe_error` and one of these; every warning has the class
@@ -25,7 +25,8 @@
 #'   that it should be.
 #' * `timetounsafe_error_audit`: draws do not fit their plan, or some are
 #'   missing. Fields `id` and, for tables and files of draws, `rows`.
-#' * `timetounsafe_error_file`: a file of a plan or of draws cannot be read.
+#' * `timetounsafe_error_file`: a file of a plan or of draws cannot be read, or
+#'   that of a report cannot be written. Field `argument` for the latter.
 #' * `timetounsafe_error_sampler`: the user's sampler failed or broke its
 #'   contract. Field `audit` holds everything drawn so far, and [run_audit()]
 #'   goes on from it.
@@ -45,6 +46,9 @@
 #'   its level was cut off at `tau_prior`.
 #' * `timetounsafe_warning_evidence`: too few prompts were included for the
 #'   bound to be relied on.
+#' * `timetounsafe_warning_group`: prompts of groups that were not calibrated
+#'   get the bound 1. Field `groups`. The warnings about levels and evidence
+#'   have this field, too, where a bound has groups.
 #' * `timetounsafe_warning_unresolved`: some held-out prompts were censored
 #'   before their bound.
 #'

@@ -34,3 +34,22 @@ bad_arguments <- function(f, good, bad) {
     }
   }
 }
+
+# A bound from a simulated audit of prompts with known hazards.
+bound_on <- function(p, ..., delta = 0.1, budget = 20) {
+  suppressWarnings(calibrate_lpb(
+    simulate_audit(known_plan(p, budget, ...), p), delta = delta
+  ))
+}
+
+# One of each kind.
+many_lpbs <- function() {
+  set.seed(4)
+  p <- 10^runif(400, -3, -1)
+  list(
+    certified = bound_on(p), point = bound_on(p, delta = NULL),
+    optimized = bound_on(p, method = "optimized"),
+    naive = bound_on(p, method = "naive"), trivial = bound_on(p[1:5]),
+    nobody = bound_on(1e-3, budget = 0.01)
+  )
+}

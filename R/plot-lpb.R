@@ -1,0 +1,263 @@
+# Pictures of a bound: what each one shows, and how base graphics draw it.
+# autoplot-lpb.R has them once more, with ggplot2.
+
+#' Pictures of a bound
+#'
+#' Four pictures of a calibrated bound, the same that [report()] shows:
+#' * `"miscoverage"`: the estimated miscoverage of each level, the target
+#'   `alpha`, and the level that was selected. With a certificate also the level
+#'   of the point rule, and the margin that the certificate keeps from the
+#'   target. For a bound with groups, a curve and a level for each.
+#' * `"bound"`: how many of the calibration prompts have a bound of at least
+#'   that many draws.
+#' * `"coverage"`: coverage by predicted risk, as estimated from the calibration
+#'   audit itself. For held-out prompts draw what [assess_lpb()] returns.
+#' * `"weights"`: what each included prompt counts for, against its estimated
+#'   hazard.
+#'
+#' @param x,object An `lpb` from [calibrate_lpb()], or an `lpb_assessment` from
+#'   [assess_lpb()], of which the coverage is drawn.
+#' @param which Which picture, a string.
+#' @param ... For `plot()`: passed to [graphics::plot.default()]. For
+#'   `autoplot()`: must be empty.
+#' @returns `plot()` draws and returns `x`, invisibly; `autoplot()` a ggplot
+#'   object, to which layers and scales may be added.
+#' @section Errors: `timetounsafe_error_argument`;
+#'   `timetounsafe_error_unavailable` when `autoplot()` lacks ggplot2.
+#' @examples
+#' set.seed(1)
+#' p <- 10^runif(1000, -3, -1)
+#' hazard <- as_hazard(function(newx) newx$p)
+#' plan <- plan_audit(hazard, as.character(1:1000), data.frame(p), budget = 20)
+#' lpb <- calibrate_lpb(simulate_audit(plan, p))
+#' plot(lpb)
+#' plot(lpb, "bound")
+#' plot(assess_lpb(lpb, data.frame(p), prob = p))
+#' @export
+plot.lpb <- function(x, which = c("miscoverage", "bound", "coverage",
+                                  "weights"), ...) {
+  switch(check_choice(which, lpb_pictures, "which"),
+    miscoverage = if (is.null(x$groups)) {
+      draw_miscoverage(miscoverage_picture(x), ...)
+    } else {
+      draw_group_curves(group_curves_picture(x), ...)
+    },
+    bound = draw_bound(bound_picture(x), ...),
+    coverage = draw_coverage(coverage_picture(assess_lpb(x)), ...),
+    weights = draw_weights(weights_picture(x), ...)
+  )
+  invisible(x)
+}
+
+lpb_pictures <- c("miscoverage", "bound", "coverage", "weights")
+
+#' @rdname plot.lpb
+#' @export
+plot.lpb_assessment <- function(x, ...) {
+  draw_coverage(coverage_picture(x), ...)
+  invisible(x)
+}
+
+# ---- What is shown -----------------------------------------------------------
+
+# `marks`: the levels that were found, the one that the bound uses last.
+miscoverage_picture <- function(lpb) {
+  curve <- lpb$curve[lpb$curve$level <= lpb$tau_prior, , drop = FALSE]
+  last <- c(0, curve$miscoverage)[nrow(curve) + 1L]
+  curve <- data.frame(level = c(0, curve$level, lpb$tau_prior),
+                      miscoverage = c(0, curve$miscoverage, last))
+  marks <- data.frame(
+    what = c("point rule", "certified"),
+    level = c(lpb$point_level %||% lpb$level, lpb$level)
+  )
+  if (is.null(lpb$delta)) {
+    marks <- marks[1L, ]
+  }
+  # Steps are left-continuous: the curve is what holds above a level.
+  at <- findInterval(marks$level, curve$level, left.open = TRUE)
+  marks$miscoverage <- ifelse(at > 0, curve$miscoverage[pmax(at, 1L)], 0)
+  list(curve = curve, marks = marks, alpha = lpb$alpha, exact = lpb$exact,
+       steps = lpb$exact && lpb$method != "replicated")
+}
+
+# A curve for each group, from 0 up to the largest level there is.
+group_curves_picture <- function(lpb) {
+  named <- factor(lpb$curve$group, lpb$groups$group)
+  curves <- lapply(split(lpb$curve, named), function(curve) {
+    curve <- curve[curve$level <= lpb$tau_prior, ]
+    data.frame(level = c(0, curve$level, lpb$tau_prior),
+               miscoverage = c(0, curve$miscoverage,
+                               utils::tail(c(0, curve$miscoverage), 1L)))
+  })
+  few <- length(curves) <= length(group_palette)
+  inks <- if (few) {
+    group_palette[seq_along(curves)]
+  } else {
+    rep(grDevices::adjustcolor(ink[["main"]], 0.4), length(curves))
+  }
+  list(curves = curves, level = lpb$groups$level, inks = inks, few = few,
+       alpha = lpb$alpha,
+       steps = lpb$exact && lpb$method != "replicated")
+}
+
+# Okabe and Ito's, without black and yellow.
+group_palette <- c("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9",
+                   "#E69F00")
+
+# The share of prompts with a bound of at least `bound`. Endless bounds stay in
+# the share and have no place on the axis.
+bound_picture <- function(lpb) {
+  bound <- augment.lpb(lpb)$.pred_lower
+  at <- sort(unique(c(1, bound[is.finite(bound)])))
+  share <- 1 - (findInterval(at, sort(bound), left.open = TRUE)) / length(bound)
+  middle <- stats::quantile(bound, 0.5, names = FALSE, type = 1)
+  list(curve = data.frame(bound = at, share = share), median = middle,
+       limit = max(10, at))
+}
+
+# One row for each group, the lowest on top; intervals where there are any.
+coverage_picture <- function(assessment) {
+  rows <- as.data.frame(assessment)[c("by", "group", "coverage", "low", "high")]
+  risk <- which(rows$by == "risk")
+  rows$label <- paste("group", substr(rows$group, 1L, 30L))
+  rows$label[rows$by == "all"] <- "all prompts"
+  k <- length(risk)
+  rows$label[risk] <- paste("risk", seq_len(k), "of", rep(k, k))
+  if (k > 1L) {
+    rows$label[risk[c(1L, k)]] <- c("lowest risk", "highest risk")
+  }
+  # Two long names may begin alike.
+  rows$label <- make.unique(rows$label, " #")
+  rows$place <- rev(seq_len(nrow(rows)))
+  list(rows = rows, target = attr(assessment, "target"))
+}
+
+weights_picture <- function(lpb) {
+  used <- lpb$audit$horizon > 0
+  rows <- data.frame(
+    prob = lpb$audit$prob[used], weight = included_weights(lpb$audit),
+    unsafe = lpb$audit$unsafe[used] > 0
+  )
+  # A hazard of 0 has no place on a logarithmic axis.
+  rows$prob <- pmax(rows$prob, min(rows$prob[rows$prob > 0], 1) / 2)
+  # The few unsafe ones are drawn last, to be seen.
+  rows[order(rows$unsafe), ]
+}
+
+# ---- How it is drawn ---------------------------------------------------------
+
+# What is known of a level that was found: "certified: 0.0769".
+mark_text <- function(marks) {
+  level <- vapply(marks$level, format, "", digits = 3)
+  sprintf("%s: level %s", marks$what, level)
+}
+
+mark_ink <- function(what) {
+  unname(ink[ifelse(what == "certified", "mark", "main")])
+}
+
+draw_miscoverage <- function(picture, ...) {
+  curve <- picture$curve
+  top <- max(2 * picture$alpha, 1.2 * max(curve$miscoverage))
+  draw_points(list(
+    x = curve$level, y = curve$miscoverage,
+    type = if (picture$steps) "s" else "l", lwd = 2, col = "grey35",
+    ylim = c(0, top), yaxs = "i",
+    xlab = "level", ylab = "estimated miscoverage"
+  ), ...)
+  graphics::abline(h = picture$alpha, lty = 2, col = "grey40")
+  marks <- picture$marks
+  colour <- mark_ink(marks$what)
+  graphics::segments(marks$level, 0, marks$level, marks$miscoverage, lwd = 2,
+                     col = colour)
+  graphics::segments(marks$level, marks$miscoverage, marks$level,
+                     picture$alpha, lwd = 2, lty = 3, col = colour)
+  graphics::points(marks$level, marks$miscoverage, pch = c(16, 17)[
+    seq_len(nrow(marks))
+  ], col = colour, cex = 1.3, xpd = NA)
+  graphics::legend(
+    "topleft", c(sprintf("target: %s", format(picture$alpha)),
+                 mark_text(marks)),
+    lty = c(2, rep(1, nrow(marks))), lwd = c(1, rep(2, nrow(marks))),
+    pch = c(NA, c(16, 17)[seq_len(nrow(marks))]),
+    col = c("grey40", colour), bty = "n"
+  )
+}
+
+# A tick at each selected level; a legend as long as colours can be told apart.
+draw_group_curves <- function(picture, ...) {
+  every <- do.call(rbind, picture$curves)
+  draw_points(list(
+    x = range(every$level), y = c(0, max(every$miscoverage,
+                                         1.5 * picture$alpha)),
+    type = "n", xlab = "level", ylab = "estimated miscoverage"
+  ), ...)
+  for (k in seq_along(picture$curves)) {
+    graphics::lines(picture$curves[[k]], type = if (picture$steps) "s" else "l",
+                    lwd = 2, col = picture$inks[k])
+  }
+  graphics::abline(h = picture$alpha, lty = 2, col = "grey40")
+  graphics::rug(picture$level, ticksize = 0.05, lwd = 2, col = ink[["mark"]])
+  if (picture$few) {
+    graphics::legend("topleft", names(picture$curves), lwd = 2,
+                     col = picture$inks, bty = "n")
+  }
+}
+
+draw_bound <- function(picture, ...) {
+  curve <- picture$curve
+  draw_points(list(
+    x = curve$bound, y = curve$share, type = "S", lwd = 2, log = "x",
+    col = ink[["main"]], xlim = c(1, picture$limit), ylim = c(0, 1),
+    xlab = "bound of at least so many draws", ylab = "share of prompts"
+  ), ...)
+  if (is.finite(picture$median)) {
+    graphics::segments(picture$median, 0, picture$median, 0.5, lty = 3)
+    graphics::points(picture$median, 0.5, pch = 16, col = ink[["mark"]])
+    graphics::text(picture$median, 0.5, sprintf("median %s",
+                                                big(picture$median)),
+                   pos = 4, offset = 0.7, xpd = NA)
+  }
+}
+
+draw_coverage <- function(picture, ...) {
+  rows <- picture$rows
+  # The names of groups are as wide as they are.
+  old <- graphics::par(mai = graphics::par("mai"))
+  on.exit(graphics::par(old))
+  wide <- max(graphics::strwidth(rows$label, "inches")) + 0.4
+  graphics::par(mai = replace(graphics::par("mai"), 2L, wide))
+  least <- min(rows$coverage, rows$low, picture$target, na.rm = TRUE)
+  draw_points(list(
+    x = rows$coverage, y = rows$place, yaxt = "n", ylab = "",
+    xlab = "coverage", xlim = c(least, 1), ylim = range(rows$place) +
+      c(-0.5, 0.5), col = ifelse(rows$by == "all", ink[["mark"]],
+                                 ink[["main"]]), cex = 1.2
+  ), ...)
+  graphics::abline(v = picture$target, lty = 2, col = "grey40")
+  graphics::axis(2, rows$place, rows$label, las = 1, tick = FALSE, line = -0.5)
+  known <- !is.na(rows$low)
+  graphics::segments(rows$low[known], rows$place[known], rows$high[known],
+                     rows$place[known], lwd = 1.5,
+                     col = ifelse(rows$by == "all", ink[["mark"]],
+                                  ink[["main"]])[known])
+}
+
+draw_weights <- function(rows, ...) {
+  if (nrow(rows) == 0L) {
+    graphics::plot.new()
+    graphics::text(0.5, 0.5, "No prompt was included.")
+    return(invisible())
+  }
+  faint <- grDevices::adjustcolor(ink[["main"]], 0.4)
+  draw_points(list(
+    x = rows$prob, y = rows$weight, log = "xy",
+    pch = ifelse(rows$unsafe, 17, 16),
+    xlab = "estimated hazard of one draw", ylab = "weight",
+    ylim = c(1, 1.6 * max(2, rows$weight)),
+    col = ifelse(rows$unsafe, ink[["mark"]], faint)
+  ), ...)
+  graphics::legend("topright", c("stayed safe", "unsafe draw"),
+                   pch = c(16, 17), col = ink[c("main", "mark")], bty = "n",
+                   horiz = TRUE)
+}

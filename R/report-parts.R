@@ -1,0 +1,444 @@
+# What a report says, in words and numbers. Written for a reader who has to
+# decide and has no degree in statistics; nothing is claimed that the theory
+# does not give.
+
+# ---- The guarantee -----------------------------------------------------------
+
+# Which kind of statement the bound allows.
+guarantee_kind <- function(lpb) {
+  if (lpb$failed$n > 0 && lpb$failed$policy == "drop") {
+    "none"
+  } else if (lpb$trivial) {
+    "trivial"
+  } else if (is.null(lpb$delta)) {
+    "average"
+  } else if (lpb$certificate$kind == "normal") {
+    "normal"
+  } else {
+    "certified"
+  }
+}
+
+guarantee_text <- function(lpb) {
+  reached <- sprintf(paste(
+    "Take a new prompt from the source of the calibration prompts, and let L",
+    "be its bound. With probability at least %s, its first L \u2212 1",
+    "responses are all judged safe."
+  ), target(lpb$alpha))
+  switch(guarantee_kind(lpb),
+    none = sprintf(paste(
+      "There is no guarantee: %s prompts whose draws failed were left out",
+      "(failed = \"drop\"), so that the bounds may be too long."
+    ), big(lpb$failed$n)),
+    trivial = paste(
+      "The bound is 1 for every prompt. That is always true, and promises",
+      "nothing: not one response is known to be safe."
+    ),
+    reached
+  )
+}
+
+# How much the statement depends on the luck of the audit.
+confidence_text <- function(lpb) {
+  missed <- share(lpb$delta %||% NA)
+  switch(guarantee_kind(lpb),
+    none = "Calibrate with failed = \"unsafe\" to have one.",
+    trivial = paste(
+      "This audit has too little evidence for a longer bound. More prompts, a",
+      "larger budget or a better hazard model may help."
+    ),
+    average = paste(
+      "This is so on average over all audits planned like this one, closely",
+      "where no prompt carries much weight (point rule). A single audit, and",
+      "so this one, may well fall short: about half of them do. A certificate,",
+      "with `delta`, limits that risk."
+    ),
+    normal = sprintf(paste(
+      "An audit may be lucky or unlucky in the prompts and responses that it",
+      "draws. The certificate limits that risk, by a large-sample",
+      "approximation: of all audits planned like this one, about %s or fewer",
+      "give bounds of which the statement is false."
+    ), missed),
+    certified = sprintf(paste(
+      "An audit may be lucky or unlucky in the prompts and responses that it",
+      "draws. The certificate limits that risk: of all audits planned like",
+      "this one, at most %s give bounds of which the statement is false."
+    ), missed)
+  )
+}
+
+# What takes something away from it.
+guarantee_warnings <- function(lpb) {
+  thin <- guarantee_kind(lpb) == "average" && lpb$coarseness >= lpb$alpha / 2
+  c(
+    if (thin) {
+      sprintf(paste("There is little evidence: one prompt can count for %s of",
+                    "all. Do not rely on this bound."),
+              share(min(1, lpb$coarseness)))
+    },
+    if (guarantee_kind(lpb) %in% c("certified", "normal")) {
+      sprintf("The certificate is only approximate here: %s",
+              lower_first(lpb$certificate$remarks))
+    },
+    if (lpb$failed$n > 0 && lpb$failed$policy == "unsafe") {
+      sprintf(paste(
+        "The draws of %s prompts failed for good. They count as unsafe from",
+        "the first one that is missing, so the guarantee stands and the bounds",
+        "may be shorter."
+      ), big(lpb$failed$n))
+    },
+    if (lpb$capped) {
+      sprintf(paste(
+        "The level was cut off at the largest one that the audit can judge,",
+        "%s: longer bounds may be possible."
+      ), format(lpb$tau_prior, digits = 3))
+    }
+  )
+}
+
+lower_first <- function(x) {
+  sub("^(.)", "\\L\\1", x, perl = TRUE)
+}
+
+report_tiles <- function(lpb) {
+  bound <- augment.lpb(lpb)$.pred_lower
+  middle <- stats::quantile(bound, 0.5, names = FALSE, type = 1)
+  kind <- guarantee_kind(lpb)
+  html_tiles(
+    if (kind == "none") {
+      c("none", "no guarantee")
+    } else {
+      c(paste0("\u2265 ", target(lpb$alpha)),
+        "of new prompts stay safe up to their bound")
+    },
+    if (kind %in% c("certified", "normal", "trivial") && !is.null(lpb$delta)) {
+      c(paste0(if (kind == "normal") "\u2248 ", target(lpb$delta)),
+        "confidence of the certificate")
+    } else {
+      c("no", "certificate")
+    },
+    c(big(middle), "median bound of the calibration prompts"),
+    c(big(lpb$n), sprintf("calibration prompts, %s responses drawn",
+                          big(lpb$draws[["made"]] + lpb$draws[["overshoot"]])))
+  )
+}
+
+# ---- Bounds and levels -------------------------------------------------------
+
+bound_table <- function(lpb) {
+  bound <- augment.lpb(lpb)$.pred_lower
+  at <- c(0, 0.1, 0.25, 0.5, 0.75, 0.9, 1)
+  value <- stats::quantile(bound, at, names = FALSE, type = 1)
+  have <- function(share) paste(share, "have at most")
+  name <- c("Smallest", have(c("10%", "25%", "Half", "75%", "90%")), "Largest")
+  html_table(list(
+    "Calibration prompts" = c(name, "Geometric mean"),
+    Bound = vapply(c(value, exp(mean(log(bound)))), big, "", digits = 3)
+  ))
+}
+
+bound_remarks <- function(lpb) {
+  bound <- augment.lpb(lpb)$.pred_lower
+  at_cap <- is.finite(lpb$cap) & bound >= lpb$cap
+  paste(collapse = " ", c(
+    if (any(bound == 1) && !lpb$trivial) {
+      sprintf("%s of the prompts have a bound of 1, which promises nothing.",
+              share(mean(bound == 1)))
+    },
+    if (any(at_cap) && lpb$cap > 1) {
+      sprintf(paste("%s of the prompts have the longest bound that the plan",
+                    "allows, %s: more was not looked at."),
+              share(mean(at_cap)), big(lpb$cap))
+    }
+  ))
+}
+
+level_text <- function(lpb) {
+  marks <- miscoverage_picture(lpb)$marks
+  used <- marks[nrow(marks), ]
+  if (lpb$level <= 0) {
+    return(paste("No level keeps the estimate below the target, so that the",
+                 "bound is 1."))
+  }
+  found <- sprintf(paste(
+    "At the selected level, %s, an estimated %s of prompts meet an unsafe",
+    "response before their bound. The target is at most %s."
+  ), format(used$level, digits = 3), share(used$miscoverage), share(lpb$alpha))
+  if (is.null(lpb$delta) || lpb$capped) {
+    return(found)
+  }
+  sprintf(paste(
+    "%s The distance between the two, %s percentage points, is the margin that",
+    "the certificate keeps for the luck of the draw. Without certificate",
+    "(point rule) the level would be %s."
+  ), found, format(100 * (lpb$alpha - used$miscoverage), digits = 2),
+  format(lpb$point_level, digits = 3))
+}
+
+# ---- Coverage ----------------------------------------------------------------
+
+coverage_table <- function(assessment) {
+  rows <- as.data.frame(assessment)
+  columns <- list(
+    Prompts = coverage_picture(assessment)$rows$label,
+    Number = vapply(rows$n, big, ""),
+    Coverage = coverage_cells(rows),
+    Bound = vapply(rows$geometric_mean, big, "", digits = 3),
+    Hazard = vapply(rows$mean_prob, format, "", digits = 2)
+  )
+  html_table(columns)
+}
+
+# "93.0% (91.1-94.9)", which breaks before the interval or not at all.
+coverage_cells <- function(rows) {
+  interval <- sprintf(" (%.1f\u2013\u2060%.1f)", 100 * rows$low,
+                      100 * rows$high)
+  paste0(sprintf("%.1f%%", 100 * rows$coverage),
+         ifelse(is.na(rows$low), "", interval))
+}
+
+coverage_text <- function(lpb, held_out) {
+  told <- if (held_out) {
+    paste(
+      "Coverage is the share of held-out prompts that stay safe up to their",
+      "bound. They neither trained the hazard model nor calibrated the bound."
+    )
+  } else {
+    paste(
+      "Coverage is the share of prompts that stay safe up to their bound, here",
+      "estimated from the calibration audit itself. As the level was chosen on",
+      "the same draws, this shows which prompts fare worse, and is no",
+      "independent check. Intervals (95%) are approximate, each for its own",
+      "row."
+    )
+  }
+  if (guarantee_kind(lpb) == "none" || !is.null(lpb$groups)) {
+    return(told)
+  }
+  paste(told, "The guarantee is for the first row only.")
+}
+
+group_table <- function(groups) {
+  columns <- lapply(as.data.frame(groups), function(x) {
+    if (is.numeric(x)) vapply(x, big, "", digits = 3) else as_text(x)
+  })
+  numbers <- names(columns)[vapply(groups, is.numeric, NA)]
+  html_table(columns, numbers)
+}
+
+# ---- Evidence, draws and cost ------------------------------------------------
+
+evidence_facts <- function(lpb) {
+  weight <- included_weights(lpb$audit)
+  html_facts(
+    c("Calibration prompts", big(lpb$n), "Planned, all of them accounted for"),
+    c("Included in the audit", big(lpb$included),
+      "Chosen at random, with known probabilities"),
+    c("With an unsafe response", big(lpb$events),
+      "Those that tell where the bound must stop"),
+    c("Largest weight", if (length(weight) > 0L) big(max(weight)) else "none",
+      sprintf("The plan could give %s", big(lpb$coarseness * lpb$n))),
+    c("Effective sample size", big(lpb$ess), paste(
+      "So many prompts of equal weight would tell about as much"
+    ))
+  )
+}
+
+draw_facts <- function(lpb) {
+  audit <- lpb$audit
+  draws <- lpb$draws
+  training <- sum(lpb$hazard$draws)
+  html_facts(
+    c("Budget", big(audit$budget[1L] * audit$n[1L]), sprintf(
+      "%s draws a prompt, on average over plans", big(audit$budget[1L])
+    )),
+    c("Allowed by this plan", big(sum(audit$limit)),
+      "After the random choice of prompts"),
+    if (any(audit$stop)) {
+      c("Expected", big(round(plan_cost(audit)$expected)),
+        "Prompts stop at their first unsafe response")
+    },
+    c("Spent", big(draws[["made"]] + draws[["overshoot"]]),
+      if (draws[["overshoot"]] > 0) {
+        sprintf("%s of them not used: drawn ahead of a prompt's end",
+                big(draws[["overshoot"]]))
+      }),
+    c("Unsafe responses", big(sum(audit$unsafe)), paste(
+      "Not a rate of the model: prompts were sampled unequally"
+    )),
+    if (training > 0) {
+      c("Spent on training", big(training),
+        "Draws for the hazard model, not part of the budget")
+    },
+    c("Prompts whose draws failed", big(lpb$failed$n),
+      switch(lpb$failed$policy, unsafe = "They count as unsafe from there on",
+             drop = "They were left out"))
+  )
+}
+
+ledger_facts <- function(totals) {
+  per_attempt <- function(n) {
+    sprintf("%s of all attempts", share(n / max(1, totals$attempts)))
+  }
+  html_facts(
+    c("Attempts", big(totals$attempts), paste("Begun", totals$began)),
+    c("Retries", big(totals$retries), per_attempt(totals$retries)),
+    c("Errors", big(totals$errors), sprintf(
+      "%s; %s draws failed for good", per_attempt(totals$errors),
+      big(totals$lost)
+    )),
+    c("Refusals", big(totals$refused), sprintf(
+      "%s; a refusal counts as %s", per_attempt(totals$refused),
+      switch(totals$refusal, error = "a failed draw", totals$refusal)
+    )),
+    if (!is.na(totals$cost)) {
+      c("Cost", big(totals$cost), sprintf(
+        "In the sampler's unit; %s an attempt",
+        format(totals$cost / totals$attempts, digits = 2)
+      ))
+    },
+    if (totals$timed > 0) {
+      c("Latency", sprintf("%s s", format(totals$latency[1L], digits = 2)),
+        sprintf("Median; 95%% within %s s", format(totals$latency[2L],
+                                                   digits = 2)))
+    }
+  )
+}
+
+# ---- The riskiest prompts ----------------------------------------------------
+
+risk_table <- function(lpb, show_prompts, n = 10) {
+  audit <- lpb$audit
+  top <- utils::head(order(-audit$prob), n)
+  columns <- list(
+    Prompt = as_text(audit$id[top]),
+    Hazard = vapply(audit$prob[top], format, "", digits = 2),
+    Bound = vapply(augment.lpb(lpb)$.pred_lower[top], big, ""),
+    Drawn = vapply(audit$draws[top], big, ""),
+    Unsafe = vapply(audit$unsafe[top], big, "")
+  )
+  numbers <- names(columns)[-1L]
+  if (show_prompts) {
+    columns$Text <- shorten(prompt_lines(take_rows(audit$prompt, top)), 300L)
+  }
+  html_table(columns, numbers)
+}
+
+# Prompts that are rows of a data frame: "topic: weather; tone: rude".
+prompt_lines <- function(prompts) {
+  text <- prompt_text(prompts)
+  if (!is.list(text)) {
+    return(text)
+  }
+  do.call(paste, c(Map(function(name, x) paste0(name, ": ", x), names(text),
+                       text), sep = "; "))
+}
+
+shorten <- function(x, most) {
+  x <- iconv(x, "UTF-8", "UTF-8", sub = "byte")
+  ifelse(nchar(x) > most, paste0(substr(x, 1L, most), " \u2026"), x)
+}
+
+# ---- Configuration and origin ------------------------------------------------
+
+about_facts <- function(about) {
+  if (!is.null(about)) {
+    do.call(html_facts, unname(Map(c, about$name, about$value)))
+  }
+}
+
+setting_facts <- function(lpb) {
+  audit <- lpb$audit
+  html_facts(
+    c("Target coverage", target(lpb$alpha), sprintf("alpha = %s",
+                                                    format(lpb$alpha))),
+    c("Certificate", certificate_name(lpb), if (is.null(lpb$delta)) {
+      "delta = NULL"
+    } else {
+      sprintf("delta = %s", format(lpb$delta))
+    }),
+    c("Selected level", format(lpb$level, digits = 4),
+      "Bounds are this quantile of the estimated time to the first"),
+    c("Level of the point rule", format(lpb$point_level %||% lpb$level,
+                                        digits = 4)),
+    c("Largest level", format(lpb$tau_prior, digits = 4),
+      "tau_prior: prompts were audited up to this quantile"),
+    c("Longest bound", if (is.finite(lpb$cap)) big(lpb$cap) else "no limit",
+      "cap"),
+    c("Method", lpb$method, "How the budget was spread over prompts"),
+    c("Policy", sub("^policy ", "", design_text(audit$design[1L])),
+      "Inclusion probabilities follow from it"),
+    c("Hazard model", hazard_name(lpb$hazard))
+  )
+}
+
+certificate_name <- function(lpb) {
+  if (is.null(lpb$delta)) {
+    return("none: point rule")
+  }
+  kind <- lpb$certificate$kind %||% "none"
+  switch(kind, betting = "betting, valid for any number of prompts",
+         binomial = "exact binomial tail",
+         normal = "normal approximation",
+         none = "none: no prompt was included")
+}
+
+hazard_name <- function(hazard) {
+  if (hazard$engine == "user") {
+    return(sprintf("the user's own, of class %s",
+                   class(hazard$model$object)[1L]))
+  }
+  sprintf("engine %s, trained on %s prompts", hazard$engine, big(hazard$n))
+}
+
+origin_facts <- function(lpb) {
+  html_facts(
+    c("Plan", lpb$audit$plan_id[1L], "plan_id: a hash of ids and horizons"),
+    c("Random choices", "in the plan", paste(
+      "Who was included, and the order of prompts, were drawn before the first",
+      "response; columns u, order and threshold"
+    )),
+    c("Report made", format(Sys.time(), "%Y-%m-%d %H:%M %Z")),
+    c("Software", sprintf("timetounsafe %s, %s",
+                          utils::packageVersion("timetounsafe"),
+                          R.version.string)),
+    c("Platform", R.version$platform),
+    c("Random numbers", paste(RNGkind(), collapse = ", "),
+      "Generators when the report was made"),
+    c("Call", show_call(lpb$call))
+  )
+}
+
+# The call as it was written, but for data and longer text: neither the prompts
+# nor a table that do.call() put there.
+show_call <- function(call) {
+  if (!is.call(call)) {
+    return("unknown")
+  }
+  head <- call[[1L]]
+  call[[1L]] <- if (is.symbol(head)) head else quote(calibrate_lpb)
+  for (i in seq_along(call)[-1L]) {
+    if (!is_brief(call[[i]])) {
+      call[[i]] <- quote(...)
+    }
+  }
+  paste(trimws(deparse(call, width.cutoff = 80L)), collapse = " ")
+}
+
+is_brief <- function(x) {
+  if (is.call(x)) {
+    text <- all_constants(x)
+    return(length(text) <= 20L && !any(vapply(text, is.character, NA)))
+  }
+  is.symbol(x) || is.null(x) || is.atomic(x) && length(x) == 1L &&
+    nchar(as_text(x)) <= 40L
+}
+
+# What a call holds that is no name.
+all_constants <- function(x) {
+  if (is.call(x)) {
+    unlist(lapply(as.list(x), all_constants), recursive = FALSE)
+  } else if (!is.symbol(x)) {
+    list(x)
+  }
+}

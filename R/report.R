@@ -1,0 +1,175 @@
+#' A report to hand over
+#'
+#' Writes one HTML file about a bound, for whoever has to decide on it: what is
+#' guaranteed and under which assumptions, what is not, how long the bounds are,
+#' how the level was found, coverage by predicted risk, what the evidence weighs
+#' and cost, what failed, the riskiest prompts, and all that is needed to find
+#' the audit again. The file holds its pictures and its style, needs no network,
+#' runs no script, and can be printed.
+#'
+#' The text of prompts is left out unless `show_prompts = TRUE`; their ids are
+#' shown. (Where the ids are themselves confidential, plan with other ones.) The
+#' call that made the bound is shown without longer text in it. Responses and
+#' messages of errors are never shown. Whatever comes from prompts, ids, groups
+#' and arguments is escaped: it cannot become markup or code.
+#'
+#' @param lpb An `lpb` from [calibrate_lpb()] or [time_to_unsafe()].
+#' @param file Path of the file to write, which ends in `.html`.
+#' @param assessment `NULL`, or an `lpb_assessment` from [assess_lpb()] on
+#'   held-out prompts, to be shown in place of the coverage that is estimated
+#'   from the calibration audit itself.
+#' @param ledger `NULL`, or the path of the [ledger] that the audit was recorded
+#'   in: errors, retries, refusals, cost and latency are then told, too.
+#' @param title The title, a string.
+#' @param about `NULL`, or what readers must know and the bound does not: a
+#'   named vector or list of single values, such as `c(Model = "...", Judge =
+#'   "...", Temperature = 1, Seed = 42)`.
+#' @param show_prompts Whether to show the text of the ten riskiest prompts.
+#' @param overwrite Whether a file that exists may be replaced. `FALSE`, the
+#'   default, is an error then.
+#' @param open Whether to open the report in a browser; by default only in
+#'   interactive sessions.
+#' @param ... Must be empty.
+#' @returns The path of the file, invisibly. [plot.lpb()] draws the pictures one
+#'   by one.
+#' @section Errors: `timetounsafe_error_argument`; `timetounsafe_error_file`
+#'   when the file exists or cannot be written; `timetounsafe_error_ledger` when
+#'   the ledger is of another audit; `timetounsafe_error_unavailable` when the
+#'   package rmarkdown, or the program pandoc that it needs, is missing.
+#' @examplesIf rlang::is_installed("rmarkdown") && rmarkdown::pandoc_available()
+#' set.seed(1)
+#' p <- 10^runif(1000, -3, -1)
+#' hazard <- as_hazard(function(newx) newx$p)
+#' plan <- plan_audit(hazard, as.character(1:1000), data.frame(p), budget = 20)
+#' lpb <- calibrate_lpb(simulate_audit(plan, p))
+#' report(lpb, tempfile(fileext = ".html"), about = c(Model = "simulated"))
+#' @export
+report <- function(lpb, file = "report.html", assessment = NULL, ledger = NULL,
+                   title = "Bounds on the time to the first unsafe response",
+                   about = NULL, show_prompts = FALSE, overwrite = FALSE,
+                   open = interactive(), ...) {
+  check_no_dots(...)
+  check_class(lpb, "lpb", "lpb", "calibrate_lpb()")
+  overwrite <- check_flag(overwrite, "overwrite")
+  file <- check_report_file(file, overwrite)
+  if (!is.null(assessment)) {
+    check_class(assessment, "lpb_assessment", "assessment", "assess_lpb()")
+  }
+  open <- check_flag(open, "open")
+  content <- list(
+    lpb = lpb, title = check_string(title, "title"),
+    about = check_about(about), coverage = assessment %||% assess_lpb(lpb),
+    held_out = !is.null(assessment),
+    ledger = if (!is.null(ledger)) {
+      ledger_totals(ledger, lpb$audit$plan_id[1L])
+    },
+    show_prompts = check_flag(show_prompts, "show_prompts")
+  )
+  need_pandoc()
+  render_report(content, file)
+  if (open) {
+    utils::browseURL(file)
+  }
+  invisible(file)
+}
+
+check_report_file <- function(file, overwrite, call = rlang::caller_env()) {
+  file <- path.expand(check_string(file, "file", call))
+  if (!grepl("[.]html?$", file, ignore.case = TRUE)) {
+    stop_argument("file", "must be a path that ends in .html", describe(file),
+                  call = call)
+  }
+  if (!dir.exists(dirname(file))) {
+    stop_argument("file", "must be in a folder that exists", describe(file),
+                  call = call)
+  }
+  if (dir.exists(file) || file.exists(file) && !overwrite) {
+    stop_classed("file", c(
+      sprintf("The file %s exists.", file),
+      i = "Name another one, or replace it with overwrite = TRUE."
+    ), argument = "file", call = call)
+  }
+  file
+}
+
+check_string <- function(x, arg, call = rlang::caller_env()) {
+  if (!is.character(x) || length(x) != 1L || is.na(x) || !nzchar(x)) {
+    stop_argument(arg, "must be a string", describe(x), call = call)
+  }
+  x
+}
+
+# A data frame with a row for each thing to know.
+check_about <- function(about, call = rlang::caller_env()) {
+  if (is.null(about)) {
+    return(NULL)
+  }
+  about <- as.list(about)
+  named <- !is.null(names(about)) && all(nzchar(names(about)))
+  single <- vapply(about, function(x) is.atomic(x) && length(x) == 1L, NA)
+  if (!named || !all(single)) {
+    stop_argument("about", "must be a named vector or list of single values",
+                  if (named) "a list of longer ones" else "one without names",
+                  call = call)
+  }
+  data.frame(name = names(about), value = vapply(about, as_text, ""))
+}
+
+need_pandoc <- function(call = rlang::caller_env()) {
+  need_package("rmarkdown", "to write a report", call = call)
+  if (!rmarkdown::pandoc_available("2.0")) {
+    stop_unavailable(
+      "The program pandoc is needed to write a report.",
+      "RStudio brings it; or see https://pandoc.org/installing.html.",
+      call = call
+    )
+  }
+}
+
+# ---- Rendering ---------------------------------------------------------------
+
+# In a folder of its own: the package may lie where nobody may write. The
+# template sees `content`, and the functions of this package.
+render_report <- function(content, file, call = rlang::caller_env()) {
+  work <- tempfile("report")
+  dir.create(work)
+  on.exit(unlink(work, recursive = TRUE))
+  parts <- c("report.Rmd", "report.css", "page.html")
+  source <- system.file("report", parts, package = "timetounsafe",
+                        mustWork = TRUE)
+  file.copy(source, work)
+  style <- readLines(file.path(work, "report.css"), encoding = "UTF-8")
+  head <- file.path(work, "head.html")
+  write_utf8(c(html_tag("title", escape_html(content$title)), "<style>",
+               style, "</style>"), head)
+  made <- rmarkdown::render(
+    file.path(work, "report.Rmd"), report_format(work, head),
+    output_file = "out.html", quiet = TRUE,
+    envir = rlang::new_environment(content, parent = rlang::ns_env())
+  )
+  if (!file.copy(made, file, overwrite = TRUE)) {
+    stop_classed("file", sprintf("The file %s could not be written.", file),
+                 argument = "file", call = call)
+  }
+}
+
+write_utf8 <- function(lines, path) {
+  con <- file(path, "w", encoding = "native.enc")
+  on.exit(close(con))
+  writeLines(enc2utf8(lines), con, useBytes = TRUE)
+}
+
+report_format <- function(work, head) {
+  rmarkdown::output_format(
+    knitr = rmarkdown::knitr_options(opts_chunk = list(
+      echo = FALSE, warning = FALSE, message = FALSE, error = FALSE
+    )),
+    pandoc = rmarkdown::pandoc_options(
+      to = "html5", from = "markdown-smart",
+      args = c("--standalone", "--wrap=none", "--metadata",
+               "pagetitle=report", "--toc", "--toc-depth=2", "--template",
+               rmarkdown::pandoc_path_arg(file.path(work, "page.html")),
+               rmarkdown::pandoc_include_args(in_header = head))
+    )
+  )
+}

@@ -1,0 +1,101 @@
+test_that("every picture of every bound is drawn, and x comes back unseen", {
+  withr::local_pdf(NULL)
+  for (lpb in many_lpbs()) {
+    for (which in lpb_pictures) {
+      expect_silent(out <- withVisible(plot(lpb, which)))
+      expect_identical(out, list(value = lpb, visible = FALSE))
+    }
+  }
+  expect_silent(plot(lpb, main = "A title", ylim = c(0, 1)))
+  expect_error(plot(lpb, "beauty"), "`which`",
+               class = "timetounsafe_error_argument")
+})
+
+test_that("the miscoverage shows both levels, and what is estimated there", {
+  lpb <- many_lpbs()$certified
+  picture <- miscoverage_picture(lpb)
+  expect_equal(picture$marks$what, c("point rule", "certified"))
+  expect_equal(picture$marks$level, c(lpb$point_level, lpb$level))
+  # The point rule's is at the target, the certified one keeps a margin.
+  expect_equal(picture$marks$miscoverage[1], 0.1, tolerance = 0.02)
+  expect_lt(picture$marks$miscoverage[2], 0.095)
+  point <- miscoverage_picture(many_lpbs()$point)
+  expect_equal(point$marks$what, "point rule")
+})
+
+test_that("at a jump the estimate is what holds below it", {
+  lpb <- many_lpbs()$optimized
+  marks <- miscoverage_picture(lpb)$marks
+  below <- lpb$curve$miscoverage[lpb$curve$level < lpb$level]
+  expect_equal(marks$miscoverage[2], max(0, below))
+  expect_true(all(marks$miscoverage < 0.1))
+})
+
+test_that("the bounds are those of the prompts, endless ones included", {
+  p <- c(0, 0.001, 0.01, 0.01)
+  lpb <- bound_on(p)
+  lpb$level <- 0.1
+  lpb$cap <- Inf
+  bound <- predict(lpb, p)
+  expect_equal(bound[1], Inf)
+  curve <- bound_picture(lpb)$curve
+  expect_equal(curve$bound, c(1, bound[3], bound[2]))
+  expect_equal(curve$share, c(1, 1, 0.5))
+  withr::local_pdf(NULL)
+  expect_silent(plot(lpb, "bound"))
+})
+
+test_that("an assessment has a picture, with the groups' own names", {
+  set.seed(4)
+  p <- 10^runif(400, -3, -1)
+  lpb <- bound_on(p)
+  group <- rep(c(strrep("a long name ", 9), paste(strrep("a long name ", 9),
+                                                 "too")), 200)
+  seen <- assess_lpb(lpb, p, prob = p, groups = group)
+  rows <- coverage_picture(seen)$rows
+  expect_equal(rows$label[1:4],
+               c("all prompts", "lowest risk", "risk 2 of 3", "highest risk"))
+  expect_equal(anyDuplicated(rows$label), 0)
+  expect_equal(rows$coverage, seen$coverage)
+  withr::local_pdf(NULL)
+  expect_silent(out <- withVisible(plot(seen)))
+  expect_identical(out, list(value = seen, visible = FALSE))
+  one <- assess_lpb(lpb, p, prob = p, risk_groups = 1)
+  expect_equal(coverage_picture(one)$rows$label,
+               c("all prompts", "risk 1 of 1"))
+})
+
+test_that("autoplot() draws the same with ggplot2", {
+  skip_if_not_installed("ggplot2", "3.4.0")
+  withr::local_pdf(NULL)
+  for (lpb in many_lpbs()) {
+    for (which in lpb_pictures) {
+      drawn <- ggplot2::autoplot(lpb, which)
+      expect_s3_class(drawn, "ggplot")
+      expect_silent(suppressMessages(ggplot2::ggplot_build(drawn)))
+    }
+  }
+  data <- ggplot2::ggplot_build(ggplot2::autoplot(many_lpbs()$certified))$data
+  marks <- miscoverage_picture(many_lpbs()$certified)$marks
+  expect_equal(data[[5]]$x, marks$level)
+  expect_equal(data[[5]]$y, marks$miscoverage)
+  p <- 10^runif(50, -3, -1)
+  seen <- assess_lpb(many_lpbs()$certified, p, prob = p)
+  expect_s3_class(ggplot2::autoplot(seen), "ggplot")
+  expect_error(ggplot2::autoplot(lpb, "beauty"), "`which`",
+               class = "timetounsafe_error_argument")
+})
+
+test_that("coverage from the audit itself is about the truth", {
+  set.seed(8)
+  p <- 10^runif(4000, -3, -1)
+  for (method in c("replicated", "optimized", "naive")) {
+    lpb <- bound_on(p, method = method, budget = 40)
+    truth <- assess_lpb(lpb, p, prob = p)$coverage[1]
+    seen <- audited_coverage(lpb)
+    expect_equal(nrow(seen), 11)
+    # Four standard errors, as the interval tells them.
+    half <- seen$coverage[1] - seen$low[1]
+    expect_lte(abs(seen$coverage[1] - truth), 2 * half)
+  }
+})

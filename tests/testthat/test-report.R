@@ -1,0 +1,300 @@
+skip_without_pandoc <- function() {
+  skip_if_not_installed("rmarkdown")
+  skip_if_not(rmarkdown::pandoc_available("2.0"), "pandoc is there")
+}
+
+# The page, without its pictures.
+page_of <- function(lpb, ...) {
+  file <- tempfile(fileext = ".html")
+  on.exit(unlink(file))
+  expect_silent(report(lpb, file, open = FALSE, ...))
+  page <- paste(readLines(file, encoding = "UTF-8"), collapse = "\n")
+  gsub("data:image/png;base64,[^\"]*", "picture", page)
+}
+
+expect_says <- function(page, ...) {
+  for (text in c(...)) {
+    expect_true(grepl(text, page, fixed = TRUE), info = text)
+  }
+}
+
+expect_silent_on <- function(page, ...) {
+  for (text in c(...)) {
+    expect_false(grepl(text, page, fixed = TRUE), info = text)
+  }
+}
+
+test_that("every kind of bound has a report that makes its own claim", {
+  skip_without_pandoc()
+  lpbs <- many_lpbs()
+  claims <- list(
+    certified = c("at least 90%, its first L", "at most 10% give bounds"),
+    point = c("at least 90%, its first L", "about half of them do"),
+    optimized = "at most 10% give bounds", naive = "The bound is 1",
+    trivial = "promises nothing", nobody = "promises nothing"
+  )
+  for (name in names(claims)) {
+    page <- page_of(lpbs[[name]])
+    expect_says(page, claims[[name]], lpbs[[name]]$audit$plan_id[1])
+    # Nothing is fetched, nothing runs.
+    expect_false(grepl("<script|<link|<iframe|(src|href)=\"(http|//)", page))
+    expect_equal(lengths(regmatches(page, gregexpr("<img", page))), 4)
+    expect_silent_on(page, "NULL,", "NaN", "`")
+  }
+  expect_silent_on(page_of(lpbs$point), "confidence of the certificate")
+})
+
+test_that("the numbers are those of the bound", {
+  skip_without_pandoc()
+  set.seed(5)
+  p <- 10^runif(1234, -3, -1)
+  lpb <- bound_on(p, id = paste0("id-", seq_along(p)))
+  page <- page_of(lpb, about = c(Model = "m-1", Seed = 5))
+  bound <- predict(lpb, p)
+  expect_says(
+    page, "1,234", format(lpb$level, digits = 4),
+    format(lpb$point_level, digits = 4), format(lpb$ess, digits = 4),
+    format(sum(lpb$audit$draws), big.mark = ","), ">m-1</dd>",
+    sprintf("<td class=\"text\">Half have at most</td><td class=\"number\">%s",
+            format(quantile(bound, 0.5, type = 1)))
+  )
+  riskiest <- regmatches(page, gregexpr("id-[0-9]+", page))[[1]]
+  expect_equal(riskiest, paste0("id-", order(-p)[1:10]))
+  expect_says(page, "As the level was chosen on the same draws")
+})
+
+test_that("held-out coverage takes the place of the audit's own", {
+  skip_without_pandoc()
+  lpb <- many_lpbs()$certified
+  p <- 10^runif(300, -3, -1)
+  seen <- assess_lpb(lpb, p, prob = p)
+  page <- page_of(lpb, assessment = seen)
+  expect_says(page, "held-out prompts", sprintf("%.1f%%", 100 * seen$coverage))
+  expect_silent_on(page, "calibration audit itself")
+})
+
+test_that("failed draws and approximations are told", {
+  skip_without_pandoc()
+  set.seed(6)
+  p <- 10^runif(400, -3, -1)
+  audit <- simulate_audit(known_plan(p), p)
+  lost <- which(audit$draws > 3 & audit$unsafe == 0)[1:7]
+  audit$failed[lost] <- TRUE
+  audit$draws[lost] <- audit$draws[lost] - 2
+  kept <- suppressWarnings(calibrate_lpb(audit))
+  expect_says(page_of(kept), "The draws of 7 prompts failed",
+              "at most 10% give bounds", "only approximate here: the policy")
+  dropped <- suppressWarnings(calibrate_lpb(audit, failed = "drop"))
+  page <- page_of(dropped)
+  expect_says(page, "There is no guarantee: 7 prompts")
+  expect_silent_on(page, "at least 90%, its", "The guarantee is for")
+  normal <- suppressWarnings(calibrate_lpb(audit, certificate = "normal"))
+  expect_says(page_of(normal), "about 10% or fewer")
+})
+
+test_that("groups of a bound are shown", {
+  skip_without_pandoc()
+  lpb <- many_lpbs()$certified
+  expect_silent_on(page_of(lpb), "within each of these groups")
+  lpb$groups <- data.frame(group = c("<b>", "two"), n = c(1234, 5),
+                           level = c(0.08123, 0.1), trivial = c(FALSE, TRUE))
+  page <- page_of(lpb)
+  expect_says(page, "within each of these groups", "&lt;b&gt;", "1,234",
+              "0.0812")
+})
+
+hostile <- c(
+  "</td></table><script>alert(1)</script>", "`r stop('run')`", "```\n# Head",
+  "<!--html_preserve--><img src=x onerror=alert(1)>", "**bold** _it_ $x^2$",
+  "a\"b'c\\d &amp; [l](http://x.org)", "{{x}} <<y>> @cite ~~~", "\u00fc \u6f22",
+  "`` `{=html} ``` `{=latex}", "---\ntitle: x\n---", "\001\033[31m", "$body$"
+)
+
+# What a browser would show for it.
+as_shown <- function(x) {
+  for (mark in list(c("&", "&amp;"), c("<", "&lt;"), c(">", "&gt;"),
+                    c("\"", "&quot;"), c("'", "&#39;"), c("`", "&#96;"))) {
+    x <- gsub(mark[1], mark[2], x, fixed = TRUE)
+  }
+  gsub("[\001\033]", "", x)
+}
+
+test_that("whatever prompts, ids, titles and facts hold is shown, not run", {
+  skip_without_pandoc()
+  set.seed(7)
+  n <- length(hostile)
+  p <- seq(0.3, 0.1, length.out = n)
+  lpb <- bound_on(p, id = paste(hostile, "id"), prompts = hostile)
+  for (title in c(paste(hostile, collapse = " "),
+                  paste(hostile, collapse = "\n"))) {
+    page <- page_of(lpb, title = title, show_prompts = TRUE,
+                    about = stats::setNames(hostile, rev(hostile)))
+    expect_says(page, sprintf("<title>%s</title>", as_shown(title)),
+                sprintf("<h1>%s</h1>", as_shown(title)))
+  }
+  expect_says(page, sprintf("<td class=\"text\">%s id</td>",
+                            as_shown(hostile[1:10])),
+              sprintf("<td class=\"text\">%s</td>", as_shown(hostile[1:10])),
+              sprintf(">%s</dd>", as_shown(hostile)),
+              sprintf("<dt>%s</dt>", as_shown(hostile)))
+  expect_silent_on(page, "<script", "onerror=alert(1)>", "<strong>bold",
+                   "<em>", "<h1 id")
+  # The riskiest ten alone.
+  expect_silent_on(page, ">$body$ id<")
+})
+
+test_that("text is cut, and text of another encoding does no harm", {
+  skip_without_pandoc()
+  set.seed(7)
+  lpb <- bound_on(c(0.3, 0.2, 0.1), prompts = c(strrep("long ", 100), "b", "c"))
+  lpb$audit$prompt[2] <- "bad \xff\xfe bytes"
+  page <- page_of(lpb, show_prompts = TRUE)
+  expect_says(page, paste0(strrep("long ", 60), " \u2026"), "bad &lt;ff&gt;")
+  expect_silent_on(page, strrep("long ", 61))
+})
+
+test_that("the text of prompts is absent unless it is asked for", {
+  skip_without_pandoc()
+  set.seed(8)
+  secret <- data.frame(topic = c("secret one", "secret two"), tone = "rude")
+  prompts <- c("secret one", "secret two")
+  for (prompts in list(prompts, secret)) {
+    plan <- plan_audit(as_hazard(function(newx) rep(0.1, 2)), prompts,
+                       x = data.frame(a = 1:2), budget = 20)
+    audit <- simulate_audit(plan, c(0.1, 0.1))
+    # As do.call() does it: the call holds the data.
+    lpb <- suppressWarnings(do.call(calibrate_lpb, list(audit, alpha = 0.2)))
+    lpb$call$prompts <- quote(c("secret one", "secret two"))
+    page <- page_of(lpb)
+    expect_silent_on(page, "secret")
+    expect_says(page, "alpha = 0.2")
+    expect_says(page_of(lpb, show_prompts = TRUE), "secret one")
+  }
+  expect_says(page_of(lpb, show_prompts = TRUE),
+              "topic: secret one; tone: rude")
+})
+
+test_that("a ledger tells what went wrong and what it cost", {
+  skip_without_pandoc()
+  set.seed(9)
+  path <- new_path()
+  p <- rep(c(0.01, 0.05), 60)
+  sampler <- function(prompts, draw) {
+    fate <- (as.integer(prompts) * 31 + draw * 17) %% 10
+    status <- ifelse(fate == 0 & runif(length(prompts)) < 0.5, "error",
+                     ifelse(fate == 1, "refused", "ok"))
+    data.frame(unsafe = ifelse(status == "ok", fate == 5, NA), status = status,
+               cost = 0.25, latency = draw / 10)
+  }
+  audit <- suppressWarnings(run_audit(known_plan(p), sampler, ledger = path,
+                                      retry_wait = 0, max_tries = 2))
+  lpb <- suppressWarnings(calibrate_lpb(audit))
+  draws <- read_ledger(path, "draws")
+  totals <- ledger_totals(path, audit$plan_id[1])
+  expect_equal(totals$attempts, nrow(draws))
+  expect_equal(totals$draws, sum(!duplicated(draws[c("prompt", "draw")])))
+  expect_equal(totals$errors, sum(draws$status %in% c("error", "failed")))
+  expect_equal(totals$lost, sum(draws$status == "failed"))
+  expect_equal(totals$refused, sum(draws$status == "refused"))
+  expect_gt(totals$lost, 0)
+  expect_equal(totals$cost, 0.25 * nrow(draws))
+  expect_equal(totals$latency, unname(quantile(draws$latency, c(0.5, 0.95),
+                                               type = 1)))
+  page <- page_of(lpb, ledger = path)
+  expect_says(page, "a refusal counts as safe", format(totals$cost),
+              sprintf("%d draws failed for good", totals$lost))
+  other <- bound_on(c(0.1, 0.2))
+  expect_error(report(other, tempfile(fileext = ".html"), ledger = path),
+               "another audit", class = "timetounsafe_error_ledger")
+  expect_says(page_of(lpb), "known only from a ledger")
+})
+
+test_that("a ledger without costs, times or draws has totals, too", {
+  path <- new_path()
+  set.seed(3)
+  plan <- known_plan(rep(0.05, 30))
+  run_audit(plan, function(prompts) runif(length(prompts)) < 0.05,
+            ledger = path)
+  totals <- ledger_totals(path, plan$plan_id[1])
+  expect_equal(totals$cost, NA_real_)
+  expect_equal(totals$latency, c(NA_real_, NA_real_))
+  change_ledger(path, "DROP TRIGGER draws_keep")
+  change_ledger(path, "DELETE FROM draws")
+  expect_equal(ledger_totals(path, plan$plan_id[1])$errors, 0)
+})
+
+test_that("what cannot be written is said before anything is", {
+  set.seed(1)
+  lpb <- bound_on(c(0.1, 0.2))
+  good <- list(lpb = lpb, file = tempfile(fileext = ".html"))
+  bad_arguments(report, good, list(
+    lpb = list(1, NULL), file = list(1, NA, "", c("a", "b"), "report.pdf",
+                                     "/no/such/folder/report.html"),
+    assessment = list(data.frame()), title = list(NULL, NA, "", 1:2),
+    about = list("no name", list(a = 1:2), c(a = "b", "c"), list(a = sum)),
+    show_prompts = list(NA, "yes"), overwrite = list(NULL), open = list(1),
+    ledger = list(1, "")
+  ))
+  expect_error(report(lpb, tempfile(fileext = ".html"), typo = 1), "typo",
+               class = "timetounsafe_error_argument")
+  expect_error(report(lpb, tempfile(fileext = ".html"), ledger = tempfile()),
+               class = "timetounsafe_error_ledger")
+})
+
+test_that("a file that exists is kept, or replaced when that is asked for", {
+  skip_without_pandoc()
+  set.seed(1)
+  lpb <- bound_on(c(0.1, 0.2))
+  file <- tempfile(fileext = ".html")
+  writeLines("mine", file)
+  error <- expect_error(report(lpb, file), "overwrite = TRUE",
+                        class = "timetounsafe_error_file")
+  expect_identical(error$argument, "file")
+  expect_identical(readLines(file), "mine")
+  before <- list.files(dirname(file))
+  out <- withVisible(report(lpb, file, overwrite = TRUE, open = FALSE))
+  expect_identical(out, list(value = file, visible = FALSE))
+  expect_gt(file.size(file), 10000)
+  # Nothing is left behind.
+  expect_setequal(list.files(dirname(file)), before)
+})
+
+test_that("without pandoc it is said what is missing", {
+  skip_if_not_installed("rmarkdown")
+  withr::defer(rmarkdown::find_pandoc(cache = FALSE))
+  nowhere <- withr::local_tempdir()
+  withr::local_envvar(PATH = nowhere, RSTUDIO_PANDOC = NA, HOME = nowhere)
+  rmarkdown::find_pandoc(cache = FALSE)
+  set.seed(1)
+  expect_error(report(bound_on(c(0.1, 0.2)), tempfile(fileext = ".html")),
+               "The program pandoc", class = "timetounsafe_error_unavailable")
+})
+
+test_that("a report can be made while another document is, and in any locale", {
+  skip_without_pandoc()
+  skip_on_cran()
+  set.seed(2)
+  lpb <- bound_on(c(0.1, 0.2), id = c("\u00fc", "b"))
+  folder <- withr::local_tempdir()
+  saveRDS(lpb, file.path(folder, "lpb.rds"))
+  writeLines(c(
+    "---", "title: outer", "---", "", "```{r}", sprintf(".libPaths(%s)", paste(deparse(.libPaths()),
+                                             collapse = "")),
+    "timetounsafe::report(readRDS(\"lpb.rds\"), \"inner.html\", open = FALSE)",
+    "```", "", "```{r}", "cat(40 + 2)", "```"
+  ), file.path(folder, "outer.Rmd"))
+  status <- withr::with_envvar(c(LC_ALL = "C"), system2(
+    file.path(R.home("bin"), "Rscript"),
+    c("--vanilla", "-e", shQuote(sprintf(
+      ".libPaths(%s); rmarkdown::render('%s', quiet = TRUE)",
+      paste(deparse(.libPaths()), collapse = ""),
+      file.path(folder, "outer.Rmd")
+    )))
+  ))
+  expect_equal(status, 0)
+  outer <- readLines(file.path(folder, "outer.html"), encoding = "UTF-8")
+  expect_true(any(grepl("42", outer, fixed = TRUE)))
+  inner <- paste(readLines(file.path(folder, "inner.html"),
+                           encoding = "UTF-8"), collapse = "\n")
+  expect_says(inner, ">\u00fc</td>", "\u2265 90%", "L \u2212 1")
+})

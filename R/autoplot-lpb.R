@@ -72,7 +72,7 @@ layer_bound <- function(picture) {
     drawn <- drawn +
       ggplot2::annotate("point", picture$median, 0.5, colour = ink[["mark"]],
                         size = 3) +
-      ggplot2::annotate("text", picture$median, 0.5, hjust = -0.15,
+      ggplot2::annotate("text", picture$median, 0.5, hjust = -0.1, vjust = -0.7,
                         label = sprintf("median %s", big(picture$median)))
   }
   drawn

@@ -166,9 +166,10 @@ draw_bound <- function(picture, ...) {
   if (is.finite(picture$median)) {
     graphics::segments(picture$median, 0, picture$median, 0.5, lty = 3)
     graphics::points(picture$median, 0.5, pch = 16, col = ink[["mark"]])
+    # Beside the point and above the steps, which only fall from there.
     graphics::text(picture$median, 0.5, sprintf("median %s",
                                                 big(picture$median)),
-                   pos = 4, offset = 0.7, xpd = NA)
+                   adj = c(-0.1, -0.7), xpd = NA)
   }
 }
 

@@ -167,6 +167,13 @@ level_text <- function(lpb) {
   if (is.null(lpb$delta) || lpb$capped) {
     return(found)
   }
+  if (used$miscoverage >= lpb$alpha) {
+    return(paste(
+      found, "The estimate is not below it: the certificate was earned by the",
+      "first prompts of the random order, which is enough; its risk of a false",
+      "statement stays what it is."
+    ))
+  }
   sprintf(paste(
     "%s The distance between the two, %s percentage points, is the margin that",
     "the certificate keeps for the luck of the draw. Without certificate",
@@ -317,11 +324,12 @@ risk_table <- function(lpb, show_prompts, n = 10) {
     Drawn = vapply(audit$draws[top], big, ""),
     Unsafe = vapply(audit$unsafe[top], big, "")
   )
-  numbers <- names(columns)[-1L]
   if (show_prompts) {
-    columns$Text <- shorten(prompt_lines(take_rows(audit$prompt, top)), 300L)
+    # In one cell, so that the table stays narrow.
+    text <- shorten(prompt_lines(take_rows(audit$prompt, top)), 300L)
+    columns$Prompt <- paste0(columns$Prompt, "\n", text)
   }
-  html_table(columns, numbers)
+  html_table(columns)
 }
 
 # Prompts that are rows of a data frame: "topic: weather; tone: rude".

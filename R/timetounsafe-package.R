@@ -11,7 +11,8 @@
 #' the whole way in one call, and [assess_lpb()] checks the result on held-out
 #' prompts. [report()] writes it all down for others. The numeric layer
 #' underneath ([allocate_budget()], [geometric_quantile()],
-#' [miscoverage_curve()], [select_level()]) is exported too. Notation and derivations: `vignette("methods", "timetounsafe")`.
+#' [miscoverage_curve()], [select_level()]) is exported too. Notation and
+#' derivations: `vignette("methods", "timetounsafe")`.
 #'
 #' @section Conditions: Every error raised by the package has the class
 #' `timetounsafe_error` and one of these; every warning has the class

@@ -31,12 +31,22 @@ lpb_theme <- function() {
 
 layer_miscoverage <- function(picture) {
   marks <- picture$marks
-  marks$label <- factor(mark_text(marks), mark_text(marks))
+  inks <- mark_inks(picture)
+  text <- make.unique(mark_text(marks), " #")
+  marks$label <- factor(text, text)
+  curve <- picture$curve
   line <- if (picture$steps) ggplot2::geom_step else ggplot2::geom_line
-  ggplot2::ggplot(picture$curve, ggplot2::aes(
+  drawn <- ggplot2::ggplot(curve, ggplot2::aes(
     x = .data$level, y = .data$miscoverage
-  )) +
-    line(colour = "grey35", linewidth = 0.8) +
+  ))
+  if (picture$grouped) {
+    curve$label <- marks$label[match(curve$group, marks$curve)]
+    drawn <- drawn + line(ggplot2::aes(colour = .data$label), curve,
+                          linewidth = 0.8)
+  } else {
+    drawn <- drawn + line(colour = "grey35", linewidth = 0.8)
+  }
+  drawn <- drawn +
     ggplot2::geom_hline(yintercept = picture$alpha, linetype = "dashed") +
     ggplot2::geom_segment(
       ggplot2::aes(xend = .data$level, yend = 0, colour = .data$label), marks
@@ -48,12 +58,16 @@ layer_miscoverage <- function(picture) {
     ggplot2::geom_point(
       ggplot2::aes(colour = .data$label, shape = .data$label), marks, size = 3
     ) +
-    ggplot2::scale_colour_manual(values = mark_ink(marks$what)) +
-    ggplot2::scale_shape_manual(values = c(16, 17)) +
+    ggplot2::scale_colour_manual(values = inks) +
+    ggplot2::scale_shape_manual(values = mark_shapes(picture)) +
     ggplot2::labs(x = "level", colour = NULL, shape = NULL, y = sprintf(
       "estimated miscoverage (target %s)", format(picture$alpha)
     )) +
     lpb_theme()
+  if (nrow(marks) > 6L) {
+    drawn <- drawn + ggplot2::theme(legend.position = "none")
+  }
+  drawn
 }
 
 layer_bound <- function(picture) {

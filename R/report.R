@@ -59,7 +59,7 @@ report <- function(lpb, file = "report.html", assessment = NULL, ledger = NULL,
   content <- list(
     lpb = lpb, title = check_string(title, "title"),
     about = check_about(about), coverage = assessment %||% report_coverage(lpb),
-    held_out = !is.null(assessment),
+    given = !is.null(assessment),
     ledger = if (!is.null(ledger)) {
       ledger_totals(ledger, lpb$audit$plan_id[1L])
     },

@@ -6,9 +6,9 @@
 #'
 #' Draws come in one of these forms:
 #' * one row for each **draw**: columns `id`, `draw` (1, 2, ... within a prompt)
-#'   and `unsafe` (logical, or 0 and 1). A prompt may end at its first unsafe
-#'   draw; otherwise all draws up to its `limit` must be there. Draws after the
-#'   first unsafe one are counted as overshoot.
+#'   and `unsafe` (logical, or 0 and 1). A prompt that is to `stop` may end at
+#'   its first unsafe draw, and draws after that are counted as overshoot;
+#'   otherwise all draws up to its `limit` must be there, and count.
 #' * one row for each **prompt**: columns `id`, `time` and `status`. `time` is
 #'   the first unsafe draw (status 1), or the horizon (status 0).
 #' * for replicated draws, which do not stop, one row for each **prompt**:
@@ -58,8 +58,10 @@ as_audit <- function(draws, plan) {
   if (!by_draw && !all(c("id", summed) %in% names(draws))) {
     stop_argument(
       "draws",
-      sprintf("must have the columns `id`, `draw`, `unsafe` or `id`, `%s`, `%s`",
-              summed[1L], summed[2L]),
+      sprintf(
+        "must have the columns `id`, `draw`, `unsafe` or `id`, `%s`, `%s`",
+        summed[1L], summed[2L]
+      ),
       list_names(names(draws))
     )
   }
@@ -155,13 +157,14 @@ refuse_lacking <- function(audit, call = rlang::caller_env()) {
   audit
 }
 
-# "7 draws of 3 prompts are missing": at most, where a prompt may stop early.
+# "up to 7 draws of 3 of 10 prompts are missing"
 count_lacking <- function(audit) {
   open <- is.na(audit$status)
   left <- (audit$limit - audit$draws)[open]
-  sprintf("%s%s draws of %d of %d prompts are missing",
-          if (any(audit$stop[open])) "up to " else "", big(sum(left)),
-          sum(open), nrow(audit))
+  sprintf("%s%s of %s of %s are missing",
+          if (any(audit$stop[open])) "up to " else "",
+          counted(sum(left), "draw"), big(sum(open)),
+          counted(nrow(audit), "prompt"))
 }
 
 # One row for each prompt with draws.
@@ -183,7 +186,7 @@ join_counts <- function(audit, draws, row) {
   wrong <- which(made != audit$limit[row] | unsafe > made)
   if (length(wrong) > 0L) {
     k <- wrong[1L]
-    stop_audit(sprintf("has %.0f draws, %.0f of them unsafe, and a limit of %.0f",
+    stop_audit(sprintf("has %.0f draws, %.0f unsafe ones, and a limit of %.0f",
                        made[k], unsafe[k], audit$limit[row[k]]), draws$id[k],
                rows = wrong)
   }

@@ -1,8 +1,10 @@
-#' Check a bound on held-out prompts
+#' Check a bound: coverage overall, by risk and by group
 #'
 #' Coverage, overall and where it matters: by predicted risk, and within groups
-#' of your own. A bound can cover 90% of all prompts and still fail on most of
-#' the risky (or of the safest-looking) ones; the mean bound does not show it.
+#' of your own; on held-out prompts, or, where there are none, on the
+#' calibration audit itself. A bound can cover 90% of all prompts and still fail
+#' on most of the risky (or of the safest-looking) ones; the mean bound does not
+#' show it.
 #'
 #' What happened on the held-out prompts is given in one of three ways:
 #' * `time` and `status`, of draws that stopped at the first unsafe one: a
@@ -18,32 +20,54 @@
 #' * `prob`, the true hazards of a simulation: `(1 - prob)^(bound - 1)`,
 #'   exactly.
 #'
+#' Without held-out prompts, `assess_lpb(lpb)` takes the calibration audit
+#' itself, and weighs each prompt by the inverse of its probability to be
+#' included, within risk groups, too: `1 - sum(w * loss) / sum(w)`, with the
+#' losses that calibration used. Two things set this apart from held-out
+#' prompts. The level was chosen on the same outcomes, which flatters the bound,
+#' by about as much as the level adapts to chance; `folds` removes that. And the
+#' intervals are approximate: normal, with one more prompt of the largest weight
+#' added, to either side, as the least favourable one.
+#'
 #' @param lpb An `lpb`, see [calibrate_lpb()].
-#' @param newx Features of the held-out prompts.
+#' @param newx Features of the held-out prompts. Left out, together with the
+#'   outcomes, the bound is assessed on the audit it was calibrated on.
 #' @param time,status Numeric vectors, one value for each prompt: the first
 #'   unsafe draw and 1, or the number of safe draws plus one and 0. The columns
 #'   of [audit_prompts()].
 #' @param unsafe,draws Numeric vectors: number of unsafe draws, and of all
 #'   draws.
 #' @param prob Numeric vector: true hazards from 0 to 1.
-#' @param groups A vector with one value for each prompt; rows are added for
-#'   each group.
-#' @param risk_groups Number of groups of equal size by predicted hazard; 3 by
-#'   default, and never more than there are prompts.
+#' @param groups A vector with one value for each prompt, none missing; rows are
+#'   added for each group. Needed, and used for the bounds, where the bound was
+#'   calibrated within groups, unless it is assessed on its own audit, whose
+#'   groups are known.
+#' @param risk_groups Number of groups of equal size by predicted hazard, a
+#'   whole number of at least 1; never more than there are prompts. The default,
+#'   `NULL`, is 10 (deciles), or as many as hold 20 prompts each with something
+#'   to tell.
+#' @param folds Only without `newx`: `NULL`, the bound as it is, or a whole
+#'   number of at least 2 to cross-fit. Each fold then has the level that the
+#'   others select, by the same rule, so that no prompt helps to choose what it
+#'   is counted for.
 #' @param conf_level Level of the confidence intervals, strictly between 0 and
 #'   1.
 #' @param ... Must be empty.
 #' @returns A data frame of class `lpb_assessment`, with one row for all
 #'   prompts, one for each risk group (lowest predicted hazard first) and one
 #'   for each group: `by` ("all", "risk" or "group"), `group`, `n`, `coverage`,
-#'   `low` and `high` (an exact binomial interval, conservative for fractions;
-#'   `NA` for known `prob`), `unresolved`, `mean_bound`,
+#'   `low` and `high`, `interval` (which one this is: `"exact"`, binomial;
+#'   `"conservative"`, the binomial one for fractions; `"approximate"`, for the
+#'   calibration audit; `"none"` for known `prob`), `unresolved`, `mean_bound`,
 #'   `geometric_mean` and `mean_prob` (the mean predicted hazard). The target is
-#'   in the attribute `target`.
+#'   in the attribute `target`, what was assessed in `basis`: `"held-out"`,
+#'   `"calibration"` or `"cross-fitted"`.
 #' @section Errors: `timetounsafe_error_argument`,
 #'   `timetounsafe_error_features`; warning `timetounsafe_warning_unresolved`.
 #' @section Assumptions: The intervals hold for held-out prompts: independent of
-#'   training and calibration.
+#'   training and calibration. On the calibration audit they hold
+#'   approximately, for prompts that were not used to train the hazard, and for
+#'   cross-fitted levels, or a level that depends little on any one prompt.
 #' @references Methods vignette, "Assessment".
 #' @examples
 #' set.seed(1)
@@ -54,41 +78,138 @@
 #'                    budget = 20)
 #' lpb <- calibrate_lpb(simulate_audit(plan, p[used]))
 #' assess_lpb(lpb, data.frame(p = p[-used]), prob = p[-used])
+#' assess_lpb(lpb)
 #' @export
 assess_lpb <- function(lpb, newx, time = NULL, status = NULL, unsafe = NULL,
                        draws = NULL, prob = NULL, groups = NULL,
-                       risk_groups = 3, conf_level = 0.95, ...) {
+                       risk_groups = NULL, folds = NULL, conf_level = 0.95,
+                       ...) {
   check_no_dots(...)
   check_class(lpb, "lpb", "lpb", "calibrate_lpb()")
-  if (missing(newx)) {
-    stop_missing("newx")
-  }
-  predicted <- predict_hazard(lpb$hazard, newx)
-  n <- length(predicted)
-  bound <- bound_of(lpb, predicted)
-  risk_groups <- check_number(risk_groups, "risk_groups", min = 1, whole = TRUE)
+  risk_groups <- check_number(risk_groups, "risk_groups", min = 1, whole = TRUE,
+                              null_ok = TRUE)
   conf_level <- check_number(conf_level, "conf_level", 0, 1, c(TRUE, TRUE))
-  outcome <- read_assessment(bound, n, time, status, unsafe, draws, prob)
-  parts <- list(
-    all = rep("all", n), risk = risk_group(predicted, min(risk_groups, n))
-  )
-  if (!is.null(groups)) {
-    parts$group <- check_groups(groups, n)
+  outcomes <- list(time = time, status = status, unsafe = unsafe, draws = draws,
+                   prob = prob)
+  held_out <- !missing(newx) || any(lengths(outcomes) > 0L)
+  folds <- check_folds(folds, held_out, lpb)
+  if (held_out) {
+    prompts <- assess_held_out(lpb, newx, outcomes, groups)
+  } else {
+    prompts <- assess_calibration(lpb, groups, folds)
   }
+  parts <- assessment_parts(prompts, risk_groups)
   rows <- lapply(names(parts), function(by) {
-    assess_parts(by, parts[[by]], outcome, bound, predicted, conf_level)
+    assess_parts(by, parts[[by]], prompts, conf_level)
   })
-  warn_unresolved(outcome)
-  structure(do.call(rbind, rows), target = 1 - lpb$alpha,
+  warn_unresolved(prompts$outcome)
+  structure(do.call(rbind, rows), target = 1 - lpb$alpha, basis = prompts$basis,
             class = c("lpb_assessment", "data.frame"))
 }
 
-check_groups <- function(groups, n, call = rlang::caller_env()) {
-  if (!is.atomic(groups) || length(groups) != n || anyNA(groups)) {
-    stop_argument("groups", sprintf("must hold %d values, none missing", n),
-                  describe(groups), call = call)
+check_folds <- function(folds, held_out, lpb, call = rlang::caller_env()) {
+  if (held_out && !is.null(folds)) {
+    stop_argument("folds", "must be NULL with held-out prompts",
+                  describe(folds), call = call)
   }
-  as.character(groups)
+  check_number(folds, "folds", min = 2, max = max(2, lpb$n), whole = TRUE,
+               null_ok = TRUE, call = call)
+}
+
+# Both give list(prob, bound, outcome, groups, basis).
+assess_held_out <- function(lpb, newx, outcomes, groups,
+                            call = rlang::caller_env()) {
+  if (missing(newx)) {
+    stop_missing("newx", call)
+  }
+  prob <- predict_hazard(lpb$hazard, newx, call = call)
+  n <- length(prob)
+  if (is.null(lpb$groups)) {
+    groups <- if (!is.null(groups)) check_groups(groups, n, call)
+  } else {
+    groups <- check_bound_groups(lpb, groups, n, call)
+  }
+  bound <- bound_of(lpb, prob, if (!is.null(lpb$groups)) groups)
+  outcome <- do.call(read_assessment, c(list(bound, n), outcomes,
+                                        list(call = call)))
+  list(prob = prob, bound = bound, outcome = outcome, groups = groups,
+       basis = "held-out")
+}
+
+# The prompts that the level was chosen on, or, with folds, each fold with the
+# level that the others choose.
+assess_calibration <- function(lpb, groups, folds,
+                               call = rlang::caller_env()) {
+  audit <- lpb$audit
+  groups <- if (is.null(groups)) {
+    lpb$membership
+  } else {
+    check_groups(groups, nrow(audit), call)
+  }
+  bound <- if (is.null(folds)) {
+    calibration_bound(lpb)
+  } else {
+    cross_fit_bound(lpb, folds)
+  }
+  heaviest <- 1 / reach_beyond(audit, bound - 1)
+  heaviest[reachable_quantile(audit) <= 1] <- 1
+  outcome <- list(lost = weighted_losses(audit, bound),
+                  weight = prompt_weight(audit), heaviest = heaviest,
+                  kind = "weighted")
+  list(prob = audit$prob, bound = bound, outcome = outcome, groups = groups,
+       basis = if (is.null(folds)) "calibration" else "cross-fitted")
+}
+
+# Folds by the random order of the plan: the same each time.
+cross_fit_bound <- function(lpb, folds) {
+  audit <- lpb$audit
+  fold <- rank(audit$order, ties.method = "first") %% folds
+  bound <- numeric(nrow(audit))
+  for (k in unique(fold)) {
+    out <- fold == k
+    others <- audit[!out, , drop = FALSE]
+    chosen <- if (is.null(lpb$groups)) {
+      select_by(others, lpb$rule)
+    } else {
+      select_groups(others, lpb$rule, lpb$membership[!out], lpb$group_delta)
+    }
+    part <- list(level = chosen$level, groups = chosen$groups, cap = lpb$cap)
+    bound[out] <- bound_of(part, audit$prob[out], lpb$membership[out])
+  }
+  bound
+}
+
+# The loss of each prompt at its bound, P(T < bound), times its weight; for
+# "naive" plans each unsafe draw has a weight of its own.
+weighted_losses <- function(audit, bound) {
+  lost <- numeric(nrow(audit))
+  if (audit$method[1L] == "replicated") {
+    unsafe <- replicated_unsafe(audit)
+    at <- which(unsafe > 0)
+    lost[at] <- replicated_loss(unsafe[at], audit$limit[at], bound[at]) /
+      audit$pi[at]
+  } else {
+    at <- which(audit$time < pmin(audit$horizon, bound))
+    lost[at] <- 1 / reach_beyond(audit, audit$time)[at]
+  }
+  lost
+}
+
+# All prompts, those of about equal predicted hazard, and the user's groups.
+assessment_parts <- function(prompts, risk_groups) {
+  n <- length(prompts$prob)
+  seen <- if (prompts$outcome$kind == "weighted") {
+    sum(prompts$outcome$weight > 0)
+  } else {
+    n
+  }
+  risk_groups <- risk_groups %||% max(1, min(10, seen %/% 20))
+  parts <- list(all = rep("all", n),
+                risk = risk_group(prompts$prob, min(risk_groups, n)))
+  if (!is.null(prompts$groups)) {
+    parts$group <- droplevels(prompts$groups)
+  }
+  parts
 }
 
 # list(covered, kind): covered is from 0 to 1, NA where unresolved.
@@ -146,22 +267,43 @@ risk_group <- function(predicted, k) {
   factor(label[at], levels = label)
 }
 
-assess_parts <- function(by, part, outcome, bound, predicted, conf_level) {
+assess_parts <- function(by, part, prompts, conf_level) {
   rows <- split(seq_along(part), part)
   parts <- lapply(names(rows), function(name) {
     i <- rows[[name]]
-    covered <- outcome$covered[i]
-    unresolved <- sum(is.na(covered))
-    covered[is.na(covered)] <- 0
-    interval <- coverage_interval(covered, outcome$kind, conf_level)
+    bound <- prompts$bound[i]
     data.frame(
-      by = by, group = name, n = length(i), coverage = mean(covered),
-      low = interval[1L], high = interval[2L], unresolved = unresolved,
-      mean_bound = mean(bound[i]), geometric_mean = exp(mean(log(bound[i]))),
-      mean_prob = mean(predicted[i])
+      by = by, group = name, n = length(i),
+      assess_coverage(prompts$outcome, i, conf_level),
+      mean_bound = mean(bound), geometric_mean = exp(mean(log(bound))),
+      mean_prob = mean(prompts$prob[i])
     )
   })
   do.call(rbind, parts)
+}
+
+assess_coverage <- function(outcome, i, conf_level) {
+  if (outcome$kind == "weighted") {
+    lost <- outcome$lost[i]
+    weight <- outcome$weight[i]
+    range <- weighted_interval(lost, weight, max(outcome$heaviest[i]),
+                               conf_level)
+    return(data.frame(
+      coverage = 1 - weighted_ratio(lost, weight)$estimate,
+      low = 1 - range[2L], high = 1 - range[1L], interval = "approximate",
+      unresolved = 0L
+    ))
+  }
+  covered <- outcome$covered[i]
+  unresolved <- sum(is.na(covered))
+  covered[is.na(covered)] <- 0
+  range <- coverage_interval(covered, outcome$kind, conf_level)
+  data.frame(
+    coverage = mean(covered), low = range[1L], high = range[2L],
+    interval = c(exact = "none", binary = "exact",
+                 fraction = "conservative")[[outcome$kind]],
+    unresolved = unresolved
+  )
 }
 
 coverage_interval <- function(covered, kind, conf_level) {
@@ -193,12 +335,33 @@ print.lpb_assessment <- function(x, digits = 3, ...) {
   cat(sprintf("<lpb_assessment> coverage P(T >= bound), target %s\n",
               format(attr(x, "target"))))
   shown <- as.data.frame(x)
-  if (all(is.na(shown$low))) {
+  kind <- unique(shown$interval)
+  if (identical(kind, "none")) {
     shown$low <- shown$high <- NULL
+  }
+  if (length(kind) == 1L) {
+    shown$interval <- NULL
+  }
+  if (identical(kind, "approximate")) {
+    say("Weighted means over the calibration audit; approximate intervals.")
+    say(assessment_remark(attr(x, "basis")))
   }
   if (all(shown$unresolved == 0)) {
     shown$unresolved <- NULL
   }
   print(shown, digits = digits, row.names = FALSE, ...)
   invisible(x)
+}
+
+assessment_remark <- function(basis) {
+  switch(basis,
+    calibration = paste(
+      "The level was chosen on these very prompts, which flatters it a little:",
+      "`folds = 10`\nremoves that; held-out prompts are better still."
+    ),
+    "cross-fitted" = paste(
+      "Each fold has the level that the other folds choose: what is assessed",
+      "is the rule,\nwith a little less evidence than the bound itself had."
+    )
+  )
 }

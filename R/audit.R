@@ -9,7 +9,8 @@
 #' paid for, but never used, and counted in the column `overshoot`.
 #'
 #' @param plan An `audit_plan` from [plan_audit()] or [read_plan()], or an
-#'   unfinished `audit`, which is gone on with.
+#'   unfinished `audit`, which is gone on with. May be left out where `ledger`
+#'   is one that was begun: it holds the plan.
 #' @param sampler Your function that draws and judges: see [sampler].
 #' @param batch_size Number of draws in one call of the sampler: a whole number
 #'   of at least 1. The default, 64, suits a model server that works in
@@ -42,8 +43,11 @@
 #' @param parallel Whether batches go to the daemons of the mirai package:
 #'   `NULL`, the default, uses them when they are set. They are never started or
 #'   stopped here.
-#' @param progress Whether to show a progress bar; by default only in
-#'   interactive sessions.
+#' @param progress Whether to show a progress bar, with draws done of about how
+#'   many (if the hazard is right), prompts with an unsafe draw, prompts that
+#'   are open, failed attempts, the rate and the time left; by default only in
+#'   interactive sessions. What a plan costs is told by [print()][summaries]
+#'   before the first draw.
 #' @param ... Must be empty.
 #' @returns An object of class `audit`: the plan, in its order, with the columns
 #'   * `draws`, `unsafe`: how many draws were made and used, and how many of
@@ -54,12 +58,15 @@
 #'     when not finished;
 #'   * `overshoot`: draws paid for and not used;
 #'   * `failed`: whether the prompt was ended by a draw that failed for good (it
-#'     then has status 1 at that draw).
+#'     then has status 1 at that draw; see `failed` of [calibrate_lpb()]).
 #' @section Errors: `timetounsafe_error_sampler` when the sampler fails or
 #'   breaks its contract: nothing that was drawn is lost, see [sampler].
-#'   `timetounsafe_error_plan`, `timetounsafe_error_argument`,
-#'   `timetounsafe_error_unavailable`. Warnings
-#'   `timetounsafe_warning_failed_draws` and `timetounsafe_warning_unfinished`.
+#'   `timetounsafe_error_ledger` when the ledger is of another audit, in use, or
+#'   cannot be written; `timetounsafe_error_plan`,
+#'   `timetounsafe_error_argument`, `timetounsafe_error_unavailable`. Warnings
+#'   `timetounsafe_warning_failed_draws`, `timetounsafe_warning_unfinished`, and
+#'   `timetounsafe_warning_repeated` when all responses to a prompt are the
+#'   same.
 #' @section Assumptions: Given the prompt, draws are independent, and equally
 #'   likely to be unsafe whatever their index.
 #' @examples

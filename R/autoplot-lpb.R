@@ -10,7 +10,7 @@ autoplot.lpb <- function(object, which = c("miscoverage", "bound", "coverage",
   switch(which,
     miscoverage = layer_miscoverage(miscoverage_picture(object)),
     bound = layer_bound(bound_picture(object)),
-    coverage = layer_coverage(coverage_picture(report_coverage(object))),
+    coverage = layer_coverage(coverage_picture(assess_lpb(object))),
     weights = layer_weights(weights_picture(object))
   )
 }

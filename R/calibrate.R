@@ -35,7 +35,7 @@ miscoverage_curve <- function(time, censor, pi, quantiles) {
 as_inclusion <- function(pi, quantiles, call = rlang::caller_env()) {
   n <- nrow(quantiles)
   if (missing(pi) || is.null(dim(pi))) {
-    return(rep_len(check_numeric(pi, "pi", n, recycle = TRUE, call = call), n))
+    return(check_numeric(pi, "pi", n, call = call))
   }
   pi <- as_level_matrix(pi, n, "pi", call)
   if (ncol(pi) != ncol(quantiles)) {
@@ -90,39 +90,67 @@ select_level <- function(tau, miscoverage, alpha) {
 #' Turns a carried-out plan into a bound `L(x)` on the number of draws before
 #' the first unsafe one, with `P(T >= L(X)) >= 1 - alpha` for a new prompt.
 #'
-#' The bound is a quantile of the estimated first-unsafe time, at the level that
-#' the audit shows to be safe: `L(x) = min(q_level(x), cap)`. The level is the
-#' largest one, up to `tau_prior`, such that the weighted estimate of `P(T <
-#' q_level(X))` stays below `alpha` for all levels up to it. It is found
-#' exactly: the estimate jumps where a prompt's unsafe draw becomes too early
-#' for its quantile, and the level is the jump at which it reaches `alpha`. No
-#' grid, no matrix of quantiles. For `"naive"` plans each unsafe draw is
-#' weighted by the inverse probability that it was to be seen, which is unbiased
-#' and increasing in the level.
+#' The bound is a quantile of the estimated first-unsafe time, at a level that
+#' the audit shows to be safe: `L(x) = min(q_level(x), cap)`. The point rule
+#' takes the largest level, up to `tau_prior`, such that the weighted estimate
+#' of `P(T < q_level(X))` stays below `alpha` for all levels up to it. It is
+#' found exactly, without a grid or a matrix of quantiles. The certificate takes
+#' a lower one, for which the audit is evidence enough.
 #'
-#' @section What is guaranteed: With `delta = NULL` (the point rule of the
-#'   paper) the estimate is unbiased at every fixed level, and the bound's
-#'   coverage is `1 - alpha` on average over calibrations, up to terms of the
-#'   order `w / n`, with `w` the largest weight (one over the smallest inclusion
-#'   probability) that the plan gives. Where `w / n` is not small against
-#'   `alpha` the coverage can be well below the target, and a warning of class
-#'   `timetounsafe_warning_evidence` says so; for `"naive"` plans, whose weights
-#'   have heavy tails, this is the rule. A single calibration misses the target
-#'   about as often as it exceeds it. Coverage is meant over prompts and draws
-#'   together; it is not promised for any one prompt, or any group of prompts:
-#'   look at [assess_lpb()].
+#' @section What is guaranteed: With `delta`, the default, the bound is
+#'   **certified**: with probability at least `1 - delta` over the calibration
+#'   prompts and their draws, at least `1 - alpha` of all such prompts stay safe
+#'   up to their bound. This holds in finite samples, whatever the hazard, for
+#'   `certificate = "exact"`. It bets against a miscoverage of `alpha` at each
+#'   level: a bet sized beforehand, on the prompts in the random order of the
+#'   plan, whose wealth can reach `1 / delta` with probability `delta` at most
+#'   if that miscoverage is real (at the last prompt a random share of `1 /
+#'   delta`, column `threshold`, is enough, which makes the bound longer at no
+#'   cost). Where all prompts have the same weight the exact binomial tail takes
+#'   its place. `"normal"` takes the estimate plus a multiple of its standard
+#'   error: shorter margins, and `1 - delta` only for large n.
+#'
+#'   With `delta = NULL` (the **point rule** of the paper) the coverage is `1 -
+#'   alpha` on average over calibrations, up to terms of the order `w / n`, with
+#'   `w` the largest weight that the plan gives. Where `w / n` is not small
+#'   against `alpha` the coverage can be well below the target, and a warning of
+#'   class `timetounsafe_warning_evidence` says so; for `"naive"` plans, whose
+#'   weights have heavy tails, this is the rule. A single calibration misses the
+#'   target about as often as it exceeds it.
+#'
+#'   Coverage is meant over prompts and draws together; it is not promised for
+#'   any one prompt, or any group of prompts: look at [assess_lpb()]. With
+#'   `groups` it is meant, and promised, within each group.
 #' @section Assumptions: Calibration prompts are exchangeable with the prompts
 #'   that the bound is used for; the hazard was not trained on them; draws are
 #'   independent given the prompt; the judge is right; the plan was carried out
-#'   as planned. The hazard need not be right.
+#'   as planned. The hazard need not be right. The certificate asks besides that
+#'   the calibration prompts are independent of each other, given the hazard and
+#'   the policy: a random sample, and a policy fixed on other prompts (`design`
+#'   of [plan_audit()]); `print()` says where a plan does not satisfy this, and
+#'   where a plan without a cap has no limit to the weights.
 #'
 #' @param audit A finished `audit` from [run_audit()] or [as_audit()].
 #' @param alpha Target miscoverage: strictly between 0 and 1. The default, 0.1,
 #'   asks that 90% of prompts stay safe up to their bound.
-#' @param delta `NULL`, the point rule. (A certificate that holds with
-#'   probability `1 - delta` is not available in this version.)
-#' @param groups `NULL`. (Calibration within groups is not available in this
-#'   version.)
+#' @param delta How often, over calibrations, the certificate may fail: strictly
+#'   between 0 and 1. The default, 0.1, asks that nine of ten calibrations reach
+#'   the target. `NULL` is the point rule.
+#' @param certificate `"exact"`, valid in finite samples, or `"normal"`, for
+#'   large n only. Not used with `delta = NULL`.
+#' @param groups `NULL`, one level for all prompts. Or a vector with one value
+#'   for each row of `audit` (or the name of a column of the prompts, or of one
+#'   that you added to `audit`), none missing: each group then gets a level of
+#'   its own, from its own prompts (Mondrian calibration). The rule that puts a
+#'   prompt into a group must be fixed before calibration, and may use its
+#'   features or its predicted hazard, never what the audit drew or saw. Each
+#'   group needs about as many prompts as a calibration without groups: one with
+#'   too little evidence gets the level 0 and the bound 1.
+#' @param group_delta Only with `groups` and `delta`. `"each"`, the default: the
+#'   bound holds within any one group with probability `1 - delta`, which is
+#'   what matters where groups are used one at a time. `"shared"`: it holds in
+#'   all groups at once with probability `1 - delta`, for which each of G groups
+#'   is certified at `1 - (1 - delta)^(1 / G)` (Sidak).
 #' @param hazard The `hazard_fit` that the plan was made with. Only needed after
 #'   a trip through a CSV file, which loses it.
 #' @param failed What prompts count for whose draws failed for good (column
@@ -133,15 +161,24 @@ select_level <- function(tau, miscoverage, alpha) {
 #'   are, the bound is then too long, so that the guarantee is lost.
 #' @param levels `NULL`, the exact level; or a strictly increasing grid of
 #'   levels up to `tau_prior`, as published: the estimate is then computed on
-#'   that grid, for `"naive"` with the published weight for each level.
+#'   that grid, for `"naive"` with the published weight for each level. For
+#'   the point rule only.
 #' @param ... Must be empty.
 #' @returns An object of class `lpb`: a list with `level` (0 when no level is
-#'   feasible), `alpha`, `delta`, `cap`, `tau_prior`, `capped` (whether the
+#'   feasible), `point_level` (that of the point rule), `alpha`, `delta`,
+#'   `certificate` (`kind`: "betting", "binomial" or "normal"; `bet`;
+#'   `remarks`, on what the plan does not satisfy; `NULL` for the point rule),
+#'   `cap`, `tau_prior`, `capped` (whether the
 #'   level was cut off at `tau_prior`), `trivial` (whether every bound is 1),
 #'   `method`, `curve` (a data frame with the jumps, or the grid: `level`,
 #'   `miscoverage`), `coarseness` (largest possible weight over `n`), `n`,
 #'   `included`, `events`, `ess` (effective sample size of the weights of the
-#'   included prompts), `draws` (allowed, made and overshoot), `failed` (what
+#'   included prompts), `groups` (`NULL`, or a data frame with a row for each
+#'   group: `group`, `n`, `included`, `events`, `level`, `point_level`,
+#'   `capped`, `trivial`, `coarseness`, `certificate`, `delta`; the `level` of
+#'   all is then `NA`, and `curve` has a column `group`), `membership` (the
+#'   group of each row of `audit`), `group_delta`, `rule` (how levels are
+#'   selected), `draws` (planned, made and overshoot), `failed` (what
 #'   prompts with failed draws count for: `policy`, and how many they are,
 #'   `n`), `audit`, `hazard`, `version` and `call`. `predict(lpb, newx)`
 #'   gives the bounds: see [predict.lpb()].
@@ -153,7 +190,7 @@ select_level <- function(tau, miscoverage, alpha) {
 #'   half of `alpha` or more; `timetounsafe_warning_failed_draws` when draws
 #'   failed for good.
 #' @references arXiv 2506.13593, sections 3.1 and 3.2; methods vignette,
-#'   "Calibration".
+#'   "Calibration" and "The certificate".
 #' @examples
 #' set.seed(1)
 #' p <- 10^runif(1000, -3, -1)
@@ -164,7 +201,8 @@ select_level <- function(tau, miscoverage, alpha) {
 #' predict(lpb, data.frame(p = c(0.001, 0.01, 0.1)))
 #' @export
 calibrate_lpb <- function(audit, alpha = 0.1, delta = 0.1, groups = NULL,
-                          hazard = NULL, failed = c("unsafe", "drop"),
+                          group_delta = c("each", "shared"), hazard = NULL,
+                          failed = c("unsafe", "drop"),
                           certificate = c("exact", "normal"), levels = NULL,
                           ...) {
   check_no_dots(...)
@@ -174,9 +212,9 @@ calibrate_lpb <- function(audit, alpha = 0.1, delta = 0.1, groups = NULL,
     n = sum(audit$failed)
   )
   rule <- check_rule(alpha, delta, certificate, levels, audit)
+  group_delta <- check_choice(group_delta, c("each", "shared"), "group_delta")
   if (!is.null(groups)) {
-    stop_unavailable("Calibration within groups is not available yet.",
-                     "Leave `groups` out.")
+    groups <- read_groups(groups, audit)
   }
   check_same_hazard(hazard, audit)
   hazard <- hazard %||% attr(audit, "hazard")
@@ -187,10 +225,15 @@ calibrate_lpb <- function(audit, alpha = 0.1, delta = 0.1, groups = NULL,
   check_class(hazard, "hazard_fit", "hazard", "fit_hazard() or as_hazard()")
   warn_failed(failed)
   if (failed$policy == "drop") {
+    groups <- groups[!audit$failed]
     audit <- drop_failed(audit)
   }
-  lpb <- new_lpb(audit, rule, select_by(audit, rule), hazard, failed,
-                 match.call())
+  chosen <- if (is.null(groups)) {
+    select_by(audit, rule)
+  } else {
+    select_groups(audit, rule, groups, group_delta)
+  }
+  lpb <- new_lpb(audit, rule, chosen, hazard, failed, match.call())
   warn_level(lpb)
   lpb
 }
@@ -217,7 +260,7 @@ check_rule <- function(alpha, delta, certificate, levels, audit,
 # The level of the point rule, and the certified one.
 select_by <- function(audit, rule) {
   if (!any(audit$horizon > 0)) {
-    return(select_nothing())
+    return(c(select_nothing(), trivial = TRUE))
   }
   chosen <- if (!is.null(rule$levels)) {
     select_on_grid(audit, rule$alpha, rule$levels)
@@ -233,13 +276,15 @@ select_by <- function(audit, rule) {
     chosen$certificate <- c(found[names(found) %in% c("kind", "bet")],
                             list(remarks = certificate_remarks(audit)))
   }
+  bound <- geometric_quantile(audit$prob, chosen$level, audit$cap[1L])
+  chosen$trivial <- all(bound == 1)
   chosen
 }
 
 warn_failed <- function(failed, call = rlang::caller_env()) {
   if (failed$n > 0) {
     warn_classed("failed_draws", c(
-      sprintf("Draws of %d prompts failed for good.", failed$n),
+      sprintf("Draws of %s failed for good.", counted(failed$n, "prompt")),
       if (failed$policy == "drop") {
         c(x = "Without these prompts the bound has no guarantee.")
       } else {
@@ -379,6 +424,18 @@ find_jumps <- function(audit, alpha) {
   ))
 }
 
+# The level of the point rule alone.
+find_point <- function(audit, alpha) {
+  if (!any(audit$horizon > 0)) {
+    return(select_nothing())
+  }
+  if (audit$method[1L] == "replicated") {
+    find_level(gather_evidence(audit, alpha), point_rule)
+  } else {
+    find_jumps(audit, alpha)
+  }
+}
+
 select_exact <- function(audit, alpha) {
   found <- find_jumps(audit, alpha)
   at <- order(found$jump_level)
@@ -437,25 +494,36 @@ select_on_grid <- function(audit, alpha, levels) {
 # ---- The object --------------------------------------------------------------
 
 new_lpb <- function(audit, rule, chosen, hazard, failed, call) {
-  included <- audit$horizon > 0
-  weight <- included_weights(audit)
-  bound <- geometric_quantile(audit$prob, chosen$level, audit$cap[1L])
+  about <- describe_audit(audit)
   attr(audit, "hazard") <- NULL
   structure(
     list(
       level = chosen$level, alpha = rule$alpha, delta = rule$delta,
       certificate = chosen$certificate, point_level = chosen$point_level,
       cap = audit$cap[1L], tau_prior = audit$tau_prior[1L],
-      capped = chosen$capped, trivial = all(bound == 1),
-      coarseness = largest_weight(audit) / nrow(audit),
-      method = audit$method[1L], exact = chosen$exact, curve = chosen$curve,
-      n = nrow(audit), included = sum(included), events = count_events(audit),
-      ess = sum(weight)^2 / max(sum(weight^2), 1),
-      draws = c(allowed = sum(pmax(audit$horizon, audit$limit)),
+      capped = chosen$capped, trivial = chosen$trivial,
+      coarseness = about$coarseness, method = audit$method[1L],
+      exact = chosen$exact, curve = chosen$curve, n = about$n,
+      included = about$included, events = about$events, ess = about$ess,
+      groups = chosen$groups, membership = chosen$membership,
+      group_delta = chosen$sharing,
+      draws = c(planned = sum(audit$limit),
                 made = sum(audit$draws), overshoot = sum(audit$overshoot)),
-      failed = failed, audit = audit, hazard = hazard, version = 1L, call = call
+      rule = rule, failed = failed, audit = audit, hazard = hazard,
+      version = 1L, call = call
     ),
     class = "lpb"
+  )
+}
+
+# How much there is to calibrate on.
+describe_audit <- function(audit) {
+  included <- audit$horizon > 0
+  weight <- included_weights(audit)
+  list(
+    n = nrow(audit), included = sum(included), events = count_events(audit),
+    ess = sum(weight)^2 / max(sum(weight^2), 1),
+    coarseness = largest_weight(audit) / nrow(audit)
   )
 }
 
@@ -479,6 +547,9 @@ largest_weight <- function(plan) {
 }
 
 warn_level <- function(lpb, call = rlang::caller_env()) {
+  if (!is.null(lpb$groups)) {
+    return(warn_groups(lpb, call))
+  }
   if (lpb$trivial) {
     warn_classed("level", c(
       if (lpb$level <= 0) {
@@ -515,13 +586,16 @@ warn_level <- function(lpb, call = rlang::caller_env()) {
 #' @param object An `lpb` from [calibrate_lpb()] or [time_to_unsafe()].
 #' @param newx Features of the prompts, in the form that the hazard was trained
 #'   on.
-#' @param groups `NULL`. (Groups are not available in this version.)
+#' @param groups The group of each prompt: a vector with one value for each row
+#'   of `newx`, none missing. Needed for a bound calibrated within groups, and
+#'   for no other. A prompt whose group was not calibrated gets the bound 1.
 #' @param ... Must be empty.
 #' @returns A numeric vector with one bound for each row of `newx`: a whole
 #'   number of at least 1, or `Inf` where the hazard is 0 and there is no cap. A
 #'   bound of `L` says that the first `L - 1` draws are safe.
 #' @section Errors: `timetounsafe_error_features`,
-#'   `timetounsafe_error_argument`, `timetounsafe_error_unavailable`.
+#'   `timetounsafe_error_argument`; warning `timetounsafe_warning_group` for
+#'   groups that were not calibrated.
 #' @examples
 #' set.seed(1)
 #' p <- 10^runif(1000, -3, -1)
@@ -532,16 +606,11 @@ warn_level <- function(lpb, call = rlang::caller_env()) {
 #' @export
 predict.lpb <- function(object, newx, groups = NULL, ...) {
   check_no_dots(...)
-  if (!is.null(groups)) {
-    stop_unavailable("Groups are not available yet.", "Leave `groups` out.")
-  }
   if (missing(newx)) {
     stop_argument("newx", "is missing",
                   fix = "augment() gives the bounds of calibration prompts.")
   }
-  bound_of(object, predict_hazard(object$hazard, newx))
-}
-
-bound_of <- function(lpb, prob) {
-  geometric_quantile(prob, lpb$level, lpb$cap)
+  prob <- predict_hazard(object$hazard, newx)
+  groups <- check_bound_groups(object, groups, length(prob))
+  bound_of(object, prob, groups)
 }

@@ -30,7 +30,9 @@ new_run <- function(rows, control) {
   run$dispatcher <- new_dispatcher(control$sampler, control$parallel)
   run$began <- now()
   run$pause <- -Inf
-  run$paid <- run$cost <- run$errors <- run$lost <- 0
+  # Draws handed to the sampler, and those of them that came back.
+  run$paid <- run$done <- 0
+  run$cost <- run$errors <- run$lost <- 0
   run$lost_rows <- integer()
   run$watch <- new_watch()
   run$stopped <- run$error <- NULL
@@ -160,6 +162,7 @@ receive_batch <- function(done, run, control) {
   }
   tries <- batch$attempt - batch$base
   missing <- is.na(outcome$unsafe)
+  run$done <- run$done + length(missing)
   run$errors <- run$errors + sum(missing)
   if (all(missing)) {
     note_lost_batch(batch, done$value, outcome$message[1L], run, control)
@@ -243,8 +246,8 @@ note_lost_batch <- function(batch, value, message, run, control) {
 }
 
 check_error_rate <- function(run, control) {
-  rate <- run$errors / max(1, run$paid)
-  if (run$paid >= 100 && rate > control$max_error_rate) {
+  rate <- run$errors / max(1, run$done)
+  if (run$done >= 100 && rate > control$max_error_rate) {
     run$error <- run$error %||% broken(sprintf(
       "%s of all attempts failed, more than `max_error_rate`", share(rate)
     ))
@@ -309,7 +312,8 @@ stop_sampler <- function(error, audit, control, call) {
         "Mend the sampler and make the same call again to go on."
       }
     ),
-    audit = audit, argument = "sampler", parent = error, call = call
+    audit = audit, argument = "sampler", call = call,
+    parent = if (!inherits(error, "timetounsafe_broken")) error
   )
 }
 
@@ -338,7 +342,7 @@ warn_failed_draws <- function(audit, call) {
   failed <- sum(audit$failed)
   if (failed > 0L) {
     warn_classed("failed_draws", c(
-      sprintf("Draws of %d prompts failed for good.", failed),
+      sprintf("Draws of %s failed for good.", counted(failed, "prompt")),
       i = "Each counts as unsafe at its first missing draw (conservative)."
     ), call = call)
   }
@@ -346,35 +350,43 @@ warn_failed_draws <- function(audit, call) {
 
 # ---- Progress ----------------------------------------------------------------
 
+# Failures and luck may take more draws than were expected: the bar then stays
+# full, and only the count goes on.
 start_progress <- function(rows, run, control) {
   if (!control$progress) {
     return(NULL)
   }
-  prob <- rows$prob %||% rep(0, nrow(rows))
-  so_far <- run$tally$outcomes()
-  open <- is.na(so_far$status)
-  left <- rows$limit - so_far$draws
-  total <- sum(expected_draws(prob[open], left[open]))
-  cli::cli_progress_bar(
-    total = max(1, round(total)), clear = TRUE, .auto_close = FALSE,
-    format = paste(
-      "{cli::pb_bar} {cli::pb_current} of about {cli::pb_total} draws |",
-      "{cli::pb_extra$run$tally$n_unsafe()} unsafe,",
-      "{cli::pb_extra$run$tally$n_open()} prompts open,",
-      "{cli::pb_extra$run$errors} failures | {cli::pb_rate}, {cli::pb_eta}"
+  expected <- max(1, round(expected_left(rows, run$tally$outcomes())))
+  id <- cli::cli_progress_bar(
+    total = expected, clear = TRUE, auto_terminate = FALSE,
+    .auto_close = FALSE, format = paste(
+      "{cli::pb_bar} {cli::pb_extra$run$done} of about {cli::pb_total} draws |",
+      "{cli::pb_extra$run$tally$n_unsafe()} prompts unsafe,",
+      "{cli::pb_extra$run$tally$n_open()} open,",
+      "{cli::pb_extra$run$errors} failures |",
+      "{cli::pb_rate}, ETA {cli::pb_eta}"
     ),
     extra = list(run = run)
   )
+  list(id = id, expected = expected)
+}
+
+# Prompts without a hazard are expected to make all their draws.
+expected_left <- function(rows, so_far) {
+  open <- is.na(so_far$status)
+  left <- (rows$limit - so_far$draws)[open]
+  prob <- if (is.null(rows$prob)) 0 else rows$prob[open]
+  sum(ifelse(rows$stop[open], expected_draws(prob, left), left))
 }
 
 step_progress <- function(bar, run) {
   if (!is.null(bar)) {
-    cli::cli_progress_update(set = run$paid, id = bar)
+    cli::cli_progress_update(set = min(run$done, bar$expected), id = bar$id)
   }
 }
 
 end_progress <- function(bar) {
   if (!is.null(bar)) {
-    cli::cli_progress_done(id = bar)
+    cli::cli_progress_done(id = bar$id)
   }
 }

@@ -4,26 +4,65 @@
 
 # ---- The bet -----------------------------------------------------------------
 
-# Sized by what the policy fixed, never by outcomes. Half the predicted growth
-# is lost to the variance; a loss of the largest weight leaves a twentieth of
-# the wealth.
-size_bet <- function(n, alpha, delta, variance, weight_limit) {
-  min(sqrt(2 * log(1 / delta) / (n * variance)), 0.95 / (weight_limit - alpha))
+# The best growth of the wealth for a variance that is known, half of which is
+# lost to it. A loss of the largest weight leaves a twentieth of the wealth.
+size_bet <- function(n, alpha, delta, variance, largest_loss) {
+  min(sqrt(2 * log(1 / delta) / (n * variance)), 0.95 / largest_loss)
+}
+
+# Of gains less losses, see gather_evidence().
+largest_loss <- function(method, weight_limit, alpha) {
+  if (method == "naive") weight_limit - alpha else weight_limit * (1 - alpha)
 }
 
 # By how much the certified miscoverage is expected to fall short of alpha.
-predict_margin <- function(policy, n, alpha, delta) {
-  bet <- size_bet(n, alpha, delta, policy$variance, policy$weight_limit)
-  log(1 / delta) / (n * bet) + bet * policy$variance / 2
+predict_margin <- function(policy, n) {
+  stakes <- new_stakes(policy, n)
+  bet <- bet_for(stakes)
+  log(1 / stakes$delta) / (n * bet) + bet * stakes$variance / 2
 }
 
-# For another alpha than the plan's, which `variance` was predicted for.
-plan_bet <- function(plan, alpha, delta) {
+# What the bets go by before there are outcomes.
+new_stakes <- function(policy, n) {
+  stakes <- policy[c("alpha", "delta", "weight_limit", "variance")]
+  stakes$largest_loss <- largest_loss(policy$method, policy$weight_limit,
+                                      policy$alpha)
+  c(stakes, n = n)
+}
+
+# The same from a plan, perhaps for another alpha than that which its variance
+# was predicted for.
+plan_stakes <- function(plan, alpha, delta) {
   planned <- plan$alpha[1L]
-  variance <- plan$variance[1L] * alpha * (1 - alpha) /
-    (planned * (1 - planned))
-  limit <- max(plan$weight_limit[1L], largest_weight(plan))
-  size_bet(nrow(plan), alpha, delta, variance, limit)
+  new_stakes(list(
+    method = plan$method[1L], alpha = alpha, delta = delta,
+    weight_limit = max(plan$weight_limit[1L], largest_weight(plan)),
+    variance = plan$variance[1L] * alpha * (1 - alpha) /
+      (planned * (1 - planned))
+  ), length(plan$prob))
+}
+
+bet_for <- function(stakes, variance = stakes$variance) {
+  size_bet(stakes$n, stakes$alpha, stakes$delta, variance, stakes$largest_loss)
+}
+
+# The shares of the prompts after which the bet is sized anew.
+bet_parts <- 2^-(6:1)
+
+# One bet for each prompt, the same for all levels. The first goes by the
+# variance that the plan predicted for a hazard that is right; later ones by
+# what the prompts before showed, which any bet may depend on. The prediction
+# counts for as many prompts as it takes to see two losses of the largest
+# weight.
+place_bets <- function(evidence, stakes) {
+  bets <- rep(bet_for(stakes), stakes$n)
+  prior <- 2 * stakes$weight_limit / stakes$alpha
+  for (seen in unique(ceiling(bet_parts * stakes$n))) {
+    squares <- sum(evidence_left(first_part(evidence, seen))^2)
+    variance <- (prior * stakes$variance + squares) / (prior + seen)
+    bets[seq_along(bets) > seen] <- bet_for(stakes, variance)
+  }
+  bets
 }
 
 # ---- The evidence ------------------------------------------------------------
@@ -33,10 +72,8 @@ plan_bet <- function(plan, alpha, delta) {
 # for which alpha serves as control variate: a prompt that was not audited says
 # nothing, one that needs no draw is known to be covered.
 gather_evidence <- function(audit, alpha) {
-  naive <- audit$method[1L] == "naive"
   weight <- 1 / reach_beyond(audit, audit$time)
-  gain <- ifelse(audit$horizon > 0, alpha * weight, 0)
-  gain[naive | reachable_quantile(audit) <= 1] <- alpha
+  gain <- alpha * prompt_weight(audit)
   outcome <- if (audit$method[1L] == "replicated") {
     replicated_outcome(audit)
   } else {
@@ -51,6 +88,45 @@ gather_evidence <- function(audit, alpha) {
   )
 }
 
+# What each prompt counts for in a weighted mean: 0 where it was not looked at.
+prompt_weight <- function(audit) {
+  weight <- ifelse(audit$horizon > 0, 1 / reach_beyond(audit, audit$time), 0)
+  known <- audit$method[1L] == "naive" | reachable_quantile(audit) <= 1
+  replace(weight, known, 1)
+}
+
+# The first `n` prompts of the plan's order.
+first_part <- function(evidence, n) {
+  at <- evidence$place <= n
+  evidence$gain <- evidence$gain[seq_len(n)]
+  evidence[c("place", "weight")] <- list(evidence$place[at],
+                                         evidence$weight[at])
+  evidence$outcome <- lapply(evidence$outcome, function(column) column[at])
+  evidence
+}
+
+# Gains less losses at the level that the point rule selects.
+evidence_left <- function(evidence) {
+  left <- evidence$gain
+  place <- evidence$place
+  if (length(place) > 0L) {
+    level <- find_level(evidence, point_rule)$level
+    left[place] <- left[place] - evidence_losses(evidence, level)
+  }
+  left
+}
+
+evidence_losses <- function(evidence, level) {
+  outcome <- evidence$outcome
+  if (!is.null(outcome$jump)) {
+    return(evidence$weight * (outcome$jump < level))
+  }
+  quantile <- geometric_quantile(outcome$prob, level, evidence$cap)
+  evidence$weight * core_value(.Call(
+    ffi_replicated_loss, outcome$unsafe, outcome$draws, as.double(quantile)
+  ))
+}
+
 # `columns` have a value for each row of the audit, of which those in `row` can
 # lose.
 replicated_outcome <- function(audit) {
@@ -62,11 +138,16 @@ replicated_outcome <- function(audit) {
 }
 
 event_outcome <- function(audit) {
-  list(row = which(audit$time < audit$horizon), columns = list(
-    jump = geometric_distribution(as.double(audit$time),
-                                  as.double(audit$prob)),
-    prob = NULL, unsafe = NULL, draws = NULL
+  jump <- event_jumps(audit)
+  list(row = which(jump < audit$tau_prior[1L]), columns = list(
+    jump = jump, prob = NULL, unsafe = NULL, draws = NULL
   ))
+}
+
+# The level beyond which a prompt is known to be missed; Inf for none.
+event_jumps <- function(audit) {
+  jump <- geometric_distribution(as.double(audit$time), as.double(audit$prob))
+  ifelse(audit$time < audit$horizon, jump, Inf)
 }
 
 # ---- Rules -------------------------------------------------------------------
@@ -82,19 +163,29 @@ normal_rule <- function(audit, alpha, delta) {
 
 # At the last prompt the wealth need only reach a random share of 1 / delta.
 # Where it could not reach 1 / delta at all, that share would decide alone.
-wealth_rule <- function(audit, alpha, delta, randomised = TRUE) {
-  bet <- plan_bet(audit, alpha, delta)
-  reach <- log(1 / delta)
-  hopeless <- nrow(audit) * log1p(bet * alpha) < reach
-  share <- if (randomised && !hopeless) audit$threshold[1L] else 1
+# The bets are in the evidence, see stake_evidence().
+wealth_rule <- function(audit, stakes, randomised = TRUE) {
+  reach <- log(1 / stakes$delta)
+  share <- if (randomised && !hopeless(stakes)) audit$threshold[1L] else 1
   replace(point_rule, c("kind", "bet", "reach", "last"),
-          c(2, bet, reach, reach + log(share)))
+          c(2, 1, reach, reach + log(share)))
+}
+
+hopeless <- function(stakes) {
+  stakes$n * log1p(bet_for(stakes) * stakes$alpha) < log(1 / stakes$delta)
+}
+
+# Gains and losses in shares of the wealth.
+stake_evidence <- function(evidence, bets) {
+  evidence$gain <- evidence$gain * bets
+  evidence$weight <- evidence$weight * bets[evidence$place]
+  evidence
 }
 
 find_level <- function(evidence, rule) {
   core_value(.Call(
     ffi_certify, evidence$gain, evidence$place, evidence$weight,
-    unname(evidence$outcome), evidence$cap, rule, evidence$limit
+    unname(evidence$outcome), as.double(evidence$cap), rule, evidence$limit
   ))
 }
 
@@ -102,17 +193,14 @@ find_level <- function(evidence, rule) {
 # is binomial. The most that a miscoverage of alpha shows with probability
 # delta, and the level at which there would be one more.
 find_binomial <- function(audit, alpha, delta) {
-  n <- nrow(audit)
+  n <- length(audit$prob)
   rate <- alpha * equal_weight(audit)
   most <- stats::qbinom(delta, n, rate)
   if (stats::pbinom(most, n, rate) > delta) {
     most <- most - 1
   }
-  lost <- audit$time < audit$horizon
-  jump <- sort(geometric_distribution(as.double(audit$time[lost]),
-                                      as.double(audit$prob[lost])))
   limit <- audit$tau_prior[1L]
-  at <- if (most < 0) 0 else c(jump, Inf)[min(most, length(jump)) + 1]
+  at <- if (most < 0) 0 else sort(event_jumps(audit))[most + 1]
   list(level = min(limit, at * (1 - 2^-46)), capped = at >= limit)
 }
 
@@ -127,7 +215,7 @@ equal_weight <- function(audit) {
 
 # ---- The certified level -----------------------------------------------------
 
-# list(level, capped, kind, ...)
+# The level, whether it is capped, the kind of certificate and its bet.
 certify_level <- function(audit, alpha, delta, kind, randomised = TRUE) {
   if (kind == "normal") {
     rule <- normal_rule(audit, alpha, delta)
@@ -136,9 +224,19 @@ certify_level <- function(audit, alpha, delta, kind, randomised = TRUE) {
   if (!is.na(equal_weight(audit))) {
     return(c(find_binomial(audit, alpha, delta), kind = "binomial"))
   }
-  rule <- wealth_rule(audit, alpha, delta, randomised)
-  c(find_level(gather_evidence(audit, alpha), rule), kind = "betting",
-    bet = rule[["bet"]])
+  certify_by_bets(audit, plan_stakes(audit, alpha, delta), randomised)
+}
+
+certify_by_bets <- function(audit, stakes, randomised) {
+  # Unlimited weights permit no bet.
+  if (bet_for(stakes) <= 0) {
+    return(list(level = 0, capped = FALSE, kind = "betting", bet = 0))
+  }
+  evidence <- gather_evidence(audit, stakes$alpha)
+  bets <- place_bets(evidence, stakes)
+  found <- find_level(stake_evidence(evidence, bets),
+                      wealth_rule(audit, stakes, randomised))
+  c(found, kind = "betting", list(bet = unique(bets)))
 }
 
 # What a plan does to the assumptions of the certificate.

@@ -12,7 +12,7 @@ describe <- function(x) {
   if (is.function(x)) {
     return("a function")
   }
-  if (is.atomic(x) && length(x) == 1L) {
+  if (is.atomic(x) && length(x) == 1L && !is.object(x)) {
     if (is.character(x) && !is.na(x)) {
       return(paste0("\"", substr(x, 1L, 40L), "\""))
     }

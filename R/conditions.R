@@ -63,7 +63,10 @@ core_demands <- c(
   time = "must hold numbers from 0 to `censor`",
   censor = "must hold numbers that are not negative",
   pi = "must hold inclusion probabilities above 0 and at most 1",
-  quantiles = "must hold numbers of at least 1",
+  quantiles = paste(
+    "must hold numbers of at least 1, and at most `draws` + 1 for replicated",
+    "draws"
+  ),
   miscoverage = "must hold numbers that are not negative",
   alpha = "must be a number strictly between 0 and 1",
   tau_prior = "must be a number between 0 and 1",

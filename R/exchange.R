@@ -180,19 +180,22 @@ read_lines <- function(file) {
 
 read_text_jsonl <- function(file, call) {
   need_package("jsonlite", "to read JSON lines", call = call)
-  lines <- read_lines(file)
-  blank <- !nzchar(trimws(lines))
-  fine <- vapply(lines[!blank], function(line) {
-    startsWith(trimws(line), "{") && jsonlite::validate(line)
-  }, NA)
-  if (!all(fine)) {
-    bad <- which(!blank)[!fine][1L]
-    stop_file(file, sprintf("line %d is no JSON object", bad), call)
+  lines <- trimws(read_lines(file))
+  number <- which(nzchar(lines))
+  lines <- lines[number]
+  objects <- startsWith(lines, "{") & endsWith(lines, "}")
+  array <- paste0("[", paste(lines, collapse = ","), "]")
+  parse <- function() jsonlite::fromJSON(array, bigint_as_char = TRUE)
+  table <- if (all(objects)) tryCatch(parse(), error = identity)
+  if (!is.list(table) || inherits(table, "error")) {
+    fine <- objects & vapply(lines, jsonlite::validate, NA)
+    stop_file(file, sprintf("line %d is no JSON object", number[!fine][1L]),
+              call)
   }
-  array <- paste0("[", paste(lines[!blank], collapse = ","), "]")
-  table <- as.data.frame(jsonlite::fromJSON(array, bigint_as_char = TRUE))
-  plain <- vapply(table, is.atomic, NA)
-  table[plain] <- lapply(table[plain], as_text)
+  # Nothing that is wanted is an array, or an object within another.
+  table <- as.data.frame(table)
+  table <- table[vapply(table, is.atomic, NA)]
+  table[] <- lapply(table, as_text)
   table
 }
 

@@ -53,7 +53,7 @@ log_spaced <- function(from, to, n) {
 }
 
 study_methods <- c("uncalibrated", "naive", "naive_fresh", "basic", "trimmed",
-                   "optimized")
+                   "optimized", "replicated")
 
 #' The paper's synthetic study
 #'
@@ -85,8 +85,8 @@ study_methods <- c("uncalibrated", "naive", "naive_fresh", "basic", "trimmed",
 #' prompts and fitted hazards.
 #'
 #' @param methods Character vector with some of `"uncalibrated"`, `"naive"`,
-#'   `"naive_fresh"`, `"basic"`, `"trimmed"` and `"optimized"`. The default is
-#'   all but `"naive_fresh"`.
+#'   `"naive_fresh"`, `"basic"`, `"trimmed"`, `"optimized"` and `"replicated"`.
+#'   The default is what the paper compares.
 #' @param budgets Numeric vector: mean numbers of draws allowed per calibration
 #'   prompt, above 0 (above 1 for the naive methods). The default is the
 #'   paper's: ten from 10 to 10,000.
@@ -130,7 +130,7 @@ study_methods <- c("uncalibrated", "naive", "naive_fresh", "basic", "trimmed",
 #'   * `coverage_hard`, `coverage_rest`: the same over the hard tenth and over
 #'     the others (`NA` where the test set has none);
 #'   * `coverage_low`, `coverage_middle`, `coverage_high`: over thirds of the
-#'     test prompts by predicted hazard, the risk groups of [assess_lpb()];
+#'     test prompts by predicted hazard;
 #'   * `mean_bound`, `geometric_mean`: means of the bound over test prompts;
 #'   * `allowed`, `made`: draws per calibration prompt: the mean horizon, and
 #'     what was drawn with stopping at the first unsafe draw. For
@@ -561,7 +561,8 @@ study_audit <- function(method, budget, max_weight, largest_alpha, planned,
   # On the prompts themselves, as published.
   policy <- fix_policy(policy, quantile, length(quantile))
   audit <- c(policy, draw_inclusion(quantile, policy),
-             list(prob = planned$prob, stop = TRUE))
+             list(prob = planned$prob, stop = TRUE, failed = FALSE,
+                  order = seq_along(quantile)))
   if (!fresh) {
     return(simulate_outcomes(audit, planned$truth))
   }
@@ -617,6 +618,11 @@ study_levels <- function(audit, alpha, levels) {
       grid_level = last_levels(levels, audit$curves$published, alpha,
                                levels[1L])
     ))
+  }
+  if (audit$method == "replicated") {
+    level <- vapply(alpha, function(target) find_point(audit, target)$level, 0)
+    below <- findInterval(level, levels)
+    return(list(level = level, grid_level = levels[pmax(1, below)]))
   }
   found <- lapply(alpha, function(target) find_jumps(audit, target))
   level <- vapply(found, function(one) one$level, 0)

@@ -262,7 +262,8 @@ new_hazard_fit <- function(model, learnt, unsafe, draws, sampling, how, call) {
   null <- binomial_likelihood(sum(unsafe), sum(draws), 0.5)
   structure(
     list(
-      engine = if (constant) "constant" else how$engine, encoder = learnt$encoder, model = model,
+      engine = if (constant) "constant" else how$engine,
+      encoder = learnt$encoder, model = model,
       fitted = fitted, unsafe = unsafe, draws = draws, sampling = sampling,
       deviance = 2 * (fit$saturated - fit$likelihood),
       null_deviance = 2 * (fit$saturated - null$saturated),

@@ -76,12 +76,16 @@ check_ledger <- function(ledger, call = rlang::caller_env()) {
   path
 }
 
+not_a_database <- "It is no database: name a new file, or a ledger."
+
 # Every error of the database is one of the ledger.
 with_database <- function(path, code, call) {
   withCallingHandlers(code, error = function(e) {
     if (!inherits(e, "timetounsafe_error")) {
-      stop_ledger(path, "could not be used", conditionMessage(e), parent = e,
-                  call = call)
+      foreign <- grepl("not a database", conditionMessage(e))
+      stop_ledger(path, "could not be used",
+                  if (foreign) not_a_database else conditionMessage(e),
+                  parent = e, call = call)
     }
   })
 }

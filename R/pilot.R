@@ -2,12 +2,11 @@
 # calibration, about which level it will select.
 
 # `policy` with a tau_prior; what was given stays.
-choose_tau_prior <- function(policy, hazard, n) {
+choose_tau_prior <- function(policy, pilot, n) {
   if (!is.null(policy$tau_prior)) {
     return(policy)
   }
   policy$tau_prior <- default_tau_prior(policy$alpha)
-  pilot <- new_pilot(hazard)
   if (is.null(pilot)) {
     return(policy)
   }
@@ -88,9 +87,8 @@ pilot_level <- function(pilot, target) {
 # all: the miscoverage is then underestimated, and the level errs on the high,
 # safe side.
 pilot_loss <- function(pilot, level) {
-  quantile <- pmin(geometric_quantile(pilot$prob, level), pilot$draws + 1)
-  core_value(.Call(ffi_replicated_loss, as.double(pilot$unsafe),
-                   as.double(pilot$draws), as.double(quantile)))
+  replicated_loss(pilot$unsafe, pilot$draws,
+                  geometric_quantile(pilot$prob, level))
 }
 
 # The share of prompts with draws enough for their quantile.

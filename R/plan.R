@@ -6,28 +6,42 @@
 #'
 #' Each prompt has a prior quantile `q`, the `tau_prior` quantile of its
 #' estimated first-unsafe time (see [geometric_quantile()]), capped at `M =
-#' max(1, floor(budget * max_weight))` for `"trimmed"` and `"optimized"`. The
-#' methods of the paper differ in the horizon they give:
-#' * `"optimized"` (the default): `q` with a probability from the convex program
-#'   of [allocate_budget()] with cost `q`; 0 otherwise. The most precise.
+#' max(1, floor(budget * max_weight))` for `"replicated"`, `"optimized"` and
+#' `"trimmed"`. To know whether the first unsafe draw comes before `q` takes
+#' `q - 1` draws. The methods differ in how many prompts get how many:
+#' * `"replicated"` (the default): the convex program of [allocate_budget()]
+#'   with cost `q - 1` and no upper limit gives each prompt an intensity `s`.
+#'   Below 1 it is the probability that the prompt is included, with `q - 1`
+#'   draws; above 1 it says how many times over these are made. Draws do not
+#'   stop at an unsafe one: their number is fixed, so that each order of them
+#'   counts, not only the one in which they came. The most precise, at every
+#'   budget; and the only one that gets better still once every prompt is
+#'   sampled up to its quantile.
+#' * `"optimized"`: `q` with a probability from the convex program with cost
+#'   `q`; 0 otherwise. The paper's best.
 #' * `"trimmed"`: `q` with probability `min(1, budget / q)`, at least
 #'   `1 / max_weight`; 0 otherwise.
 #' * `"basic"`: as `"trimmed"`, without cap.
 #' * `"naive"`: geometric with mean `budget`, whatever the prompt.
 #'
-#' To know whether the first unsafe draw comes before a horizon `h` takes `h -
-#' 1` draws: column `limit`. An audit stops a prompt at its first unsafe draw,
-#' so fewer draws are made than planned; `print()` says how many to expect, and
-#' what they cost: `print(plan, price = 0.002)`.
-#'
-#' With `design`, the multiplier of the convex program is fixed on other
-#' prompts, for example those that trained the hazard; the budget then holds in
-#' expectation over prompts, too.
+#' The last four stop a prompt at its first unsafe draw. For them `budget`
+#' counts horizons, as published; for `"replicated"` it counts the draws that
+#' are made. `print()` says how many to expect, and what they cost: `print(plan,
+#' price = 0.002)`.
 #'
 #' The budget is kept in expectation over the random inclusion, not in every
-#' plan: with few prompts, or long horizons, one plan may allow several times as
-#' many draws, or none. `print()` shows what this one allows, and `max_draws` of
+#' plan: with few prompts, or long horizons, one plan may hold several times as
+#' many draws, or none. `print()` shows what this one holds, and `max_draws` of
 #' [run_audit()] is a hard limit.
+#'
+#' @section The policy is fixed on other prompts: The multiplier of the convex
+#'   program, `tau_prior`, and what the certificate needs (the largest weight
+#'   that a prompt can get, and the variance that sizes the bet) are computed
+#'   from the design prompts, by default those that trained the hazard. The
+#'   planned prompts then stay independent of each other, which the certificate
+#'   of [calibrate_lpb()] rests on. With `delta`, `"replicated"` also raises the
+#'   least intensity to where the certified bound is predicted to be longest:
+#'   it bounds the weights, at the price of a slightly less precise estimate.
 #'
 #' @param hazard A `hazard_fit` from [fit_hazard()] or [as_hazard()], not
 #'   trained on these prompts.
@@ -35,50 +49,64 @@
 #'   frame whose rows the sampler understands.
 #' @param x Their features, in the form that `hazard` was trained on. May be
 #'   left out when that form is the prompts themselves.
-#' @param budget Mean number of draws allowed per prompt, in expectation: above
-#'   0 (above 1 for `"naive"`). As published, it counts a prompt's horizon as
-#'   its cost, and does not count that stopping saves draws.
-#' @param method `"optimized"`, `"trimmed"`, `"basic"` or `"naive"`.
-#'   (`"replicated"` is not available in this version.)
+#' @param budget Mean number of draws per prompt, in expectation: above 0 (above
+#'   1 for `"naive"`).
+#' @param method `"replicated"`, `"optimized"`, `"trimmed"`, `"basic"` or
+#'   `"naive"`.
 #' @param alpha Target miscoverage that the audit will be used for, strictly
-#'   between 0 and 1. It only sets the default of `tau_prior`.
+#'   between 0 and 1. Calibrating for another one is valid, and less precise.
+#' @param delta How often, over calibrations, the certificate may fail that the
+#'   audit will be used for: strictly between 0 and 1, by default 0.1. `NULL`
+#'   for none: the plan is then the best one for the point rule.
 #' @param tau_prior The largest level that calibration can select, strictly
 #'   between 0 and 1: prompts are audited up to this quantile. Too high wastes
 #'   draws; too low truncates the level, and the bound is then shorter than it
-#'   could be, though valid. The default, `NULL`, is `1 - (1 - alpha)^2` (0.19
-#'   for `alpha = 0.1`), which leaves room for a hazard that is overestimated by
-#'   a factor of two.
+#'   could be, though valid. The default, `NULL`, asks a pilot: the level at
+#'   which the training draws, with hazards from five models that did not see
+#'   them, show a miscoverage of `alpha`, plus a margin for its error and for
+#'   that of the calibration. Where there is none (a model of your own,
+#'   training draws that stopped, or too few of them to reach the quantiles) it
+#'   is `1 - (1 - alpha)^2` (0.19 for `alpha = 0.1`), which leaves room for a
+#'   hazard that is overestimated by a factor of two.
 #' @param max_weight The largest mean weight, at least 1: sets the cap `M`. The
 #'   paper's default is 100.
 #' @param cap A number of at least 1 in place of `M`, for any method; `NULL` is
-#'   `M` for `"trimmed"` and `"optimized"` and no cap for the other two. A cap
-#'   is needed where a hazard of 0 makes a quantile infinite.
-#' @param design Features of other prompts on which the multiplier is fixed, in
-#'   the form of `x`; `NULL`, the default, uses the planned prompts themselves,
-#'   as published.
+#'   `M`, and no cap for `"basic"` and `"naive"`. A cap is needed where a hazard
+#'   of 0 makes a quantile infinite, and limits the weights of `"basic"` and
+#'   `"naive"`.
+#' @param design Which prompts fix the policy. `NULL`, the default: those that
+#'   trained `hazard`, or, for a model of your own, the planned prompts
+#'   themselves. Or features of other prompts, in the form of `x`. `FALSE`: the
+#'   planned prompts themselves, as published; the certificate then holds
+#'   approximately, for the prompts depend on each other, a little.
 #' @param id A vector of distinct identifiers, one for each prompt; by default
 #'   the names of `prompts`, or 1, 2, ...
 #' @param ... Must be empty.
 #' @returns An object of class `audit_plan`: a data frame with one row for each
-#'   prompt, which survives `write.csv()` and `read.csv()`, and the columns
+#'   prompt, to be kept in a file by [write_plan()], and the columns
 #'   * `id`, `prompt`: which prompt;
 #'   * `prob`: its estimated hazard;
 #'   * `horizon`: the largest quantile it can answer for; 0 when not included;
-#'   * `intensity`, `pi`: its inclusion probability (the same for these
-#'     methods);
-#'   * `limit`: the most draws to make, `max(0, horizon - 1)`;
-#'   * `stop`: whether to stop at the first unsafe draw (`TRUE`);
-#'   * `order`: a random permutation, drawn independently of everything;
-#'   * `u`: the uniform number that decided the horizon;
-#'   * `plan_id`, `method`, `budget`, `cap`, `tau_prior`, `n`, `checksum`: the
-#'     plan's constants, repeated in each row. `plan_id` is a hash of ids and
-#'     horizons.
+#'   * `intensity`: how many times over it is sampled; `pi = min(1, intensity)`,
+#'     its inclusion probability;
+#'   * `limit`: the most draws to make: `horizon - 1`, and more where the
+#'     intensity is above 1;
+#'   * `stop`: whether to stop at the first unsafe draw;
+#'   * `order`: a random permutation, drawn independently of everything, in
+#'     which the certificate looks at the prompts;
+#'   * `u`: the uniform number that decided the horizon (and rounded the limit);
+#'   * `plan_id`, `method`, `budget`, `alpha`, `delta`, `cap`, `tau_prior`,
+#'     `weight_limit` (the largest weight that a prompt can get), `variance` (of
+#'     the estimate at `alpha`, times n, as predicted), `design` ("training",
+#'     "given" or "plan"), `threshold` (a uniform number, see
+#'     [calibrate_lpb()]), `n`, `checksum`: the plan's constants, repeated in
+#'     each row. `plan_id` is a hash of ids, horizons and limits.
 #' @section Errors: `timetounsafe_error_argument`,
-#'   `timetounsafe_error_features`, `timetounsafe_error_unavailable`.
+#'   `timetounsafe_error_features`.
 #' @section Assumptions: Prompts to calibrate on are exchangeable with those the
 #'   bound will be used for, and were not used to train `hazard`.
 #' @references arXiv 2506.13593, sections 3.2 and 3.3, algorithm 1; methods
-#'   vignette, "Censoring by design".
+#'   vignette, "Censoring by design" and "Replicated draws".
 #' @examples
 #' set.seed(1)
 #' x <- matrix(rnorm(800), 400, 2)
@@ -108,7 +136,8 @@ plan_audit <- function(hazard, prompts, x = NULL, budget,
   prob <- predict_hazard(hazard, x, "x")
   design <- design_hazards(design, hazard, prob)
   policy$design <- design$source
-  policy <- choose_tau_prior(policy, hazard, n)
+  pilot <- if (is.null(tau_prior)) new_pilot(hazard)
+  policy <- choose_tau_prior(policy, pilot, n)
   policy <- fix_policy(policy, prior_quantile(design$prob, policy), n)
   draw_plan(id, prompts, prob, prior_quantile(prob, policy), policy, hazard)
 }
@@ -137,8 +166,9 @@ draw_plan <- function(id, prompts, prob, quantile, policy, hazard) {
   plan$stop <- policy$method != "replicated"
   plan$order <- sample.int(length(id))
   plan$u <- drawn$u
-  plan$plan_id <- plan_hash(plan)
+  plan$plan_id <- ""
   plan[policy_columns] <- policy[policy_columns]
+  plan$plan_id <- plan_hash(plan)
   plan$threshold <- stats::runif(1)
   plan$n <- length(id)
   plan$checksum <- plan_checksum(plan)
@@ -155,7 +185,7 @@ plan_hash <- function(plan) {
   id <- as_text(plan$id)
   at <- order(id, method = "radix")
   rlang::hash(list(id[at], as.double(plan$horizon)[at],
-                   as.double(plan$limit)[at]))
+                   as.double(plan$limit)[at], as.character(plan$method[1L])))
 }
 
 # Numbers lose their last digits in a file, so they are summed, not hashed.
@@ -191,7 +221,7 @@ check_plan <- function(plan, arg = "plan", call = rlang::caller_env()) {
   check_plan_rows(plan, arg, call)
   check_plan_numbers(plan, arg, call)
   if (!identical(plan_hash(plan), as.character(plan$plan_id[1L]))) {
-    stop_plan(arg, "has ids, horizons or limits that are not those",
+    stop_plan(arg, "has ids, horizons, limits or a method that are not those",
               "of the plan", call = call)
   }
   off <- abs(plan_checksum(plan) - plan$checksum[1L])
@@ -208,7 +238,8 @@ stop_plan <- function(arg, problem, detail, call) {
     "plan",
     c(paste0("`", arg, "` ", problem, " ", detail, "."),
       i = "Calibration needs every row of the plan, as plan_audit() made it.",
-      i = "Was it read from a file? read_plan() keeps text as it is."),
+      i = paste("Was it written to a file and read back? write_plan() and",
+                "read_plan() keep every digit, and text as it is.")),
     call = call
   )
 }

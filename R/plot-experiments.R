@@ -156,9 +156,10 @@ choose_axis <- function(cells, against, call = rlang::caller_env()) {
 # Colours, line types and shapes, so that methods differ in grey print, too.
 study_looks <- data.frame(
   method = study_methods,
-  colour = c("#000000", "#D55E00", "#E69F00", "#CC79A7", "#56B4E9", "#0072B2"),
-  line = c("dotted", "dotdash", "twodash", "longdash", "22", "solid"),
-  shape = c(4, 6, 2, 1, 0, 16)
+  colour = c("#000000", "#D55E00", "#E69F00", "#CC79A7", "#56B4E9", "#0072B2",
+             "#009E73"),
+  line = c("dotted", "dotdash", "twodash", "longdash", "22", "solid", "42"),
+  shape = c(4, 6, 2, 1, 0, 16, 17)
 )
 
 draw_study <- function(cells, metric, against) {

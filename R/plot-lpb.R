@@ -7,7 +7,7 @@
 #' * `"miscoverage"`: the estimated miscoverage of each level, the target
 #'   `alpha`, and the level that was selected. With a certificate also the level
 #'   of the point rule, and the margin that the certificate keeps from the
-#'   target.
+#'   target. For a bound with groups, a curve and a level for each.
 #' * `"bound"`: how many of the calibration prompts have a bound of at least
 #'   that many draws.
 #' * `"coverage"`: coverage by predicted risk, as estimated from the calibration
@@ -39,7 +39,7 @@ plot.lpb <- function(x, which = c("miscoverage", "bound", "coverage",
   switch(check_choice(which, lpb_pictures, "which"),
     miscoverage = draw_miscoverage(miscoverage_picture(x), ...),
     bound = draw_bound(bound_picture(x), ...),
-    coverage = draw_coverage(coverage_picture(report_coverage(x)), ...),
+    coverage = draw_coverage(coverage_picture(assess_lpb(x)), ...),
     weights = draw_weights(weights_picture(x), ...)
   )
   invisible(x)
@@ -65,12 +65,14 @@ miscoverage_picture <- function(lpb) {
     split(lpb$curve, factor(lpb$curve$group, lpb$groups$group))
   }
   curves <- lapply(parts, extend_curve, lpb$tau_prior)
+  steps <- lpb$exact && lpb$method != "replicated"
   marks <- find_marks(lpb)
-  marks$miscoverage <- mapply(curve_below, curves[marks$curve], marks$level)
+  marks$miscoverage <- mapply(read_curve, curves[marks$curve], marks$level,
+                              steps)
   list(
     curve = do.call(rbind, Map(cbind, group = names(curves), curves)),
     marks = marks, alpha = lpb$alpha, grouped = !is.null(lpb$groups),
-    steps = lpb$exact && lpb$method != "replicated"
+    steps = steps
   )
 }
 
@@ -95,7 +97,10 @@ find_marks <- function(lpb) {
 }
 
 # Steps are left-continuous: the curve is what holds above a level.
-curve_below <- function(curve, level) {
+read_curve <- function(curve, level, steps) {
+  if (!steps) {
+    return(stats::approx(curve$level, curve$miscoverage, level, ties = max)$y)
+  }
   at <- findInterval(level, curve$level, left.open = TRUE)
   if (at > 0) curve$miscoverage[at] else 0
 }

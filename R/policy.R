@@ -24,7 +24,8 @@ new_policy <- function(method, budget, alpha, delta, tau_prior, max_weight, cap,
                       call = call)
   capped <- method %in% c("replicated", "optimized", "trimmed")
   list(
-    method = method, budget = budget, alpha = alpha, delta = delta %||% NA_real_,
+    method = method, budget = budget, alpha = alpha,
+    delta = delta %||% NA_real_,
     tau_prior = tau_prior, max_weight = max_weight,
     cap = floor(cap %||% if (capped) max(1, budget * max_weight) else Inf)
   )
@@ -101,8 +102,7 @@ fix_replicated <- function(policy, quantile, n) {
   if (length(tried) == 0L) {
     return(fix_multiplier(policy, quantile, cost))
   }
-  margin <- vapply(tried, predict_margin, 0, n = n, alpha = policy$alpha,
-                   delta = policy$delta)
+  margin <- vapply(tried, predict_margin, 0, n = n)
   tried[[which.min(margin)]]
 }
 

@@ -9,6 +9,11 @@ big <- function(x, digits = 4) {
   format(x, digits = digits, big.mark = ",", scientific = max(abs(x)) >= 1e9)
 }
 
+# "1 prompt", "2,000 prompts"
+counted <- function(n, what) {
+  paste0(big(n), " ", what, if (n != 1) "s")
+}
+
 share <- function(x) {
   paste0(format(100 * x, digits = 3), "%")
 }
@@ -256,24 +261,39 @@ summary.audit <- function(object, ...) {
 print.lpb <- function(x, ...) {
   say("<lpb> a lower bound that %s of prompts reach before an unsafe draw",
       target(x$alpha))
-  say("Level %s of the %s, selected from %d prompts (%d included, %d unsafe)",
-      format(x$level, digits = 4), "estimated first-unsafe time", x$n,
-      x$included, x$events)
-  bound <- bound_of(x, x$audit$prob)
+  say("%s, selected from %d prompts (%d included, %d with unsafe draws)",
+      if (is.null(x$groups)) {
+        paste("Level", format(x$level, digits = 4))
+      } else {
+        paste("Levels within", counted(nrow(x$groups), "group"))
+      }, x$n, x$included, x$events)
+  bound <- calibration_bound(x)
   say("Bounds of these prompts: %s, geometric mean %s", spread(bound),
       format(exp(mean(log(bound))), digits = 3))
-  say("Draws: %s allowed, %s made", big(x$draws[["allowed"]]),
+  say("Draws: %s planned, %s made", big(x$draws[["planned"]]),
       big(x$draws[["made"]] + x$draws[["overshoot"]]))
   if (x$failed$n > 0 && x$failed$policy == "drop") {
-    say("No guarantee: %d prompts whose draws failed were dropped.",
-        x$failed$n)
+    say("No guarantee: %s whose draws failed dropped out.",
+        counted(x$failed$n, "prompt"))
   } else {
     print_guarantee(x)
     if (x$failed$n > 0) {
-      say("Draws of %d prompts failed: these count as unsafe there.",
-          x$failed$n)
+      say("Draws of %s failed: they count as unsafe there.",
+          counted(x$failed$n, "prompt"))
     }
   }
+  if (is.null(x$groups)) {
+    print_limits(x)
+    say("Next: predict(lpb, newx), assess_lpb(lpb, newx, ...)")
+  } else {
+    print_groups(x)
+    say("Next: predict(lpb, newx, groups), assess_lpb(lpb, newx, groups = )")
+  }
+  invisible(x)
+}
+
+# What stands in the way of longer bounds, or of any.
+print_limits <- function(x) {
   if (x$trivial) {
     say("It is 1 for every prompt: valid, and says nothing.")
   } else if (is.null(x$delta) && x$coarseness >= x$alpha / 2) {
@@ -284,22 +304,50 @@ print.lpb <- function(x, ...) {
     say("The level was cut off at tau_prior = %s: longer bounds are possible.",
         format(x$tau_prior, digits = 3))
   }
-  say("Next: predict(lpb, newx), assess_lpb(lpb, newx, ...)")
-  invisible(x)
+}
+
+# One row for each group, with the note that print_limits() would give it.
+print_groups <- function(x, most = 12L) {
+  shown <- x$groups[c("group", "n", "included", "events", "level")]
+  thin <- is.null(x$delta) & x$groups$coarseness >= x$alpha / 2
+  shown$note <- ifelse(
+    x$groups$trivial, "bound 1",
+    ifelse(thin, "little evidence", ifelse(x$groups$capped, "cut off", ""))
+  )
+  print(utils::head(shown, most), digits = 3, row.names = FALSE)
+  if (nrow(shown) > most) {
+    say("... and %d more groups: lpb$groups has them all", nrow(shown) - most)
+  }
 }
 
 print_guarantee <- function(x) {
   if (is.null(x$delta)) {
-    say("Holds on average over calibrations (point rule), for such prompts.")
+    say("Holds on average over calibrations (point rule), for such prompts%s.",
+        if (is.null(x$groups)) "" else " of each group")
     return(invisible())
   }
-  say("Certified (%s): holds for such prompts with probability %s%s",
-      x$certificate$kind, target(x$delta),
-      if (x$certificate$kind == "normal") ", approximately" else "")
-  say("over calibrations. Without certificate the level is %s.",
-      format(x$point_level, digits = 4))
+  say("Certified (%s): holds %s with probability %s%s",
+      x$certificate$kind %||% "nothing included", guarantee_scope(x),
+      target(x$delta),
+      if (identical(x$certificate$kind, "normal")) ", approximately" else "")
+  if (is.null(x$groups)) {
+    say("over calibrations. Without certificate the level is %s.",
+        format(x$point_level, digits = 4))
+  } else {
+    say("over calibrations.")
+  }
   for (remark in x$certificate$remarks) {
     say("Only approximately: %s", remark)
+  }
+}
+
+guarantee_scope <- function(x) {
+  if (is.null(x$groups)) {
+    "for such prompts"
+  } else if (x$group_delta == "each") {
+    "within any one group"
+  } else {
+    "in all groups at once"
   }
 }
 

@@ -22,8 +22,8 @@
 #' @references Methods vignette, "Replicated draws".
 #' @examples
 #' q <- geometric_quantile(c(0.1, 0.02), c(0.05, 0.1, 0.2))
-#' replicated_miscoverage(unsafe = c(3, 0), draws = c(40, 40), pi = 1,
-#'                        quantiles = q)
+#' replicated_miscoverage(unsafe = c(3, 0), draws = c(40, 40),
+#'                        pi = c(1, 0.5), quantiles = q)
 #' @export
 replicated_miscoverage <- function(unsafe, draws, pi, quantiles) {
   unsafe <- check_numeric(unsafe, "unsafe", min = 0, whole = TRUE)
@@ -49,4 +49,11 @@ replicated_variance <- function(times, policy) {
   c <- -log1p(-policy$alpha)
   rho <- pmin(1, c / -log1p(-policy$tau_prior)) / times
   exp(-2 * c) * expm1(c * rho)
+}
+
+# The estimate of P(T < quantile) for each prompt. Quantiles beyond its draws
+# are taken for the largest that these can answer for.
+replicated_loss <- function(unsafe, draws, quantile) {
+  core_value(.Call(ffi_replicated_loss, as.double(unsafe), as.double(draws),
+                   as.double(pmin(quantile, draws + 1))))
 }

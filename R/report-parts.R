@@ -221,13 +221,8 @@ coverage_cells <- function(rows) {
                 ifelse(is.na(rows$low), "", interval)))
 }
 
-# What an assessment was made on; in doubt, one that was given is held out.
-basis_of <- function(assessment, given) {
-  attr(assessment, "basis") %||% if (given) "held-out" else "calibration"
-}
-
-coverage_text <- function(lpb, basis) {
-  told <- switch(basis,
+coverage_text <- function(lpb, coverage) {
+  told <- switch(attr(coverage, "basis"),
     "held-out" = paste(
       "Coverage is the share of held-out prompts that stay safe up to their",
       "bound. They neither trained the hazard model nor calibrated the bound."
@@ -238,7 +233,7 @@ coverage_text <- function(lpb, basis) {
       "takes from the other parts. Intervals (95%) are approximate, each for",
       "its own row."
     ),
-    paste(
+    calibration = paste(
       "Coverage is the share of prompts that stay safe up to their bound, here",
       "estimated from the calibration audit itself. As the level was chosen on",
       "the same draws, this shows which prompts fare worse, and is no",

@@ -122,6 +122,7 @@ sampler_ellmer <- function(chat, judge, max_active = 10, rpm = 500,
   }
   deterministic <- check_flag(deterministic, "deterministic")
   first <- make_chat(chat, "chat")
+  check_key(first, "chat")
   if (!deterministic) {
     refuse_repeats(first)
   }
@@ -146,7 +147,21 @@ check_factory <- function(chat, arg, call = rlang::caller_env()) {
       ), call = call
     )
   }
+  if (!missing(chat) && rlang::is_string(chat)) {
+    # Not from a name: a function also tells where keys and settings come from.
+    stop_argument(
+      arg, "must be a function that makes an ellmer Chat", describe(chat),
+      fix = sprintf("Write %s = function() ellmer::chat(\"%s\").", arg,
+                    if (grepl("/", chat)) chat else paste0("openai/", chat)),
+      call = call
+    )
+  }
   check_function(chat, arg, "that makes an ellmer Chat", call = call)
+  needed <- required_arguments(chat)
+  if (length(needed) > 0L) {
+    stop_argument(arg, "must be a function without required arguments",
+                  paste("one of", list_names(needed)), call = call)
+  }
 }
 
 make_chat <- function(chat, arg, call = rlang::caller_env()) {
@@ -160,6 +175,24 @@ make_chat <- function(chat, arg, call = rlang::caller_env()) {
   }
   value
 }
+
+# Most chats look for their key at the first request: too late to be told of it.
+check_key <- function(chat, arg, call = rlang::caller_env()) {
+  provider <- chat$get_provider()
+  if (!"credentials" %in% S7::prop_names(provider)) {
+    return(invisible())
+  }
+  credentials <- S7::prop(provider, "credentials")
+  if (is.function(credentials) && length(formals(credentials)) == 0L) {
+    tryCatch(credentials(), error = function(e) {
+      stop_argument(arg, "makes a Chat without a key",
+                    fix = conditionMessage(e), parent = e, call = call)
+    })
+  }
+}
+
+# Of each batch; ellmer would tell the model that it has chosen every time.
+make_chat_again <- function(chat, arg) suppressMessages(make_chat(chat, arg))
 
 # Fields of the body (`api_args`) win over parameters, as in the request.
 refuse_repeats <- function(chat, call = rlang::caller_env()) {
@@ -194,7 +227,7 @@ ellmer_generator <- function(chat, limits, refused) {
       stop_part("prompts", "must be text for a chat", describe(prompts),
                 "For other prompts write a generator for sampler_from().")
     }
-    template <- make_chat(chat, "chat")
+    template <- make_chat_again(chat, "chat")
     answers <- send_requests(length(prompts), function(i) {
       mine <- template$clone()
       promises::then(mine$chat_async(prompts[i]), function(text) {
@@ -280,15 +313,16 @@ mark_refused <- function(draws, refused) {
 
 # A function without arguments can only make something: a judge model.
 ellmer_judge <- function(judge, limits, call = rlang::caller_env()) {
-  if (inherits(judge, "Chat")) {
+  if (!missing(judge) && (inherits(judge, "Chat") || rlang::is_string(judge))) {
     check_factory(judge, "judge", call)
   }
   check_function(judge, "judge", "of responses, or one that makes a Chat",
                  call = call)
   if (length(formals(args(judge))) > 0L) {
+    check_judge(judge, call)
     return(judge_with(judge, vectorised = TRUE))
   }
-  make_chat(judge, "judge", call)
+  check_key(make_chat(judge, "judge", call), "judge", call)
   limits$again <- "always"
   model_judge(judge, limits)
 }
@@ -296,7 +330,7 @@ ellmer_judge <- function(judge, limits, call = rlang::caller_env()) {
 model_judge <- function(judge, limits) {
   id <- new_line_id()
   function(prompts, responses) {
-    template <- make_chat(judge, "judge")
+    template <- make_chat_again(judge, "judge")
     type <- verdict_type()
     answers <- send_requests(length(responses), function(i) {
       mine <- template$clone()

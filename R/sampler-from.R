@@ -51,7 +51,9 @@
 #' @export
 sampler_from <- function(generate, judge, vectorised = TRUE) {
   generate <- check_function(generate, "generate", "that draws responses")
+  check_takes(generate, "generate", "the prompts")
   judge <- check_function(judge, "judge", "of responses")
+  check_judge(judge)
   vectorised <- check_flag(vectorised, "vectorised")
   compose_sampler(generate_with(generate, vectorised),
                   judge_with(judge, vectorised))
@@ -109,7 +111,10 @@ generate_with <- function(generate, vectorised) {
   generator <- list(call = generate, wants = draw_argument(generate))
   function(prompts, draw) {
     n <- n_rows(prompts)
-    if (vectorised || n == 0L) {
+    if (n == 0L) {
+      return(new_draws(0L))
+    }
+    if (vectorised) {
       return(generate_batch(generator, prompts, draw, vectorised))
     }
     rows <- lapply(seq_len(n), function(i) {
@@ -143,11 +148,15 @@ generate_batch <- function(generator, prompts, draw, vectorised) {
 
 check_responses <- function(value, n, vectorised) {
   if (is.data.frame(value)) {
+    if (is.factor(value$response)) {
+      value$response <- as.character(value$response)
+    }
     if (!is.character(value$response)) {
       stop_part("generate", "must return a column `response` of text",
-                describe(value$response))
+                describe_column(value, "response"))
     }
     check_status(value$status)
+    check_numbers("generate", value, c("cost", "latency"))
   } else if (!is.character(value)) {
     stop_part("generate", "must return text", describe(value))
   } else {
@@ -155,6 +164,24 @@ check_responses <- function(value, n, vectorised) {
   }
   check_count("generate", nrow(value), n, vectorised)
   value
+}
+
+describe_column <- function(value, name) {
+  if (name %in% names(value)) {
+    describe(value[[name]])
+  } else {
+    paste("only", list_names(names(value)))
+  }
+}
+
+check_numbers <- function(part, value, names) {
+  for (name in intersect(names, names(value))) {
+    told <- value[[name]]
+    if (!is.numeric(told) && !all(is.na(told))) {
+      stop_part(part, sprintf("must return numbers as `%s`", name),
+                describe(told))
+    }
+  }
 }
 
 check_status <- function(status) {
@@ -188,6 +215,38 @@ wants_prompts <- function(judge) {
   length(arguments) >= 2L && rlang::is_missing(arguments[[2L]])
 }
 
+check_judge <- function(judge, call = rlang::caller_env()) {
+  check_takes(judge, "judge", "the responses",
+              if (length(formals(args(judge))) == 0L) {
+                "Does it make a judge model? That is for sampler_ellmer()."
+              }, call)
+  needed <- required_arguments(judge)
+  if (length(needed) > 2L) {
+    stop_argument("judge", "must need no more than prompts and responses",
+                  list_names(needed), call = call)
+  }
+  # The wrong way round all would go well, and the prompts be judged.
+  reversed <- grepl("^(response|answer)", needed[1L]) |
+    grepl("^prompt", needed[2L])
+  if (length(needed) == 2L && reversed) {
+    stop_argument("judge", "must take the prompts first, then the responses",
+                  sprintf("%s, then %s", needed[1L], needed[2L]), call = call)
+  }
+}
+
+check_takes <- function(f, arg, what, fix = NULL, call = rlang::caller_env()) {
+  if (length(formals(args(f))) == 0L) {
+    stop_argument(arg, paste("must be a function of", what),
+                  "one without arguments", fix = fix, call = call)
+  }
+}
+
+required_arguments <- function(f) {
+  arguments <- formals(args(f))
+  needed <- vapply(arguments, rlang::is_missing, NA)
+  setdiff(names(arguments)[needed], "...")
+}
+
 judge_batch <- function(judge, prompts, responses, both, vectorised) {
   n <- length(responses)
   value <- tryCatch(
@@ -208,17 +267,24 @@ judge_batch <- function(judge, prompts, responses, both, vectorised) {
 }
 
 check_verdict <- function(value, n, vectorised) {
-  unsafe <- if (is.data.frame(value)) value$unsafe else value
+  if (inherits(value, "Chat")) {
+    stop_part("judge", "must return a logical vector", "a Chat",
+              "For a judge model write judge = function() ellmer::chat(...).")
+  }
+  frame <- is.data.frame(value)
+  unsafe <- if (frame) value$unsafe else value
   if (!is.logical(unsafe) || !is.null(dim(unsafe))) {
-    must <- if (is.data.frame(value)) {
-      "must return a logical column `unsafe`"
-    } else {
-      "must return a logical vector"
+    if (frame) {
+      stop_part("judge", "must return a logical column `unsafe`",
+                describe_column(value, "unsafe"))
     }
-    stop_part("judge", must, describe(unsafe))
+    stop_part("judge", "must return a logical vector", describe(unsafe))
+  }
+  if (frame) {
+    check_numbers("judge", value, c("score", "cost"))
   }
   check_count("judge", length(unsafe), n, vectorised)
-  if (is.data.frame(value)) value else data.frame(unsafe = as.vector(unsafe))
+  if (frame) value else data.frame(unsafe = as.vector(unsafe))
 }
 
 # ---- Who is to blame ---------------------------------------------------------
@@ -230,7 +296,8 @@ blame <- function(part, error) {
 check_count <- function(part, found, n, vectorised) {
   if (found != n) {
     stop_part(
-      part, sprintf("must return %d values, one for each it got", n),
+      part, sprintf("must return %d %s, one for each it got", n,
+                    if (n == 1L) "value" else "values"),
       as.character(found),
       if (vectorised) "Does it take one at a time? Then vectorised = FALSE."
     )

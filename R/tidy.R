@@ -15,6 +15,8 @@ generics::augment
 #' @param x A `hazard_fit` or an `lpb`.
 #' @param data For `hazard_fit`: features of other prompts; for `lpb` the same;
 #'   when left out the training, or the calibration prompts.
+#' @param groups For an `lpb` calibrated within groups: the group of each row of
+#'   `data`, see [predict.lpb()].
 #' @param ... Must be empty.
 #' @returns Plain data frames.
 #' * `tidy(hazard_fit)`: a row for each coefficient of a glm: `term`,
@@ -24,13 +26,16 @@ generics::augment
 #'   `deviance`, `null.deviance`, `converged`.
 #' * `augment(hazard_fit)`: `.fitted`, the hazards.
 #' * `tidy(lpb)`: the estimated miscoverage: `level`, `miscoverage` just above
-#'   it.
+#'   it; with groups in each, after a column `group`.
 #' * `glance(lpb)`: one row: `method`, `alpha`, `level`, `capped`, `trivial`,
-#'   `n`, `included`, `events`, `ess`, `cap`, `tau_prior`, `draws_allowed`,
-#'   `draws_made`, `overshoot`, `failed` (prompts whose draws failed for good)
-#'   and `failed_policy`.
+#'   `n`, `included`, `events`, `ess`, `cap`, `tau_prior`, `draws_planned`,
+#'   `draws_made`, `overshoot`, `failed` (prompts whose draws failed for good),
+#'   `failed_policy` and `groups`, the number of groups: 0 without any. With
+#'   groups `level` is `NA`, `capped` whether any was cut off, and `trivial`
+#'   whether all are; `x$groups` has a row for each.
 #' * `augment(lpb)`: a row for each prompt: `.prob`, the hazard, and
-#'   `.pred_lower`, the bound; for calibration prompts after their `id`.
+#'   `.pred_lower`, the bound, with the `.group` between them where there are
+#'   groups; for calibration prompts after their `id`.
 #' @section Errors: `timetounsafe_error_argument` for an engine without
 #'   coefficients.
 #' @name tidiers
@@ -99,21 +104,24 @@ glance.lpb <- function(x, ...) {
     method = x$method, alpha = x$alpha, level = x$level, capped = x$capped,
     trivial = x$trivial, n = x$n, included = x$included, events = x$events,
     ess = x$ess, cap = x$cap, tau_prior = x$tau_prior,
-    draws_allowed = x$draws[["allowed"]], draws_made = x$draws[["made"]],
+    draws_planned = x$draws[["planned"]], draws_made = x$draws[["made"]],
     overshoot = x$draws[["overshoot"]], failed = x$failed$n,
-    failed_policy = x$failed$policy
+    failed_policy = x$failed$policy, groups = NROW(x$groups)
   )
 }
 
 #' @rdname tidiers
 #' @export
-augment.lpb <- function(x, data = NULL, ...) {
+augment.lpb <- function(x, data = NULL, groups = NULL, ...) {
   check_no_dots(...)
   if (is.null(data)) {
-    prob <- x$audit$prob
-    return(data.frame(id = x$audit$id, .prob = prob,
-                      .pred_lower = bound_of(x, prob)))
+    prompts <- data.frame(id = x$audit$id, .prob = x$audit$prob)
+    groups <- x$membership
+  } else {
+    prompts <- data.frame(.prob = predict_hazard(x$hazard, data, "data"))
+    groups <- check_bound_groups(x, groups, nrow(prompts))
   }
-  prob <- predict_hazard(x$hazard, data, "data")
-  data.frame(.prob = prob, .pred_lower = bound_of(x, prob))
+  prompts$.group <- groups
+  prompts$.pred_lower <- bound_of(x, prompts$.prob, groups)
+  prompts
 }

@@ -11,14 +11,16 @@
 #'   whose rows the sampler understands. They should be a random sample of those
 #'   that the bound is meant for.
 #' @param sampler Your function that draws and judges: see [sampler].
-#' @param budget Mean number of draws allowed per calibration prompt.
+#' @param budget Mean number of draws per calibration prompt: see
+#'   [plan_audit()].
 #' @param x Features, see [fit_hazard()]. When left out, they are made from the
 #'   prompts' text by [text_features()].
 #' @param train Share of the prompts that trains the hazard, strictly between 0
 #'   and 1. The default, 0.5, halves them.
 #' @param train_draws Number of draws of each training prompt. The default is
 #'   `budget`, rounded up: training then costs about as much as calibration.
-#' @param alpha,delta Target miscoverage, and `NULL`: see [calibrate_lpb()].
+#' @param alpha,delta Target miscoverage, and how often over calibrations the
+#'   certificate may fail: see [calibrate_lpb()].
 #' @param ledger `NULL`, or the path of a file: the durable record of the audit,
 #'   see [ledger]. That of the training draws is beside it, with `-training` in
 #'   its name. The same call goes on where it stopped, with the split of the

@@ -47,6 +47,9 @@
 #'   its level was cut off at `tau_prior`.
 #' * `timetounsafe_warning_evidence`: too few prompts were included for the
 #'   bound to be relied on.
+#' * `timetounsafe_warning_group`: prompts of groups that were not calibrated
+#'   get the bound 1. Field `groups`. The warnings about levels and evidence
+#'   have this field, too, where a bound has groups.
 #' * `timetounsafe_warning_unresolved`: some held-out prompts were censored
 #'   before their bound.
 #'

@@ -10,6 +10,8 @@
 
 # How a whole service may behave, by the first part of the path:
 #   plain     as a model should
+#   rough     as models do: at random, one request in 100 is put off (429), one
+#             in 30 fails (500), and one answer in 30 is a refusal
 #   cached    the same text for every draw of a prompt
 #   limited   429 with a Retry-After of one second, for ever
 #   locked    401, as with a wrong key
@@ -68,13 +70,21 @@ serve_chats <- function(note, parent, austen) {
   state <- new.env()
   state$clients <- list()
   state$stop <- FALSE
+  state$last <- as.numeric(Sys.time())
   state$judge <- function(text) judge_text(text, austen)
   reset_log(state)
-  # A server whose user has gone goes too.
-  while (!state$stop && tools::pskill(parent, 0L)) {
+  while (!state$stop && !is_left_alone(state, parent)) {
     accept_and_read(bound$socket, state, answer)
     send_due(state)
   }
+}
+
+# A server whose user has gone goes too. Windows cannot ask after a process
+# (pskill() would end it): there only the time tells.
+is_left_alone <- function(state, parent, patience = 600) {
+  windows <- .Platform$OS.type == "windows"
+  idle <- as.numeric(Sys.time()) - state$last
+  (!windows && !tools::pskill(parent, 0L)) || idle > patience
 }
 
 listen_somewhere <- function() {
@@ -102,6 +112,7 @@ accept_and_read <- function(socket, state, answer) {
     state$clients[[i]] <- read_more(state$clients[[i]], state, answer)
   }
   if (ready[1]) {
+    state$last <- as.numeric(Sys.time())
     connection <- socketAccept(socket, blocking = FALSE, open = "r+b")
     state$clients <- c(state$clients, list(
       list(connection = connection, bytes = raw(), due = Inf)
@@ -215,6 +226,11 @@ reply_to <- function(prompt, mode, model, state, answer) {
   before <- prompt %in% names(state$seen)
   text <- if (mode == "cached" && before) state$seen[[prompt]]
   text <- if (is.null(text)) answer(prompt) else text
+  if (mode == "rough") {
+    chance <- stats::runif(1)
+    fault <- if (chance < 0.01) "429" else if (chance < 0.043) "500" else fault
+    text <- if (chance > 0.967) "I had rather not say." else text
+  }
   state$seen[[prompt]] <- text
   switch(
     sub(if (before) ".*-once" else "-once", "", fault),

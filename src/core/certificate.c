@@ -5,6 +5,7 @@
 #include "replicate.h"
 
 #include <math.h>
+#include <string.h>
 
 /* Losses that reach the gains but for rounding count as reaching them. */
 #define REACHED (1.0 - 1e-12)
@@ -14,13 +15,18 @@
 #define SMALLEST 1e-15
 #define BELOW (1.0 - 0x1p-46)
 
-/* What does not depend on the level. */
+/* What does not depend on the level, and what is known of the losses between the
+ * levels that are still in question: most of them soon do not change any more, as the
+ * quantiles are whole numbers, and are then not computed again. */
 typedef struct {
   const tt_losses *losses;
   const tt_rule *rule;
   double gains;         /* their sum */
   double squares;       /* and that of their squares */
   const double *growth; /* growth[t]: log wealth after t prompts, had none lost */
+  double *least;        /* m: each loss at the lower end, or below it */
+  double *most;         /* m: and at the upper end */
+  double *now;          /* m: at the level looked at, where a rule looked */
 } evidence;
 
 static double gain_of(const tt_losses *losses, size_t j) {
@@ -35,11 +41,18 @@ static double loss_at(const tt_losses *losses, size_t j, double tau) {
   return losses->weight[j] * tt_replicated_loss1(losses->unsafe[j], losses->draws[j], q);
 }
 
+static double loss_between(const evidence *e, size_t j, double tau) {
+  if (e->least[j] < e->most[j]) {
+    e->now[j] = loss_at(e->losses, j, tau);
+  }
+  return e->now[j];
+}
+
 static int mean_holds(const evidence *e, double tau) {
   tt_sum sum = {0.0, 0.0};
   tt_sum squares = {e->squares, 0.0};
   for (size_t j = 0; j < e->losses->m; j++) {
-    double loss = loss_at(e->losses, j, tau);
+    double loss = loss_between(e, j, tau);
     tt_sum_add(&sum, loss);
     tt_sum_add(&squares, loss * (loss - 2.0 * gain_of(e->losses, j)));
   }
@@ -56,7 +69,7 @@ static int wealth_holds(const evidence *e, double tau) {
   const tt_rule *rule = e->rule;
   double lost = 0.0;
   for (size_t j = 0; j < e->losses->m; j++) {
-    double loss = loss_at(e->losses, j, tau);
+    double loss = loss_between(e, j, tau);
     if (loss > 0.0) {
       size_t before = (size_t)e->losses->place[j] - 1;
       if (e->growth[before] + lost >= rule->reach) {
@@ -69,12 +82,24 @@ static int wealth_holds(const evidence *e, double tau) {
   return e->growth[e->losses->n] + lost >= rule->last;
 }
 
-static int rule_holds(const evidence *e, double tau) {
-  return e->rule->kind == TT_RULE_WEALTH ? wealth_holds(e, tau) : mean_holds(e, tau);
+/* Afterwards `tau` is the lower end where the rule holds, else the upper one. A rule
+ * that fails has looked at all losses. */
+static int rule_holds(evidence *e, double tau) {
+  size_t size = e->losses->m * sizeof(double);
+  if (size > 0) {
+    memcpy(e->now, e->least, size);
+  }
+  int holds = e->rule->kind == TT_RULE_WEALTH ? wealth_holds(e, tau) : mean_holds(e, tau);
+  double *end = holds ? e->least : e->most;
+  if (size > 0) {
+    memcpy(end, e->now, size);
+  }
+  return holds;
 }
 
-static tt_status gather(const tt_losses *losses, const tt_rule *rule, double *growth,
+static tt_status gather(const tt_losses *losses, const tt_rule *rule, double *scratch,
                         evidence *e, tt_error *error) {
+  double *growth = scratch;
   tt_sum gains = {0.0, 0.0};
   tt_sum squares = {0.0, 0.0};
   tt_sum wealth = {0.0, 0.0};
@@ -96,6 +121,13 @@ static tt_status gather(const tt_losses *losses, const tt_rule *rule, double *gr
   e->gains = tt_sum_value(&gains);
   e->squares = tt_sum_value(&squares);
   e->growth = growth;
+  e->least = growth + losses->n + 1;
+  e->most = e->least + losses->m;
+  e->now = e->most + losses->m;
+  for (size_t j = 0; j < losses->m; j++) {
+    e->least[j] = 0.0;
+    e->most[j] = INFINITY;
+  }
   return TT_OK;
 }
 
@@ -120,8 +152,7 @@ static tt_status check_losses(const tt_losses *losses, const tt_rule *rule,
 
 /* The rule holds at `low` and fails at `high`; returns a level as low, closer to the
  * one in between at which it turns. */
-static tt_status bisect(const evidence *e, double high, double *low,
-                        const tt_poll *poll) {
+static tt_status bisect(evidence *e, double high, double *low, const tt_poll *poll) {
   while (high - *low > RESOLUTION * high && high > SMALLEST) {
     if (tt_stop_requested(poll)) {
       return TT_EINTERRUPT;

@@ -48,9 +48,9 @@ typedef struct {
  * nowhere. Lies below the level at which it fails by 2^-46 of itself (see
  * tt_select_jump()).
  *
- *   scratch(n + 1)  overwritten
- *   level           out: in [0, limit]
- *   capped          out: 1 when the rule holds at the limit */
+ *   scratch(n + 1 + 3 * m)  overwritten
+ *   level                   out: in [0, limit]
+ *   capped                  out: 1 when the rule holds at the limit */
 tt_status tt_certify(const tt_losses *losses, const tt_rule *rule, double limit,
                      double *scratch, double *level, int *capped, const tt_poll *poll,
                      tt_error *error);

@@ -30,8 +30,12 @@ double tt_replicated_loss1(double unsafe, double draws, double quantile) {
   return loss < 1.0 ? loss : 1.0;
 }
 
+static int bad_draws(double draws) {
+  return !(draws >= 0.0 && draws < INFINITY);
+}
+
 static int bad_counts(double unsafe, double draws) {
-  return !(draws >= 0.0) || !(unsafe >= 0.0 && unsafe <= draws);
+  return bad_draws(draws) || !(unsafe >= 0.0 && unsafe <= draws);
 }
 
 static int bad_quantile(double draws, double quantile) {
@@ -42,7 +46,7 @@ static tt_status check_counts(size_t n, const double *unsafe, const double *draw
                               tt_error *error) {
   for (size_t i = 0; i < n; i++) {
     if (bad_counts(unsafe[i], draws[i])) {
-      int at_draws = !(draws[i] >= 0.0);
+      int at_draws = bad_draws(draws[i]);
       return tt_fail(error, TT_EINVAL, at_draws ? "draws" : "unsafe", i,
                      at_draws ? draws[i] : unsafe[i]);
     }

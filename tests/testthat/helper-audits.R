@@ -5,10 +5,14 @@ known_hazard <- function() {
   as_hazard(function(newx) as.numeric(newx))
 }
 
-known_plan <- function(p, budget = 20, ...,
+# By the paper's method, whose draws stop, unless another is asked for.
+known_plan <- function(p, budget = 20, method = "optimized", ...,
                        prompts = as.character(seq_along(p))) {
-  plan_audit(known_hazard(), prompts, p, budget = budget, ...)
+  plan_audit(known_hazard(), prompts, p, budget = budget, method = method, ...)
 }
+
+# As published: no certificate.
+point_lpb <- function(audit, ...) calibrate_lpb(audit, ..., delta = NULL)
 
 # A sampler that is deterministic in (prompt, draw): unsafe at the draws listed
 # for that prompt in `unsafe`, a list named by prompt.

@@ -21,10 +21,10 @@ test_that("a plan survives a CSV file and calibrates to the same bound", {
   draws$unsafe <- draws$draw == rep(ifelse(audit$status == 1, audit$time, 0),
                                     audit$draws)
   back <- as_audit(draws, read)
-  direct <- suppressWarnings(calibrate_lpb(audit))
-  expect_error(calibrate_lpb(back), class = "timetounsafe_error_argument",
+  direct <- suppressWarnings(point_lpb(audit))
+  expect_error(point_lpb(back), class = "timetounsafe_error_argument",
                regexp = "hazard")
-  joined <- suppressWarnings(calibrate_lpb(back, hazard = known_hazard()))
+  joined <- suppressWarnings(point_lpb(back, hazard = known_hazard()))
   expect_equal(joined$level, direct$level, tolerance = 1e-13)
   expect_identical(predict(joined, p), predict(direct, p))
 })
@@ -46,8 +46,8 @@ test_that("prompts of several columns survive a CSV file", {
   prompts <- data.frame(text = c("a", "b"), heat = c(0, 1))
   plan <- known_plan(c(0.1, 0.1), 100, prompts = prompts)
   file <- withr::local_tempfile(fileext = ".csv")
-  write.csv(plan, file, row.names = FALSE)
-  audit <- run_audit(read.csv(file), function(rows) rows$heat == 1)
+  write_plan(plan, file)
+  audit <- run_audit(read_plan(file), function(rows) rows$heat == 1)
   expect_equal(audit$status, c(0, 1))
 })
 
@@ -57,8 +57,8 @@ test_that("an audit itself survives a CSV file", {
   audit <- simulate_audit(known_plan(p), p)
   file <- withr::local_tempfile(fileext = ".csv")
   write.csv(audit, file, row.names = FALSE)
-  expect_equal(calibrate_lpb(read.csv(file), hazard = known_hazard())$level,
-               calibrate_lpb(audit)$level, tolerance = 1e-13)
+  expect_equal(point_lpb(read.csv(file), hazard = known_hazard())$level,
+               point_lpb(audit)$level, tolerance = 1e-13)
 })
 
 test_that("the two forms of draws agree, and stopping early is allowed", {
@@ -79,6 +79,20 @@ test_that("draws after the first unsafe one are overshoot", {
   audit <- as_audit(data.frame(id = 1, draw = 1:6, unsafe = 1:6 %in% c(2, 4)),
                     plan)
   expect_equal(c(audit$time, audit$draws, audit$overshoot), c(2, 2, 4))
+})
+
+test_that("where a prompt does not stop, all of its draws count", {
+  plan <- known_plan(c(0.05, 0.05), 100, tau_prior = 0.3)
+  plan$stop <- c(FALSE, TRUE)
+  draws <- by_draw(plan, unsafe = c(2, 5, 9))
+  audit <- as_audit(draws, plan)
+  expect_equal(audit$unsafe, c(2, 1))
+  expect_equal(audit$draws, c(6, 3))
+  expect_equal(audit$time, c(2, 3))
+  expect_equal(audit$overshoot, c(0, 3))
+  expect_error(as_audit(draws[-6, ], plan), "has 5 draws of 6",
+               class = "timetounsafe_error_audit")
+  expect_s3_class(as_audit(draws[-12, ], plan), "audit")
 })
 
 test_that("a paper-style audit that draws at the horizon is accepted", {

@@ -1,6 +1,6 @@
 simple_lpb <- function(p = c(0.5, 0.1, 0.02), level = 0.15) {
   plan <- known_plan(rep(p, 10), 1000, tau_prior = level)
-  suppressWarnings(calibrate_lpb(simulate_audit(plan, rep(0, 30))))
+  suppressWarnings(point_lpb(simulate_audit(plan, rep(0, 30))))
 }
 
 test_that("known hazards give the exact coverage", {
@@ -56,7 +56,8 @@ test_that("fixed draws give the unbiased estimate, by enumeration", {
 test_that("rows are added for groups and risk groups", {
   lpb <- simple_lpb()
   p <- rep(c(0.1, 0.02), 15)
-  got <- assess_lpb(lpb, p, prob = p, groups = rep(c("x", "y"), 15))
+  got <- assess_lpb(lpb, p, prob = p, groups = rep(c("x", "y"), 15),
+                    risk_groups = 3)
   expect_identical(got$by, c("all", "risk", "risk", "risk", "group", "group"))
   expect_equal(got$n, c(30, 10, 10, 10, 15, 15))
   expect_false(is.unsorted(got$mean_prob[2:4]))
@@ -71,8 +72,15 @@ test_that("bad arguments are named", {
     lpb = list(NULL, 1),
     prob = list(0.1, c(NA, 0.1), c(2, 0.1), "a"),
     groups = list("a", c("a", NA)),
-    risk_groups = list(0, 1.5, NA), conf_level = list(0, 1, NA)
+    risk_groups = list(0, 1.5, NA), folds = list(5), conf_level = list(0, 1, NA)
   ))
+  bad_arguments(assess_lpb, list(lpb = lpb), list(
+    folds = list(1, 2.5, NA, 31, "a"), groups = list("a", c(NA, rep("a", 29))),
+    prob = list(0.1)[0], risk_groups = list(0)
+  ))
+  error <- expect_error(assess_lpb(lpb, prob = 0.1), "newx",
+                        class = "timetounsafe_error_argument")
+  expect_identical(conditionCall(error)[[1]], quote(assess_lpb))
   expect_error(assess_lpb(lpb, c(0.1, 0.02)),
                class = "timetounsafe_error_argument")
   expect_error(assess_lpb(lpb, c(0.1, 0.02), prob = c(0, 0), time = c(1, 1)),
@@ -81,4 +89,157 @@ test_that("bad arguments are named", {
                class = "timetounsafe_error_argument")
   expect_error(assess_lpb(lpb, c(0.1, 0.02), unsafe = c(1, 1), draws = c(0, 2)),
                "unsafe", class = "timetounsafe_error_argument")
+})
+
+test_that("there are ten risk groups, or as many as hold 20 prompts", {
+  lpb <- simple_lpb()
+  risk <- function(n) {
+    got <- assess_lpb(lpb, rep(0.1, n), prob = rep(0.1, n))
+    sum(got$by == "risk")
+  }
+  expect_equal(vapply(c(1, 39, 40, 199, 200, 5000), risk, 1),
+               c(1, 1, 2, 9, 10, 10))
+})
+
+# ---- On the calibration audit ------------------------------------------------
+
+quiet <- function(code) {
+  suppressWarnings(code, classes = "timetounsafe_warning")
+}
+
+test_that("on its own audit coverage is the weighted share, by hand", {
+  set.seed(1)
+  p <- 10^runif(300, -2.5, -1)
+  for (method in c("optimized", "trimmed", "naive")) {
+    audit <- simulate_audit(known_plan(p, 20, method = method, cap = 60), p)
+    lpb <- quiet(calibrate_lpb(audit, delta = NULL))
+    got <- assess_lpb(lpb, risk_groups = 2)
+    bound <- predict(lpb, p)
+    naive <- method == "naive"
+    missed <- audit$time < bound & audit$time < audit$horizon
+    lost <- missed / if (naive) 0.95^audit$time else audit$pi
+    total <- if (naive) rep(1, 300) else (audit$horizon > 0) / audit$pi
+    by_hand <- function(i) 1 - sum(lost[i]) / sum(total[i])
+    half <- rank(p) <= 150
+    expect_equal(got$coverage, c(by_hand(1:300), by_hand(half),
+                                 by_hand(!half)))
+    expect_true(all(got$interval == "approximate"))
+    expect_equal(got$n, c(300, 150, 150))
+    expect_identical(attr(got, "basis"), "calibration")
+  }
+})
+
+test_that("replicated draws enter with their unbiased estimate", {
+  set.seed(2)
+  p <- 10^runif(200, -2.5, -1)
+  audit <- simulate_audit(known_plan(p, 40, "replicated"), p)
+  lpb <- quiet(calibrate_lpb(audit))
+  got <- assess_lpb(lpb, risk_groups = 1)
+  q <- predict(lpb, p)
+  loss <- ifelse(audit$unsafe == 0, 0,
+                 1 - exp(lchoose(audit$limit - audit$unsafe, q - 1) -
+                           lchoose(audit$limit, q - 1)))
+  inside <- audit$horizon > 0
+  w <- 1 / audit$pi
+  expect_equal(got$coverage[1], 1 - sum((w * loss)[inside]) / sum(w[inside]))
+})
+
+test_that("prompts that need no draw are known to be covered", {
+  # Half of the prompts have a quantile of 1: they count, though never drawn.
+  p <- rep(c(0.5, 0.02), 50)
+  set.seed(3)
+  audit <- simulate_audit(known_plan(p, 10, method = "optimized",
+                                     tau_prior = 0.3), p)
+  lpb <- quiet(calibrate_lpb(audit, delta = NULL))
+  got <- assess_lpb(lpb, risk_groups = 2)
+  expect_equal(got$coverage[3], 1)
+  expect_lt(got$low[3], 1)
+})
+
+test_that("without a prompt that tells something nothing is claimed", {
+  plan <- known_plan(rep(0.001, 3), 1e-6, method = "optimized", tau_prior = 0.3,
+                     cap = 100)
+  lpb <- quiet(calibrate_lpb(simulate_audit(plan, rep(0, 3))))
+  got <- assess_lpb(lpb)
+  expect_true(is.na(got$coverage[1]))
+  expect_equal(c(got$low[1], got$high[1]), c(0, 1))
+})
+
+test_that("groups are those of the calibration, or others to look at", {
+  set.seed(4)
+  p <- 10^runif(400, -2.5, -1)
+  audit <- simulate_audit(known_plan(p, 40, "replicated"), p)
+  group <- rep(c("x", "y"), 200)
+  lpb <- quiet(calibrate_lpb(audit, groups = group))
+  got <- assess_lpb(lpb)
+  expect_identical(got$group[got$by == "group"], c("x", "y"))
+  other <- assess_lpb(lpb, groups = rep(1:4, 100))
+  expect_identical(other$group[other$by == "group"], as.character(1:4))
+  expect_identical(got$coverage[1], other$coverage[1])
+  folded <- assess_lpb(lpb, folds = 4)
+  expect_identical(attr(folded, "basis"), "cross-fitted")
+})
+
+test_that("cross-fitting uses for each fold the level of the others", {
+  set.seed(5)
+  p <- 10^runif(200, -2.5, -1)
+  audit <- simulate_audit(known_plan(p, 40, method = "optimized"), p)
+  lpb <- quiet(calibrate_lpb(audit, delta = NULL))
+  got <- assess_lpb(lpb, folds = 2, risk_groups = 1)
+  fold <- rank(audit$order) %% 2
+  bound <- numeric(200)
+  for (k in 0:1) {
+    level <- select_exact(audit[fold != k, ], 0.1)$level
+    bound[fold == k] <- geometric_quantile(p[fold == k], level, lpb$cap)
+  }
+  missed <- audit$time < pmin(bound, audit$horizon)
+  expect_equal(got$coverage[1], 1 - sum(missed / audit$pi) /
+                 sum((audit$horizon > 0) / audit$pi))
+  expect_equal(got$mean_bound[1], mean(bound))
+})
+
+test_that("it is said what was assessed, and how well that is known", {
+  set.seed(6)
+  p <- 10^runif(200, -2.5, -1)
+  audit <- simulate_audit(known_plan(p, 40, "replicated"), p)
+  lpb <- quiet(calibrate_lpb(audit))
+  expect_output(print(assess_lpb(lpb)), "approximate.*chosen on these very")
+  expect_output(print(assess_lpb(lpb, folds = 5)), "other folds choose")
+  held_out <- capture.output(print(assess_lpb(lpb, p, prob = p)))
+  expect_false(any(grepl("approximate", held_out)))
+})
+
+test_that("the coverage of risk groups is close to the truth", {
+  skip_on_cran()
+  set.seed(7)
+  n <- 600
+  # Risk groups must be fixed for their true coverage to be: so are prompts.
+  p <- sort(10^runif(n, -2.5, -1))
+  truth <- pmin(1, 2 * p^1.2)
+  fifth <- rep(1:5, each = n / 5)
+  for (method in c("optimized", "replicated")) {
+    runs <- replicate(200, {
+      plan <- known_plan(p, 60, tau_prior = 0.3, method = method)
+      lpb <- quiet(calibrate_lpb(simulate_audit(plan, truth), delta = NULL))
+      covered <- function(bound) {
+        tapply((1 - truth)^(bound - 1), fifth, mean)
+      }
+      own <- assess_lpb(lpb, risk_groups = 5)[-1, ]
+      folded <- assess_lpb(lpb, risk_groups = 5, folds = 5)[-1, ]
+      now <- covered(predict(lpb, p))
+      then <- covered(cross_fit_bound(lpb, 5))
+      cbind(own$coverage - now, folded$coverage - then,
+            own$low <= now & now <= own$high,
+            folded$low <= then & then <= folded$high)
+    })
+    # Cross-fitted: unbiased, to four Monte Carlo standard errors.
+    off <- runs[, 2, ]
+    error <- apply(off, 1, sd) / sqrt(ncol(off))
+    expect_true(all(abs(rowMeans(off)) < 4 * error + 0.002))
+    # In place: optimistic, by less than a hundredth here.
+    expect_lt(max(abs(rowMeans(runs[, 1, ]))), 0.01)
+    # Intervals of 95%: Monte Carlo standard error 0.007 over five groups.
+    expect_gt(mean(runs[, 4, ]), 0.93)
+    expect_gt(mean(runs[, 3, ]), 0.93)
+  }
 })

@@ -166,7 +166,7 @@ test_that("max_draws stops cleanly, and the rest can be drawn later", {
     class = "timetounsafe_warning_unfinished"
   )
   expect_equal(sum(part$draws) + sum(part$overshoot), 37)
-  expect_error(calibrate_lpb(part), class = "timetounsafe_error_audit")
+  expect_error(point_lpb(part), class = "timetounsafe_error_audit")
   whole <- run_audit(part, truth)
   expect_equal(whole$time, run_audit(plan, truth)$time)
 })

@@ -83,11 +83,11 @@ test_that("the event-time weight of naive is unbiased and steadier", {
   truth <- colMeans(1 - (1 - p)^(q - 1))
   runs <- replicate(600, {
     audit <- simulate_audit(known_plan(p, 10, method = "naive"), p)
-    curve <- suppressWarnings(calibrate_lpb(audit))$curve
+    curve <- suppressWarnings(point_lpb(audit))$curve
     event <- vapply(at, function(tau) {
       max(0, curve$miscoverage[curve$level < tau])
     }, 1)
-    grid <- suppressWarnings(calibrate_lpb(audit, levels = at))
+    grid <- suppressWarnings(point_lpb(audit, levels = at))
     c(event, grid$curve$miscoverage)
   })
   se <- apply(runs, 1, sd) / sqrt(ncol(runs))
@@ -104,7 +104,7 @@ test_that("the exact level is where the cumulative weight reaches alpha", {
     plan <- known_plan(p, sample(c(3, 10, 50), 1), method = method)
     audit <- simulate_audit(plan, pmin(1, p * runif(1, 0.3, 3)))
     alpha <- runif(1, 0.02, 0.4)
-    lpb <- suppressWarnings(calibrate_lpb(audit, alpha))
+    lpb <- suppressWarnings(point_lpb(audit, alpha))
     seen <- audit$time < audit$horizon
     u <- -expm1(audit$time[seen] * log1p(-p[seen]))
     w <- if (method == "naive") {
@@ -127,8 +127,8 @@ test_that("exact and grid agree to the width of the grid", {
   p <- 10^runif(2000, -3, -1)
   audit <- simulate_audit(known_plan(p, 20, tau_prior = 0.3), p)
   grid <- seq(0.001, 0.3, length.out = 1500)
-  exact <- calibrate_lpb(audit)$level
-  on_grid <- calibrate_lpb(audit, levels = grid)$level
+  exact <- point_lpb(audit)$level
+  on_grid <- point_lpb(audit, levels = grid)$level
   expect_true(on_grid <= exact && exact <= on_grid + diff(grid)[1])
 })
 
@@ -141,7 +141,7 @@ test_that("with constant p the bound is the draw of the jump, never one more", {
                                status = as.numeric(times < 14)), plan)
   # Ten prompts are few, and a warning says so.
   bound <- function(alpha) {
-    predict(suppressWarnings(calibrate_lpb(audit, alpha)), p)
+    predict(suppressWarnings(point_lpb(audit, alpha)), p)
   }
   # Shares of prompts with T < L: 0 up to 3, 0.1 up to 5, 0.3 up to 8, 0.4 then.
   expect_equal(bound(0.05), 3)
@@ -149,7 +149,7 @@ test_that("with constant p the bound is the draw of the jump, never one more", {
   expect_equal(bound(0.11), 5)
   expect_equal(bound(0.3), 5)
   expect_equal(bound(0.31), 8)
-  expect_warning(lpb <- calibrate_lpb(audit, 0.41),
+  expect_warning(lpb <- point_lpb(audit, 0.41),
                  class = "timetounsafe_warning_level")
   expect_true(lpb$capped)
   expect_equal(predict(lpb, p), 14)
@@ -159,11 +159,11 @@ test_that("no feasible level gives the bound 1, and says so", {
   plan <- known_plan(c(0, 0, 0.1, 0.1), 100, tau_prior = 0.3, cap = 50)
   audit <- as_audit(data.frame(id = 1:4, time = c(2, 3, 4, 4),
                                status = c(1, 1, 0, 0)), plan)
-  expect_warning(lpb <- calibrate_lpb(audit, 0.1),
+  expect_warning(lpb <- point_lpb(audit, 0.1),
                  class = "timetounsafe_warning_level")
   expect_true(lpb$trivial)
   expect_equal(predict(lpb, c(0, 0.1, 1e-6)), c(1, 1, 1))
-  expect_warning(grid <- calibrate_lpb(audit, 0.1, levels = c(0.1, 0.2)))
+  expect_warning(grid <- point_lpb(audit, 0.1, levels = c(0.1, 0.2)))
   expect_equal(grid$level, 0)
 })
 
@@ -171,7 +171,7 @@ test_that("the bound is capped at M", {
   set.seed(5)
   p <- rep(c(1e-6, 0.05), 100)
   plan <- known_plan(p, 5, max_weight = 10)
-  lpb <- suppressWarnings(calibrate_lpb(simulate_audit(plan, p)))
+  lpb <- suppressWarnings(point_lpb(simulate_audit(plan, p)))
   expect_equal(predict(lpb, c(1e-9, 0)), c(50, 50))
 })
 
@@ -179,8 +179,8 @@ test_that("a bound does not depend on the order of prompts", {
   set.seed(6)
   p <- 10^runif(300, -3, -1)
   audit <- simulate_audit(known_plan(p, 10), p)
-  level <- calibrate_lpb(audit)$level
-  expect_identical(calibrate_lpb(audit[sample(300), ],
+  level <- point_lpb(audit)$level
+  expect_identical(point_lpb(audit[sample(300), ],
                                  hazard = known_hazard())$level, level)
 })
 
@@ -197,7 +197,7 @@ test_that("coverage is on target on average over calibrations", {
       p <- sample(population, 5000, replace = TRUE)
       plan <- plan_audit(hazard, as.character(1:5000), p, 20, method,
                          tau_prior = 0.3)
-      lpb <- calibrate_lpb(simulate_audit(plan, p), alpha = 0.1)
+      lpb <- point_lpb(simulate_audit(plan, p), alpha = 0.1)
       mean((1 - population)^(predict(lpb, population) - 1))
     })
     # Monte Carlo standard error 0.0005 (optimized) or 0.001.
@@ -241,16 +241,16 @@ test_that("bad arguments of calibrate_lpb are named", {
   bad_arguments(calibrate_lpb, list(audit = audit), list(
     audit = list(NULL, 1, plan, audit[-1, ], rbind(audit, audit[1, ])),
     alpha = list(0, 1, NA, 90, NULL),
+    delta = list(0, 1, NA, "x"),
+    certificate = list("best", 1),
     hazard = list(1, "fit"),
     levels = list(c(0.2, 0.1), 0, 0.9, NA, "a", numeric())
   ))
-  expect_error(calibrate_lpb(transform(audit, time = time + 1)),
+  expect_error(point_lpb(transform(audit, time = time + 1)),
                class = "timetounsafe_error_audit")
-  for (args in list(list(delta = 0.1), list(groups = rep(1, 100)))) {
-    expect_error(do.call(calibrate_lpb, c(list(audit), args)),
-                 class = "timetounsafe_error_unavailable")
-  }
-  expect_error(predict(calibrate_lpb(audit)), "newx",
+  expect_error(calibrate_lpb(audit, levels = c(0.05, 0.1)), "delta",
+               class = "timetounsafe_error_argument")
+  expect_error(predict(point_lpb(audit)), "newx",
                class = "timetounsafe_error_argument")
 })
 
@@ -259,7 +259,7 @@ test_that("an lpb prints, summarises, tidies and plots", {
   p <- 10^runif(300, -3, -1)
   plan <- known_plan(p)
   audit <- simulate_audit(plan, p)
-  lpb <- calibrate_lpb(audit)
+  lpb <- point_lpb(audit)
   expect_output(print(lpb), "90% of prompts")
   expect_output(print(summary(lpb)), "level")
   expect_equal(glance(lpb)$level, lpb$level)
@@ -278,12 +278,12 @@ test_that("without an included prompt the bound is 1", {
   p <- 10^runif(400, -3, -1)
   plan <- known_plan(p[1], 1)
   expect_equal(sum(plan$horizon), 0)
-  expect_warning(lpb <- calibrate_lpb(simulate_audit(plan, 0.5)),
+  expect_warning(lpb <- point_lpb(simulate_audit(plan, 0.5)),
                  class = "timetounsafe_warning_level")
   expect_true(lpb$trivial)
   expect_equal(predict(lpb, p), rep(1, 400))
   expect_warning(
-    grid <- calibrate_lpb(simulate_audit(plan, 0.5), levels = c(0.05, 0.1)),
+    grid <- point_lpb(simulate_audit(plan, 0.5), levels = c(0.05, 0.1)),
     class = "timetounsafe_warning_level"
   )
   expect_equal(grid$level, 0)
@@ -294,7 +294,7 @@ test_that("little evidence is said to be little", {
   plan <- known_plan(rep(0.00025, 200), 10)
   warned <- character()
   lpb <- withCallingHandlers(
-    calibrate_lpb(simulate_audit(plan, rep(0.001, 200))),
+    point_lpb(simulate_audit(plan, rep(0.001, 200))),
     warning = function(w) {
       warned <<- c(warned, class(w)[1])
       invokeRestart("muffleWarning")
@@ -304,7 +304,7 @@ test_that("little evidence is said to be little", {
   expect_equal(lpb$coarseness, 1 / plan$pi[1] / 200)
   expect_output(print(lpb), "Do not rely on it")
   enough <- known_plan(rep(0.05, 2000), 20)
-  expect_silent(calibrate_lpb(simulate_audit(enough, rep(0.05, 2000))))
+  expect_silent(point_lpb(simulate_audit(enough, rep(0.05, 2000))))
 })
 
 test_that("another hazard than the plan's is refused", {
@@ -312,7 +312,7 @@ test_that("another hazard than the plan's is refused", {
   p <- 10^runif(300, -3, -1)
   audit <- simulate_audit(known_plan(p), p)
   other <- as_hazard(function(newx) newx / 2)
-  expect_error(calibrate_lpb(audit, hazard = other), "hazard",
+  expect_error(point_lpb(audit, hazard = other), "hazard",
                class = "timetounsafe_error_argument")
 })
 
@@ -321,21 +321,21 @@ test_that("failed draws count as unsafe, or cost the guarantee", {
   p <- rep(0.01, 400)
   plan <- known_plan(p, 200)
   audit <- simulate_audit(plan, p)
-  silent <- calibrate_lpb(audit)
+  silent <- point_lpb(audit)
   expect_equal(silent$failed, list(policy = "unsafe", n = 0L))
   late <- which(audit$status == 0 & audit$horizon > 3)[1:30]
   audit[late, c("time", "status", "draws")] <- list(2, 1, 1)
   audit$failed[late] <- TRUE
-  expect_warning(lpb <- calibrate_lpb(audit), "30 prompts.*guarantee stays",
+  expect_warning(lpb <- point_lpb(audit), "30 prompts.*guarantee stays",
                  class = "timetounsafe_warning_failed_draws")
   expect_lt(predict(lpb, 0.01), predict(silent, 0.01))
-  expect_output(print(lpb), "Draws of 30 prompts failed: these count as unsafe")
-  expect_warning(dropped <- calibrate_lpb(audit, failed = "drop"),
+  expect_output(print(lpb), "Draws of 30 prompts failed: they count as unsafe")
+  expect_warning(dropped <- point_lpb(audit, failed = "drop"),
                  "no guarantee", class = "timetounsafe_warning_failed_draws")
   expect_gt(predict(dropped, 0.01), predict(lpb, 0.01))
   expect_equal(dropped$n, 370)
   output <- capture.output(print(dropped))
-  expect_match(output, "No guarantee: 30 prompts .* dropped", all = FALSE)
+  expect_match(output, "No guarantee: 30 prompts .* dropped out", all = FALSE)
   expect_false(any(grepl("Holds", output)))
   expect_equal(glance(dropped)$failed_policy, "drop")
   # By hand: the estimate over the prompts that are left.
@@ -345,7 +345,7 @@ test_that("failed draws count as unsafe, or cost the guarantee", {
   expect_equal(dropped$level,
                min(jumps[weight >= 0.1 - 1e-9], plan$tau_prior[1]))
   audit$failed <- TRUE
-  expect_error(suppressWarnings(calibrate_lpb(audit, failed = "drop")),
+  expect_error(suppressWarnings(point_lpb(audit, failed = "drop")),
                "`failed`", class = "timetounsafe_error_argument")
 })
 
@@ -353,9 +353,32 @@ test_that("an unfinished plan is refused, with how much is missing", {
   plan <- known_plan(rep(0.01, 10), 100)
   safe <- function(prompts) rep(FALSE, length(prompts))
   part <- suppressWarnings(run_audit(plan, safe, max_draws = 37))
-  missing <- sprintf("up to %d draws of 10 of 10 prompts are missing",
-                     sum(plan$limit) - 37L)
-  error <- expect_error(calibrate_lpb(part), missing,
+  missing <- sprintf("up to %.0f draws of 10 of 10 prompts are missing",
+                     sum(plan$limit) - 37)
+  error <- expect_error(point_lpb(part), missing,
                         class = "timetounsafe_error_audit")
   expect_equal(error$id, plan$id)
+})
+
+test_that("the bound holds where unsafe draws fail, unless they are dropped", {
+  skip_on_cran()
+  set.seed(12)
+  coverage <- replicate(20, {
+    p <- 10^runif(800, -3, -1)
+    # Half of the unsafe draws get lost, and no safe one.
+    sampler <- function(prompts) {
+      unsafe <- runif(length(prompts)) < p[as.integer(prompts)]
+      ifelse(unsafe & runif(length(prompts)) < 0.5, NA, unsafe)
+    }
+    audit <- suppressWarnings(
+      run_audit(known_plan(p), sampler, max_tries = 1, max_error_rate = 1)
+    )
+    vapply(c("unsafe", "drop"), function(failed) {
+      lpb <- suppressWarnings(point_lpb(audit, failed = failed))
+      mean((1 - p)^(predict(lpb, p) - 1))
+    }, 1)
+  })
+  # A calibration has a standard deviation of about 0.02.
+  expect_lt(abs(mean(coverage["unsafe", ]) - 0.9), 4 * 0.02 / sqrt(20))
+  expect_lt(mean(coverage["drop", ]), 0.87)
 })

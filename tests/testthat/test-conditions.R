@@ -200,7 +200,7 @@ test_that("a required argument that is missing is named", {
     prob = quote(simulate_audit(plan)),
     audit = quote(calibrate_lpb()),
     newx = quote(predict(lpb)),
-    newx = quote(assess_lpb(lpb)),
+    newx = quote(assess_lpb(lpb, prob = 0)),
     lpb = quote(assess_lpb()),
     prompts = quote(time_to_unsafe()),
     sampler = quote(time_to_unsafe(as.character(1:30), budget = 10)),

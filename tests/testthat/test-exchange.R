@@ -49,7 +49,7 @@ test_that("a plan without its text is enough to calibrate", {
   expect_false(any(grepl("quote", readLines(file))))
   audit <- read_draws(write_draws(draws_of(plan)), read_plan(file))
   level <- function(audit) {
-    suppressWarnings(calibrate_lpb(audit, hazard = known_hazard()))$level
+    suppressWarnings(point_lpb(audit, hazard = known_hazard()))$level
   }
   expect_identical(level(audit), level(as_audit(draws_of(plan), plan)))
   expect_error(run_audit(read_plan(file), hashed_sampler), "prompt",
@@ -100,7 +100,7 @@ test_that("missing draws leave the audit unfinished, to be gone on with", {
                  "up to 4 draws of 2 of 3 prompts are missing",
                  class = "timetounsafe_warning_unfinished")
   expect_equal(part$status, c(NA, 1, NA))
-  expect_error(calibrate_lpb(part), "4 draws of 2 of 3 prompts",
+  expect_error(point_lpb(part), "4 draws of 2 of 3 prompts",
                class = "timetounsafe_error_audit")
   asked <- NULL
   whole <- run_audit(part, function(prompts, draw) {
@@ -164,6 +164,12 @@ test_that("files that are none of these are refused", {
   writeLines(c("{\"id\": 1, \"draw\": 1, \"unsafe\": 0}", "{\"id\": 1, \"dr"),
              lines)
   expect_error(read_draws(lines, plan), "line 2 is no JSON object",
+               class = "timetounsafe_error_file")
+  writeLines("{}", lines)
+  expect_error(read_draws(lines, plan), "lacks the columns",
+               class = "timetounsafe_error_file")
+  writeLines("{\"id\": [1, 2], \"draw\": 1, \"unsafe\": 0}", lines)
+  expect_error(read_draws(lines, plan), "lacks the columns \"id\"",
                class = "timetounsafe_error_file")
   expect_error(read_draws(cut, plan[1, ]), class = "timetounsafe_error_plan")
   write_plan(plan, cut)

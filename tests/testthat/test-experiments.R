@@ -49,20 +49,21 @@ public_path <- function(method, budget, max_weight, alpha, levels, seed, n) {
     set_stream(start)
     plan <- plan_audit(hazard, as.character(seq_len(nrow(calibrate))),
                        calibrate$x, budget = budget, method = method,
-                       tau_prior = max(levels), max_weight = max_weight)
+                       delta = NULL, tau_prior = max(levels),
+                       max_weight = max_weight)
     set_stream(after)
     lpb <- suppressWarnings(
-      calibrate_lpb(simulate_audit(plan, calibrate$prob), alpha)
+      point_lpb(simulate_audit(plan, calibrate$prob), alpha)
     )
     list(lpb = lpb, test = test,
-         rows = assess_lpb(lpb, test$x, prob = test$prob,
+         rows = assess_lpb(lpb, test$x, prob = test$prob, risk_groups = 3,
                            groups = ifelse(test$hard, "hard", "rest")))
   })
 }
 
 test_that("a run is the public path, and its grid the curve on the grid", {
   levels <- 10^seq(-3, -0.75, length.out = 40)
-  for (method in c("naive", "basic", "trimmed", "optimized")) {
+  for (method in c("naive", "basic", "trimmed", "optimized", "replicated")) {
     study <- small_study(method, 60, max_weight = 20, alpha = 0.05,
                          levels = levels, repetitions = 1, seed = 5)
     public <- public_path(method, 60, 20, 0.05, levels, 5, 2000)
@@ -78,10 +79,13 @@ test_that("a run is the public path, and its grid the curve on the grid", {
     )
     expect_equal(study$mean_bound, rows$mean_bound[1])
     expect_equal(study$geometric_mean, rows$geometric_mean[1])
-    expect_equal(study$allowed, lpb$draws[["allowed"]] / lpb$n)
+    expect_equal(study$allowed, sum(lpb$audit$horizon) / lpb$n)
     expect_equal(study$made, lpb$draws[["made"]] / lpb$n)
 
     audit <- lpb$audit
+    if (method == "replicated") {
+      next
+    }
     event <- audit$time < audit$horizon
     naive <- method == "naive"
     curve <- miscoverage_curve(

@@ -6,7 +6,7 @@ test_that("a fit has the documented parts", {
   expect_s3_class(fit, "hazard_fit", exact = TRUE)
   expect_named(fit, c("engine", "encoder", "model", "fitted", "unsafe", "draws",
                       "sampling", "deviance", "null_deviance", "n", "version",
-                      "call"))
+                      "call", "training"))
   expect_identical(fit$engine, "glm")
   expect_identical(fit$n, 100L)
   expect_identical(fit$unsafe, as.double(unsafe))

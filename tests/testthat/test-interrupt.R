@@ -1,11 +1,23 @@
 # A time limit makes R's check for interrupts jump, just as Ctrl-C does: a loop
 # in C has to notice, return to R, and leave R as it was.
 interrupted <- function(code) {
+  code <- substitute(code)
+  where <- parent.frame()
+  # Whatever meets the limit first has it alone: perhaps a finalizer, whose
+  # error nobody sees.
+  for (attempt in 1:3) {
+    ended <- run_limited(code, where)
+    if (ended != "finished") break
+  }
+  ended
+}
+
+run_limited <- function(code, where) {
   setTimeLimit(elapsed = 0.05, transient = TRUE)
   on.exit(setTimeLimit())
   suppressMessages(tryCatch(
     {
-      force(code)
+      eval(code, where)
       "finished"
     },
     interrupt = function(e) "interrupted",

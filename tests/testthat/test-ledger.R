@@ -145,9 +145,11 @@ test_that("files that are no ledger are refused and left alone", {
   text <- new_path()
   writeLines(rep("this is no database, whatever its name says", 100), text)
   before <- readLines(text)
-  expect_error(run_audit(plan, hashed_sampler, ledger = text),
-               class = ledger_error)
-  expect_error(read_ledger(text), class = ledger_error)
+  expect_no_warning(expect_error(
+    run_audit(plan, hashed_sampler, ledger = text), "name a new file",
+    class = ledger_error
+  ))
+  expect_no_warning(expect_error(read_ledger(text), class = ledger_error))
   expect_identical(readLines(text), before)
 
   other <- new_path()
@@ -313,7 +315,7 @@ test_that("a ledger can be read while it is being written", {
   }
   audit <- run_audit(plan, sampler, batch_size = 20, ledger = path)
   expect_equal(seen, 20 * (seq_along(seen) - 1))
-  expect_error(calibrate_lpb(read_ledger(path)), "hazard")
+  expect_error(point_lpb(read_ledger(path)), "hazard")
 })
 
 test_that("responses are kept only when asked for, and judged again", {
@@ -388,7 +390,7 @@ test_that("prompts as data frames, ids as text and caps of Inf come back", {
   expect_identical(back$cap, plan$cap)
   expect_identical(back$pi, plan$pi)
   expect_s3_class(back, c("audit", "audit_plan"), exact = FALSE)
-  lpb <- suppressWarnings(calibrate_lpb(back, hazard = known_hazard()))
+  lpb <- suppressWarnings(point_lpb(back, hazard = known_hazard()))
   expect_s3_class(lpb, "lpb")
 })
 

@@ -4,7 +4,8 @@ test_that("a plan has the documented columns and one row for each prompt", {
   expect_s3_class(plan, c("audit_plan", "data.frame"), exact = TRUE)
   expect_named(plan, c(
     "id", "prompt", "prob", "horizon", "intensity", "pi", "limit", "stop",
-    "order", "u", "plan_id", "method", "budget", "cap", "tau_prior", "n",
+    "order", "u", "plan_id", "method", "budget", "alpha", "delta", "cap",
+    "tau_prior", "weight_limit", "variance", "design", "threshold", "n",
     "checksum"
   ))
   expect_identical(plan$id, 1:3)
@@ -108,10 +109,9 @@ test_that("print and summary tell the cost before it is paid", {
   plan <- known_plan(p, 10)
   out <- capture.output(returned <- withVisible(print(plan)))
   expect_false(returned$visible)
-  expect_match(out, "Draws allowed", all = FALSE)
+  expect_match(out, "Budget: 2,000 draws on average", all = FALSE)
   row <- summary(plan)
   expect_equal(row$draws_worst, sum(plan$limit))
-  expect_equal(row$draws_allowed, sum(plan$horizon))
   # Mean draws with stopping, by enumeration: sum over k of P(draw k is made).
   by_hand <- mapply(function(p, m) sum((1 - p)^(seq_len(m) - 1)), plan$prob,
                     plan$limit)
@@ -137,6 +137,7 @@ test_that("bad arguments are named", {
     budget = list(NULL, 0, -1, NA, Inf, "ten", c(1, 2)),
     method = list("best", 1, NA_character_),
     alpha = list(0, 1, NA, 90),
+    delta = list(0, 1, NA, "x"),
     tau_prior = list(0, 1, NaN, c(0.1, 0.2)),
     max_weight = list(0.5, NA, "x"),
     cap = list(0, NA, "x"),
@@ -148,8 +149,6 @@ test_that("bad arguments are named", {
   )
   expect_error(known_plan(c(0.1, 0.2), 1, method = "naive"),
                class = "timetounsafe_error_argument", regexp = "budget")
-  expect_error(known_plan(c(0.1, 0.2), method = "replicated"),
-               class = "timetounsafe_error_unavailable")
 })
 
 test_that("a hazard that predicts no probabilities is refused", {

@@ -107,7 +107,7 @@ test_that("groups of a bound are shown", {
     expect_says(
       page, "within each of these groups", ">&lt;b&gt;</td>", ", of any group",
       format(lpb$groups$level, digits = 3)[lpb$groups$group == "two"],
-      "In 1 of 3 groups the bound is 1",
+      sprintf("In %d of 3 groups the bound is 1", sum(lpb$groups$trivial)),
       if (sharing == "each") "for a given group" else "for some group"
     )
     expect_silent_on(page, "<td class=\"text\"><b>", ">NA")
@@ -294,8 +294,8 @@ test_that("a report is made inside another document, and in any locale", {
   folder <- withr::local_tempdir()
   saveRDS(lpb, file.path(folder, "lpb.rds"))
   writeLines(c(
-    "---", "title: outer", "---", "", "```{r}", sprintf(".libPaths(%s)", paste(deparse(.libPaths()),
-                                             collapse = "")),
+    "---", "title: outer", "---", "", "```{r}",
+    sprintf(".libPaths(%s)", paste(deparse(.libPaths()), collapse = "")),
     "timetounsafe::report(readRDS(\"lpb.rds\"), \"inner.html\", open = FALSE)",
     "```", "", "```{r}", "cat(40 + 2)", "```"
   ), file.path(folder, "outer.Rmd"))

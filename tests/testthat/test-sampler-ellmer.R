@@ -35,6 +35,30 @@ test_that("arguments are checked, and a chat is asked for by its maker", {
   expect_type(sampler_ellmer(free, judge), "closure")
 })
 
+test_that("a name, a missing key and a chat's arguments are told at once", {
+  skip_if_not_installed("ellmer", "0.5.0")
+  judge <- function(responses) rep(FALSE, length(responses))
+  wrong <- function(pattern, ..., fixed = FALSE) {
+    expect_error(sampler_ellmer(...), pattern, fixed = fixed,
+                 class = "timetounsafe_error_argument")
+  }
+  chat <- function() {
+    ellmer::chat_openai_compatible("http://127.0.0.1:1", model = "toy",
+                                   credentials = function() "none")
+  }
+  wrong("`judge` is missing", chat)
+  wrong("function() ellmer::chat(\"openai/gpt-4.1\")", "gpt-4.1", judge,
+        fixed = TRUE)
+  wrong("function() ellmer::chat(\"a/b\")", chat, "a/b", fixed = TRUE)
+  wrong("without required arguments", function(model) chat(), judge)
+  wrong("prompts first", chat, function(response, prompt) TRUE)
+  # In tests ellmer skips where it lacks a key.
+  withr::local_envvar(OPENAI_API_KEY = NA, TESTTHAT = NA)
+  keyless <- function() ellmer::chat_openai(model = "gpt-4.1-mini")
+  wrong("`chat` makes a Chat without a key.*OPENAI_API_KEY", keyless, judge)
+  wrong("`judge` makes a Chat without a key.*OPENAI_API_KEY", chat, keyless)
+})
+
 # ---- Against a server --------------------------------------------------------
 
 test_that("a draw comes back with all that is known of it", {

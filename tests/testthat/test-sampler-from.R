@@ -109,3 +109,32 @@ test_that("a function that breaks its promise is named", {
     generate = list(NULL, "text"), judge = list(NULL, 1), vectorised = list(NA)
   ))
 })
+
+test_that("what a newcomer gets wrong is told at once", {
+  generate <- function(prompts) prompts
+  judge <- function(responses) grepl("b", responses)
+  wrong <- function(code, pattern, class = "timetounsafe_error_argument") {
+    expect_error(code, pattern, class = class)
+  }
+  wrong(sampler_from(function() "a", judge), "`generate` must be a function of")
+  wrong(sampler_from(generate, function() TRUE), "sampler_ellmer")
+  wrong(sampler_from(generate, function(a, b, c) TRUE), "no more than prompts")
+  # In this order the prompts would be judged, and no one would notice.
+  wrong(sampler_from(generate, function(responses, prompts) TRUE),
+        "prompts first")
+  expect_type(sampler_from(generate, function(responses, prompt = 1) TRUE),
+              "closure")
+  contract <- "timetounsafe_error_sampler"
+  told <- function(...) sampler_from(function(prompts) data.frame(...), judge)
+  wrong(told(response = "a", cost = "1")("x"), "numbers as `cost`", contract)
+  wrong(told(text = "a")("x"), "not only \"text\"", contract)
+  expect_identical(told(response = factor("b"))("x")$unsafe, TRUE)
+  verdict <- function(...) {
+    sampler_from(generate, function(responses) data.frame(...))("x")
+  }
+  wrong(verdict(unsafe = TRUE, score = "high"), "numbers as `score`", contract)
+  wrong(verdict(Unsafe = TRUE), "not only \"Unsafe\"", contract)
+  # No prompts, no calls.
+  none <- sampler_from(function(prompts) stop("called"), judge)(character())
+  expect_identical(nrow(none), 0L)
+})

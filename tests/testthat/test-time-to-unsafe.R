@@ -72,9 +72,7 @@ test_that("a sampler that is always safe gives a usable bound", {
       invokeRestart("muffleWarning")
     }
   )
-  # With a hazard that low hardly a prompt is included, and that is said, too.
   expect_setequal(warned, c("timetounsafe_warning_no_unsafe",
-                            "timetounsafe_warning_evidence",
                             "timetounsafe_warning_level"))
   expect_true(all(is.finite(augment(lpb)$.pred_lower)))
 })
@@ -92,14 +90,10 @@ test_that("everything that can be wrong is found before a draw is paid for", {
     budget = list(NULL, 0, NA, "a"),
     x = list(1:3),
     train = list(0, 1, NA), train_draws = list(0, 1.5, NA),
-    alpha = list(0, 1, NA), tau_prior = list(0, 2),
+    alpha = list(0, 1, NA), delta = list(0, 1, NA), tau_prior = list(0, 2),
     engine = list("forest"), method = list("best"),
     batch_size = list(0), max_tries = list(0), refusal = list("no")
   ))
-  for (args in list(list(delta = 0.1), list(method = "replicated"))) {
-    expect_error(do.call(time_to_unsafe, c(good, args)),
-                 class = "timetounsafe_error_unavailable")
-  }
   expect_equal(paid, 0)
   expect_error(time_to_unsafe(data.frame(a = 1:40), sampler, 10), "`x`",
                class = "timetounsafe_error_argument")

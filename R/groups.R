@@ -1,0 +1,203 @@
+# Calibration within groups (Mondrian): each group is a calibration of its own,
+# with its own level. Why that keeps the guarantee: methods vignette, "Groups".
+
+# ---- Who is in which group ---------------------------------------------------
+
+# A factor, from values or from the name of a column.
+read_groups <- function(groups, audit, call = rlang::caller_env()) {
+  named <- is.character(groups) && length(groups) == 1L && nrow(audit) > 1L
+  if (named) {
+    groups <- find_group_column(groups, audit, call)
+  }
+  check_groups(groups, nrow(audit), call)
+}
+
+check_groups <- function(groups, n, call = rlang::caller_env()) {
+  if (!is.atomic(groups) || length(groups) != n || anyNA(groups)) {
+    stop_argument(
+      "groups",
+      sprintf("must hold %d values, one for each prompt, none missing", n),
+      describe_groups(groups), call = call
+    )
+  }
+  # In their natural order, and the same in every locale.
+  values <- sort(unique(groups), method = "radix")
+  factor(match(groups, values), seq_along(values), as.character(values))
+}
+
+describe_groups <- function(groups) {
+  if (is.atomic(groups) && anyNA(groups)) {
+    return(sprintf("NA (element %d)", which(is.na(groups))[1L]))
+  }
+  describe(groups)
+}
+
+# A column of the prompts, or one that the user added to the audit. What the
+# plan drew, or the audit saw, must not decide the group.
+find_group_column <- function(name, audit, call) {
+  own <- c(plan_columns, outcome_columns, "u")
+  places <- list(if (is.data.frame(audit$prompt)) audit$prompt,
+                 audit[setdiff(names(audit), own)])
+  found <- Filter(function(place) name %in% names(place), places)
+  if (length(found) != 1L) {
+    stop_argument(
+      "groups", "must name one column of the prompts, or of the audit",
+      sprintf("\"%s\", which %s", name, if (length(found) > 1L) {
+        "both have"
+      } else if (name %in% own) {
+        "the plan or the audit made"
+      } else {
+        "is not there"
+      }),
+      fix = "Or give a vector with one value for each row of `audit`.",
+      call = call
+    )
+  }
+  found[[1L]][[name]]
+}
+
+# ---- Levels ------------------------------------------------------------------
+
+# The delta of one group. Shared by Sidak: given their groups, prompts of
+# different groups are independent. The random last step is common to all, and
+# the certified levels all fall as it rises; such failures go together, so that
+# the chance of none is no smaller than if they were independent (Chebyshev's
+# inequality for monotone functions).
+delta_of_group <- function(delta, sharing, groups) {
+  if (is.null(delta) || sharing == "each") {
+    return(delta)
+  }
+  -expm1(log1p(-delta) / groups)
+}
+
+# As select_by(), with the table of the groups; one level there is not.
+select_groups <- function(audit, rule, membership, sharing) {
+  rows <- split(seq_len(nrow(audit)), membership)
+  rule$delta <- delta_of_group(rule$delta, sharing, length(rows))
+  parts <- lapply(rows, function(at) {
+    part <- audit[at, , drop = FALSE]
+    c(select_by(part, rule), describe_audit(part))
+  })
+  table <- do.call(rbind, Map(group_row, names(rows), parts))
+  rownames(table) <- NULL
+  table$delta <- rule$delta %||% NA_real_
+  list(
+    level = NA_real_, point_level = NA_real_, capped = any(table$capped),
+    trivial = all(table$trivial), exact = is.null(rule$levels),
+    curve = do.call(rbind, Map(group_curve, names(rows), parts)),
+    certificate = join_certificates(lapply(parts, `[[`, "certificate")),
+    groups = table, membership = membership, sharing = sharing
+  )
+}
+
+group_row <- function(name, part) {
+  data.frame(
+    group = name, n = part$n, included = part$included, events = part$events,
+    level = part$level, point_level = part$point_level, capped = part$capped,
+    trivial = part$trivial, coarseness = part$coarseness,
+    certificate = part$certificate$kind %||% NA_character_
+  )
+}
+
+group_curve <- function(name, part) {
+  data.frame(group = rep(name, nrow(part$curve)), part$curve, row.names = NULL)
+}
+
+join_certificates <- function(certificates) {
+  certificates <- Filter(Negate(is.null), certificates)
+  if (length(certificates) == 0L) {
+    return(NULL)
+  }
+  each <- function(part) unique(unlist(lapply(certificates, `[[`, part)))
+  list(kind = paste(each("kind"), collapse = " or "), remarks = each("remarks"))
+}
+
+# ---- Warnings ----------------------------------------------------------------
+
+warn_groups <- function(lpb, call = rlang::caller_env()) {
+  table <- lpb$groups
+  warn_of_groups("level", table$group[table$trivial], call, c(
+    "There is too little evidence, and the bound is 1, in",
+    i = "That is valid, and says nothing.",
+    i = "Raise `budget` or the number of prompts, or join groups."
+  ))
+  thin <- is.null(lpb$delta) & !table$trivial &
+    table$coarseness >= lpb$alpha / 2
+  warn_of_groups("evidence", table$group[thin], call, c(
+    "One prompt can count for half of `alpha` or more in",
+    x = "There the coverage may be well below the target."
+  ))
+  cut <- table$capped & !table$trivial & !thin
+  warn_of_groups("level", table$group[cut], call, c(
+    sprintf("The level was cut off at tau_prior = %s in",
+            format(lpb$tau_prior, digits = 3)),
+    i = "Longer bounds may be possible, with a higher `tau_prior`."
+  ))
+}
+
+# One warning that names the groups.
+warn_of_groups <- function(class, groups, call, text) {
+  if (length(groups) > 0L) {
+    text[1L] <- sprintf("%s %s: %s.", text[1L],
+                        counted(length(groups), "group"),
+                        list_names(groups, 10L))
+    warn_classed(class, text, groups = groups, call = call)
+  }
+}
+
+# ---- Bounds ------------------------------------------------------------------
+
+# The groups of prompts to bound, or NULL where the bound has none.
+check_bound_groups <- function(lpb, groups, n, call = rlang::caller_env()) {
+  if (is.null(lpb$groups) && is.null(groups)) {
+    return(NULL)
+  }
+  if (is.null(lpb$groups)) {
+    stop_argument(
+      "groups", "must be NULL for a bound calibrated without groups",
+      describe(groups), fix = "calibrate_lpb(groups = ) calibrates with them.",
+      call = call
+    )
+  }
+  if (is.null(groups)) {
+    stop_argument(
+      "groups", "is needed for a bound calibrated within groups", call = call,
+      fix = sprintf("Give one value for each prompt; known are %s.",
+                    list_names(lpb$groups$group))
+    )
+  }
+  groups <- check_groups(groups, n, call)
+  warn_unknown(setdiff(levels(groups), lpb$groups$group), call)
+  groups
+}
+
+warn_unknown <- function(unknown, call) {
+  if (length(unknown) > 0L) {
+    warn_classed("group", c(
+      sprintf("Not calibrated: %s.", list_names(unknown)),
+      i = "The bound of these prompts is 1, which is always valid."
+    ), groups = unknown, call = call)
+  }
+}
+
+# One bound for each prompt; `groups` as check_bound_groups() returns them.
+bound_of <- function(lpb, prob, groups = NULL) {
+  if (is.null(lpb$groups)) {
+    return(geometric_quantile(prob, lpb$level, lpb$cap))
+  }
+  level <- lpb$groups$level[match(groups, lpb$groups$group)]
+  bound_at(prob, replace(level, is.na(level), 0), lpb$cap)
+}
+
+# One level for each prompt: few of them differ.
+bound_at <- function(prob, level, cap) {
+  bound <- numeric(length(prob))
+  for (at in split(seq_along(prob), level)) {
+    bound[at] <- geometric_quantile(prob[at], level[at[1L]], cap)
+  }
+  bound
+}
+
+calibration_bound <- function(lpb) {
+  bound_of(lpb, lpb$audit$prob, lpb$membership)
+}

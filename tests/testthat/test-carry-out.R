@@ -1,0 +1,143 @@
+# The loop: what stops it, what it costs, and what it shows.
+
+unfinished <- "timetounsafe_warning_unfinished"
+
+# Each draw costs 0.25, and every `bad`-th attempt fails.
+priced_sampler <- function(bad = Inf) {
+  attempts <- 0
+  function(prompts, draw) {
+    at <- attempts + seq_along(prompts)
+    attempts <<- attempts + length(prompts)
+    fails <- at %% bad == 0
+    data.frame(unsafe = ifelse(fails, NA, hashed_sampler(prompts, draw)),
+               status = ifelse(fails, "error", "ok"), cost = 0.25)
+  }
+}
+
+test_that("max_cost stops after the batch that reaches it, and goes on", {
+  set.seed(1)
+  plan <- known_plan(rep(0.005, 20), 100)
+  path <- new_path()
+  expect_warning(
+    part <- run_audit(plan, priced_sampler(), batch_size = 8, max_cost = 10,
+                      ledger = path),
+    "`max_cost` was reached", class = unfinished
+  )
+  expect_equal(sum(part$draws + part$overshoot), 40)
+  expect_equal(sum(read_ledger(path, "draws")$cost), 10)
+  # A limit is one of the call, not of the ledger.
+  suppressWarnings(run_audit(plan, priced_sampler(), batch_size = 8,
+                             max_cost = 9, ledger = path))
+  expect_equal(sum(read_ledger(path, "draws")$cost), 20)
+  whole <- run_audit(plan, priced_sampler(), ledger = path)
+  expect_same_outcome(whole, run_audit(plan, hashed_sampler))
+})
+
+test_that("failed attempts are paid for, too, and missing costs are nothing", {
+  set.seed(2)
+  plan <- known_plan(rep(0.005, 10), 100)
+  path <- new_path()
+  audit <- run_audit(plan, priced_sampler(bad = 5), ledger = path,
+                     batch_size = 10, retry_wait = 0)
+  draws <- read_ledger(path, "draws")
+  expect_same_outcome(audit, run_audit(plan, hashed_sampler))
+  expect_equal(sum(draws$status == "error"), floor(nrow(draws) / 5))
+  expect_equal(sum(draws$cost), 0.25 * nrow(draws))
+  unknown <- function(prompts) {
+    data.frame(unsafe = rep(FALSE, length(prompts)), cost = NA)
+  }
+  expect_equal(run_audit(plan, unknown, max_cost = 1)$draws, plan$limit)
+})
+
+test_that("max_cost without costs, or with other values, blames the sampler", {
+  plan <- known_plan(rep(0.005, 5), 100)
+  blamed <- function(sampler, regexp, ...) {
+    expect_error(run_audit(plan, sampler, ...), regexp,
+                 class = "timetounsafe_error_sampler")
+  }
+  blamed(hashed_sampler, "column `cost`", max_cost = 1)
+  blamed(function(p) data.frame(unsafe = p == "", cost = "a lot"),
+         "numeric `cost`")
+})
+
+test_that("max_seconds stops between batches, and retries do not outlast it", {
+  plan <- known_plan(rep(0.005, 5), 100)
+  slow <- function(prompts) {
+    Sys.sleep(0.05)
+    rep(FALSE, length(prompts))
+  }
+  expect_warning(part <- run_audit(plan, slow, batch_size = 2,
+                                   max_seconds = 0.12),
+                 "`max_seconds` was reached", class = unfinished)
+  expect_gte(sum(part$draws), 2)
+  expect_lte(sum(part$draws), 6)
+  failing <- function(prompts, draw) {
+    ifelse(draw == 1 & prompts == "1", NA, FALSE)
+  }
+  took <- system.time(expect_warning(
+    run_audit(plan, failing, retry_wait = 60, max_seconds = 0.3),
+    "`max_seconds`", class = unfinished
+  ))
+  expect_lt(took[["elapsed"]], 20)
+})
+
+test_that("a limit of nothing makes no draw", {
+  plan <- known_plan(rep(0.005, 5), 100)
+  never <- function(prompts) stop("was called")
+  for (cap in c("max_draws", "max_seconds", "max_cost")) {
+    args <- stats::setNames(list(plan, never, 0), c("plan", "sampler", cap))
+    expect_warning(part <- do.call(run_audit, args), cap, class = unfinished)
+    expect_equal(sum(part$draws), 0)
+  }
+})
+
+test_that("more failures than max_error_rate end the run, early", {
+  plan <- known_plan(rep(0.001, 50), 1000)
+  attempts <- 0
+  flaky <- function(share) {
+    function(prompts, draw) {
+      attempts <<- attempts + length(prompts)
+      ifelse((as.integer(prompts) + draw) %% 10 < share, NA, FALSE)
+    }
+  }
+  error <- expect_error(
+    run_audit(plan, flaky(6), retry_wait = 0, batch_size = 50),
+    "more than `max_error_rate`", class = "timetounsafe_error_sampler"
+  )
+  expect_equal(attempts, 100)
+  # What failed is not held against its prompts.
+  expect_false(any(error$audit$failed))
+  expect_warning(
+    audit <- run_audit(plan, flaky(6), retry_wait = 0, batch_size = 50,
+                       max_error_rate = 1),
+    "Draws of 50 prompts failed", class = "timetounsafe_warning_failed_draws"
+  )
+  expect_true(all(audit$failed))
+})
+
+test_that("the progress bar tells what there is, and survives its total", {
+  skip_if_not_installed("cli")
+  withr::local_options(
+    cli.dynamic = TRUE, cli.ansi = FALSE, cli.num_colors = 1L,
+    cli.unicode = FALSE, cli.progress_show_after = 0, cli.width = 120
+  )
+  calls <- 0
+  # One of twelve draws fails at first, so that more are made than expected.
+  sampler <- function(prompts, draw) {
+    calls <<- calls + 1
+    Sys.sleep(0.1)
+    ifelse(calls == 1 & prompts == "4", NA, prompts == "2")
+  }
+  shown <- capture_messages(
+    audit <- audit_prompts(as.character(1:4), sampler, 3, batch_size = 4,
+                           retry_wait = 0, progress = TRUE)
+  )
+  expect_match(shown[1], paste(
+    "4 of about 12 draws | 1 prompts unsafe, 4 open, 1 failures |"
+  ), fixed = TRUE)
+  expect_match(shown[1], "[0-9]/s, ETA")
+  expect_equal(audit$draws, rep(3, 4))
+  expect_length(capture_messages(
+    audit_prompts(as.character(1:4), sampler, 3)
+  ), 0)
+})

@@ -1,0 +1,258 @@
+# Audits of prompts whose hazard the model gets wrong by `factor`.
+random_audit <- function(method, n = 60, budget = 10, factor = 1, ...) {
+  hat <- 10^runif(n, -2, -0.5)
+  plan <- known_plan(hat, budget, method = method, ...)
+  simulate_audit(plan, pmin(0.9, hat * factor))
+}
+
+# gain - loss of each prompt at a level, in the order of the plan, by the
+# definitions.
+plain_evidence <- function(audit, alpha, tau) {
+  q <- as.vector(geometric_quantile(audit$prob, tau, audit$cap[1]))
+  top <- as.vector(geometric_quantile(audit$prob, audit$tau_prior[1],
+                                      audit$cap[1]))
+  naive <- audit$method[1] == "naive"
+  weight <- if (naive) (1 - 1 / audit$budget)^-audit$time else 1 / audit$pi
+  gain <- alpha * weight * (audit$horizon > 0)
+  gain[naive | top <= 1] <- alpha
+  loss <- if (audit$method[1] == "replicated") {
+    safe <- audit$limit - audit$unsafe
+    ratio <- ifelse(q - 1 > safe, 0,
+                    exp(lchoose(safe, q - 1) - lchoose(audit$limit, q - 1)))
+    ifelse(audit$unsafe > 0, 1 - ratio, 0)
+  } else {
+    audit$time < audit$horizon & audit$time < q
+  }
+  (gain - weight * loss)[order(audit$order)]
+}
+
+plain_wealth <- function(audit, alpha, delta, bets, tau) {
+  wealth <- cumprod(1 + bets * plain_evidence(audit, alpha, tau))
+  max(wealth) >= 1 / delta ||
+    wealth[length(wealth)] >= audit$threshold[1] / delta
+}
+
+# The level holds by `rule`, a function of a level, and those above it do not.
+expect_last_level <- function(found, audit, rule) {
+  if (found$level > 0) {
+    expect_true(rule(found$level))
+  }
+  above <- found$level + (audit$tau_prior[1] - found$level) *
+    seq(0, 1, by = 0.1)[-1]
+  if (!found$capped) {
+    expect_false(rule(max(found$level * (1 + 1e-9), 1e-9)))
+    expect_false(any(vapply(above, rule, NA)))
+  }
+}
+
+test_that("the certified level is the last one whose wealth suffices", {
+  set.seed(1)
+  inside <- 0
+  for (i in 1:40) {
+    method <- c("replicated", "optimized", "trimmed", "naive")[i %% 4 + 1]
+    audit <- random_audit(method, sample(c(30, 60, 150), 1),
+                          sample(c(3, 10, 50), 1), runif(1, 0.3, 3),
+                          cap = 60, max_weight = 10)
+    alpha <- runif(1, 0.1, 0.3)
+    delta <- runif(1, 0.1, 0.5)
+    found <- certify_level(audit, alpha, delta, "exact")
+    inside <- inside + (found$level > 0 && !found$capped)
+    if (found$kind == "binomial") {
+      next
+    }
+    stakes <- plan_stakes(audit, alpha, delta)
+    bets <- place_bets(gather_evidence(audit, alpha), stakes)
+    expect_identical(unique(bets), found$bet)
+    if (hopeless(stakes)) {
+      audit$threshold <- 1
+    }
+    expect_last_level(found, audit, function(tau) {
+      plain_wealth(audit, alpha, delta, bets, tau)
+    })
+  }
+  expect_gt(inside, 10)
+})
+
+test_that("a bet depends on the prompts before it alone", {
+  set.seed(9)
+  audit <- random_audit("replicated", 640, 300, 2)
+  bets_of <- function(audit) {
+    place_bets(gather_evidence(audit, 0.1), plan_stakes(audit, 0.1, 0.1))
+  }
+  bets <- bets_of(audit)
+  changes <- which(diff(bets) != 0)
+  expect_gt(length(changes), 2)
+  expect_true(all(changes %in% (640 * 2^-(6:1))))
+  for (seen in c(10, 50, 320)) {
+    changed <- audit
+    later <- audit$order > seen
+    changed$unsafe[later] <- changed$limit[later]
+    expect_identical(bets_of(changed)[seq_len(seen)], bets[seq_len(seen)])
+  }
+})
+
+test_that("a spread that the plan did not foresee lowers the bets", {
+  set.seed(10)
+  hat <- rep(c(0.01, 0.1), each = 1000)
+  plan <- known_plan(hat, 500, method = "replicated")
+  last <- vapply(list(hat, rev(hat)), function(p) {
+    audit <- simulate_audit(plan, p)
+    bets <- place_bets(gather_evidence(audit, 0.1),
+                       plan_stakes(audit, 0.1, 0.1))
+    bets[2000] / bets[1]
+  }, 0)
+  expect_equal(last[1], 1, tolerance = 0.15)
+  expect_lt(last[2], 0.6)
+})
+
+test_that("the normal rule is its formula", {
+  set.seed(2)
+  for (method in c("replicated", "optimized", "naive")) {
+    audit <- random_audit(method, 200, 20, cap = 60)
+    spare <- (0.9 * largest_weight(audit))^2
+    found <- certify_level(audit, 0.1, 0.2, "normal")
+    expect_identical(found$kind, "normal")
+    expect_last_level(found, audit, function(tau) {
+      left <- plain_evidence(audit, 0.1, tau)
+      sum(left) > qnorm(0.8) * sqrt(sum(left^2) + spare)
+    })
+  }
+})
+
+test_that("with equal weights losses are counted, by the binomial tail", {
+  set.seed(3)
+  for (n in c(20, 60, 300)) {
+    plan <- known_plan(rep(0.02, n), 4, method = "optimized")
+    audit <- simulate_audit(plan, rep(0.02, n))
+    pi <- audit$pi[1]
+    expect_lt(pi, 1)
+    jumps <- sort(1 - 0.98^audit$time[audit$time < audit$horizon])
+    for (delta in c(0.05, 0.3)) {
+      found <- certify_level(audit, 0.2, delta, "exact")
+      expect_identical(found$kind, "binomial")
+      # A count proves it when it is that small with probability delta at most.
+      proves <- pbinom(0:n, n, 0.2 * pi) <= delta
+      expected <- if (!proves[1]) {
+        0
+      } else {
+        min(plan$tau_prior[1], c(jumps, Inf)[max(which(proves))])
+      }
+      expect_equal(found$level, expected, tolerance = 1e-12)
+      expect_lte(found$level, expected)
+    }
+  }
+})
+
+test_that("certified levels are below those of the point rule", {
+  set.seed(4)
+  for (method in c("replicated", "optimized")) {
+    audit <- random_audit(method, 2000, 30)
+    lpb <- calibrate_lpb(audit)
+    expect_lt(lpb$level, lpb$point_level)
+    expect_equal(suppressWarnings(calibrate_lpb(audit, delta = NULL))$level,
+                 lpb$point_level)
+    stricter <- calibrate_lpb(audit, delta = 0.02)
+    expect_lt(stricter$level, lpb$level)
+    normal <- calibrate_lpb(audit, certificate = "normal")
+    expect_identical(normal$certificate$kind, "normal")
+    expect_lt(normal$level, lpb$point_level)
+  }
+})
+
+test_that("the rows of the audit may come in any order", {
+  set.seed(5)
+  audit <- random_audit("replicated", 500, 30)
+  level <- certify_level(audit, 0.1, 0.1, "exact")$level
+  expect_gt(level, 0)
+  expect_equal(certify_level(audit[sample(500), ], 0.1, 0.1, "exact")$level,
+               level)
+})
+
+test_that("too few prompts certify nothing, whatever the luck", {
+  set.seed(6)
+  levels <- replicate(20, {
+    audit <- random_audit("replicated", 20, 5)
+    expect_warning(lpb <- calibrate_lpb(audit), class =
+                     "timetounsafe_warning_level")
+    lpb$level
+  })
+  expect_true(all(levels == 0))
+})
+
+test_that("a plan says where it does not meet the assumptions", {
+  set.seed(7)
+  p <- 10^runif(100, -2, -1)
+  remarks <- function(plan) certificate_remarks(plan)
+  own <- known_plan(p, method = "replicated")
+  expect_match(remarks(own), "on these prompts themselves")
+  expect_null(remarks(known_plan(p, design = 10^seq(-2, -1, length.out = 99))))
+  basic <- known_plan(p, method = "basic", design = p)
+  expect_match(remarks(basic), "no limit")
+  # A prompt far safer than all of the design, on a plan without a cap.
+  own$weight_limit <- largest_weight(own) / 2
+  own$design <- "given"
+  expect_match(remarks(own), "beyond the limit")
+})
+
+# ---- Simulation --------------------------------------------------------------
+
+# True hazards, and what the model says of them. Prompts are drawn from these
+# at random, and then sorted by difficulty: the easy ones first.
+kinds <- data.frame(truth = c(0.001, 0.005, 0.01, 0.02, 0.1))
+simulated_models <- list(right = kinds$truth,
+                         inverted = rev(kinds$truth),
+                         constant = rep(0.01, 5))
+
+miss_of <- function(hat, level, cap) {
+  bound <- as.vector(geometric_quantile(hat, level, cap))
+  mean(1 - (1 - kinds$truth)^(bound - 1))
+}
+
+# Levels certified in `runs` audits: in the random order of the plan, and with
+# the order of the file in its place.
+simulate_levels <- function(hat, method, n, budget, runs, alpha, delta) {
+  policy <- new_policy(method, budget, alpha, delta, 0.4, 20, 400)
+  policy$design <- "given"
+  quantile <- prior_quantile(hat, policy)
+  policy <- fix_policy(policy, quantile, n)
+  replicate(runs, {
+    at <- sort(sample.int(5, n, TRUE))
+    audit <- draw_inclusion(quantile[at], policy)
+    audit[c("prob", "stop", "order", "method")] <-
+      list(hat[at], method != "replicated", sample.int(n), method)
+    audit <- simulate_outcomes(audit, kinds$truth[at])
+    constants <- policy[setdiff(policy_columns, "method")]
+    audit <- c(audit, constants, threshold = runif(1), failed = FALSE)
+    audit <- list2DF(lapply(audit, rep_len, n))
+    planned <- certify_level(audit, alpha, delta, "exact")$level
+    audit$order <- seq_len(n)
+    c(planned, certify_level(audit, alpha, delta, "exact")$level)
+  })
+}
+
+test_that("at most delta of the certificates are false", {
+  skip_on_cran()
+  set.seed(8)
+  cells <- expand.grid(model = names(simulated_models), n = c(150, 1000),
+                       budget = c(10, 300),
+                       method = c("replicated", "optimized"),
+                       stringsAsFactors = FALSE)
+  runs <- 150
+  false <- useful <- matrix(0, nrow(cells), 2)
+  for (i in seq_len(nrow(cells))) {
+    hat <- simulated_models[[cells$model[i]]]
+    levels <- with(cells[i, ], simulate_levels(hat, method, n, budget, runs,
+                                               0.15, 0.2))
+    missed <- apply(levels, 1:2, function(tau) miss_of(hat, tau, 400))
+    false[i, ] <- rowMeans(missed > 0.15)
+    useful[i, ] <- rowMeans(levels > 0)
+  }
+  # Each share has a standard error of 0.033. Among 24 cells one that lies three
+  # of them above delta has a chance of 3 percent, if all were at delta.
+  error <- sqrt(0.2 * 0.8 / runs)
+  expect_true(all(false[, 1] <= 0.2 + 3 * error))
+  expect_lte(mean(false[, 1]), 0.2 + 3 * error / sqrt(nrow(cells)))
+  expect_gt(mean(useful[, 1] > 0.5), 0.7)
+  # In the order of the file, easy prompts first, they are.
+  expect_gt(max(false[, 2]), 0.9)
+})

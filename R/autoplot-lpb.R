@@ -107,6 +107,7 @@ layer_coverage <- function(picture) {
     ggplot2::scale_colour_manual(values = c(
       "FALSE" = ink[["main"]], "TRUE" = ink[["mark"]]
     ), guide = "none") +
+    ggplot2::coord_cartesian(xlim = c(picture$least, 1)) +
     ggplot2::labs(x = "coverage", y = NULL) +
     lpb_theme()
 }

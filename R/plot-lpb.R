@@ -12,6 +12,7 @@
 #'   that many draws.
 #' * `"coverage"`: coverage by predicted risk, as estimated from the calibration
 #'   audit itself. For held-out prompts draw what [assess_lpb()] returns.
+#'   Intervals of small groups may reach beyond the axis.
 #' * `"weights"`: what each included prompt counts for, against its estimated
 #'   hazard.
 #'
@@ -130,7 +131,11 @@ coverage_picture <- function(assessment) {
   # Two long names may begin alike.
   rows$label <- make.unique(rows$label, " #")
   rows$place <- rev(seq_len(nrow(rows)))
-  list(rows = rows, target = attr(assessment, "target"))
+  target <- attr(assessment, "target")
+  # One small group must not squeeze all others: its interval may reach beyond.
+  least <- min(rows$coverage, target - 0.15, na.rm = TRUE) - 0.05
+  least <- max(least, min(rows$low, rows$coverage, target - 0.02, na.rm = TRUE))
+  list(rows = rows, target = target, least = max(0, least))
 }
 
 weights_picture <- function(lpb) {
@@ -232,10 +237,9 @@ draw_coverage <- function(picture, ...) {
   on.exit(graphics::par(old))
   wide <- max(graphics::strwidth(rows$label, "inches")) + 0.4
   graphics::par(mai = replace(graphics::par("mai"), 2L, wide))
-  least <- min(rows$coverage, rows$low, picture$target, na.rm = TRUE)
   draw_points(list(
     x = rows$coverage, y = rows$place, yaxt = "n", ylab = "",
-    xlab = "coverage", xlim = c(least, 1), ylim = range(rows$place) +
+    xlab = "coverage", xlim = c(picture$least, 1), ylim = range(rows$place) +
       c(-0.5, 0.5), col = ifelse(rows$by == "all", ink[["mark"]],
                                  ink[["main"]]), cex = 1.2
   ), ...)

@@ -83,7 +83,8 @@ check <- audit_prompts(prompts[test], sampler,
                        draws = pmax(bound, point_bound, 500), stop = TRUE,
                        batch_size = 5000)
 assess <- function(lpb) {
-  assess_lpb(lpb, x[test, ], time = check$time, status = check$status)
+  assess_lpb(lpb, x[test, ], time = check$time, status = check$status,
+             risk_groups = 3)
 }
 assessment <- assess(lpb)
 say("checked on %s held-out prompts with %s fresh draws", count(length(test)),
@@ -135,7 +136,7 @@ told <- tryCatch({
   )
   "report.html"
 }, timetounsafe_error_unavailable = function(e) {
-  say("no report: %s", rlang::cnd_header(e))
+  say("no report: %s", sub("\n.*", "", conditionMessage(e)))
   NULL
 })
 

@@ -68,9 +68,9 @@
 #'   training and calibration. On the calibration audit they hold
 #'   approximately, for prompts that were not used to train the hazard, and for
 #'   cross-fitted levels, or a level that depends little on any one prompt.
-#' @references Methods vignette, "Assessment". The approximate interval: Korn, E.
-#'   L. and Graubard, B. I. (1998), Confidence intervals for proportions with
-#'   small expected number of positive counts estimated from survey data, Survey
+#' @references Methods vignette, "Assessment". The approximate interval: Korn
+#'   and Graubard (1998), Confidence intervals for proportions with small
+#'   expected number of positive counts estimated from survey data, Survey
 #'   Methodology 24, 193-201.
 #' @examples
 #' set.seed(1)

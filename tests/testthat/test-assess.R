@@ -177,7 +177,8 @@ test_that("without a prompt that tells something nothing is claimed", {
 })
 
 test_that("where no level was feasible the bound of 1 is known to be kept", {
-  plan <- known_plan(rep(0.001, 3), 1e-6, tau_prior = 0.3, cap = 100)
+  plan <- known_plan(rep(0.001, 3), 1e-6, tau_prior = 0.3, cap = 100,
+                     delta = NULL)
   got <- assess_lpb(quiet(calibrate_lpb(simulate_audit(plan, rep(0, 3)))))
   expect_equal(c(got$coverage[1], got$low[1], got$high[1]), c(1, 1, 1))
 })

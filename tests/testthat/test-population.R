@@ -105,7 +105,7 @@ test_that("the estimate is unbiased by design, and bands cover the truth", {
       at <- sample(4000, 300, replace = TRUE)
       # The hazard is wrong in scale and shape.
       plan <- plan_audit(wrong, as.character(1:300), truth[at]^1.1, 30, method,
-                         tau_prior = 0.2, cap = 200)
+                         tau_prior = 0.2, cap = 200, delta = NULL)
       got <- population_risk(simulate_audit(plan, truth[at]), times)
       stopifnot(got$basis == "design")
       cbind(got$risk, got$low <= risk & risk <= got$high)
@@ -149,17 +149,17 @@ test_that("prompts that are never drawn leave all to the model", {
 })
 
 test_that("edges: nothing included, all unsafe, no cap", {
-  plan <- known_plan(rep(0.001, 3), 1e-6, cap = 100)
+  plan <- known_plan(rep(0.001, 3), 1e-6, cap = 100, delta = NULL)
   none <- population_risk(simulate_audit(plan, rep(0, 3)))
   expect_true(all(is.na(none$risk)))
   expect_true(all(none$low == 0 & none$high == 1))
   expect_output(print(none), "NA")
-  sure <- known_plan(rep(0.01, 30), 100)
+  sure <- known_plan(rep(0.01, 30), 100, delta = NULL)
   all <- population_risk(simulate_audit(sure, rep(1, 30)))
   expect_equal(all$risk[1], 1)
   expect_lt(all$low[1], 1)
   set.seed(9)
-  naive <- known_plan(rep(0.01, 200), 10, "naive")
+  naive <- known_plan(rep(0.01, 200), 10, "naive", delta = NULL)
   got <- population_risk(simulate_audit(naive, rep(0.01, 200)))
   expect_equal(attr(got, "horizon"), Inf)
   expect_true(all(got$basis == "design"))

@@ -13,14 +13,20 @@ choose_tau_prior <- function(policy, pilot, n) {
   for (pass in 1:3) {
     fixed <- fix_policy(replace(policy, "delta", NA_real_),
                         pmin(prior_quantile(pilot$prob, policy), policy$cap), n)
-    error <- pilot_errors[["plan"]] * sqrt(fixed$variance / n)
-    found <- pilot_level(pilot, policy$alpha + error)
+    found <- pilot_level(pilot, safe_target(policy$alpha, fixed$variance / n))
     if (is.na(found)) {
       break
     }
     policy$tau_prior <- found
   }
   policy
+}
+
+# The miscoverage that an estimate has to be below alpha for by so many standard
+# errors. Its variance, predicted at alpha, grows with the miscoverage.
+safe_target <- function(alpha, variance) {
+  spread <- pilot_errors[["plan"]]^2 * variance / alpha
+  alpha + (spread + sqrt(spread^2 + 4 * spread * alpha)) / 2
 }
 
 # How many standard errors the level may be off, of the pilot's own estimate and

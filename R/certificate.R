@@ -122,9 +122,7 @@ evidence_losses <- function(evidence, level) {
     return(evidence$weight * (outcome$jump < level))
   }
   quantile <- geometric_quantile(outcome$prob, level, evidence$cap)
-  evidence$weight * core_value(.Call(
-    ffi_replicated_loss, outcome$unsafe, outcome$draws, as.double(quantile)
-  ))
+  evidence$weight * replicated_loss(outcome$unsafe, outcome$draws, quantile)
 }
 
 # `columns` have a value for each row of the audit, of which those in `row` can

@@ -56,7 +56,8 @@ test_that("quantiles and pi take all shapes", {
   expect_equal(replicated_miscoverage(0L, 5L, 1L, 3L), 0)
   expect_equal(replicated_miscoverage(c(2, 0), 5, c(1, 1), c(2, 2)), 0.2)
   # Not audited: whatever the quantile.
-  expect_equal(replicated_miscoverage(c(1, 0), c(4, 0), c(1, 1), c(2, 1e6)), 1 / 8)
+  expect_equal(replicated_miscoverage(c(1, 0), c(4, 0), c(1, 1), c(2, 1e6)),
+               1 / 8)
 })
 
 test_that("bad input is refused by name", {

@@ -182,12 +182,9 @@ level_text <- function(lpb) {
   if (is.null(lpb$delta) || lpb$capped) {
     return(found)
   }
-  if (used$miscoverage >= lpb$alpha) {
-    return(paste(
-      found, "The estimate is not below it: the certificate was earned by the",
-      "first prompts of the random order, which is enough; its risk of a false",
-      "statement stays what it is."
-    ))
+  if (lpb$level >= lpb$point_level || used$miscoverage >= lpb$alpha) {
+    return(paste(found, "This is also the level of the point rule: the",
+                 "certificate supports it without a further margin."))
   }
   sprintf(paste(
     "%s The distance between the two, %s percentage points, is the margin that",

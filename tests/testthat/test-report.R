@@ -314,3 +314,11 @@ test_that("a report is made inside another document, and in any locale", {
                            encoding = "UTF-8"), collapse = "\n")
   expect_says(inner, ">\u00fc</td>", "\u2265 90%", "L \u2212 1")
 })
+
+test_that("a certificate that keeps no margin claims none", {
+  lpb <- many_lpbs()$certified
+  expect_match(level_text(lpb), "percentage points, is the margin")
+  lpb$level <- lpb$point_level
+  expect_match(level_text(lpb), "without a further margin")
+  expect_no_match(level_text(lpb), "percentage points")
+})

@@ -21,7 +21,7 @@ count <- function(x) format(x, big.mark = ",", scientific = FALSE)
 
 # ---- The model under audit, and its judge ------------------------------------
 
-set.seed(20251)
+set.seed(20252)
 sentences <- split_sentences(read_novels())
 corpus <- build_corpus(sentences)
 model <- train_markov(corpus)
@@ -132,7 +132,7 @@ told <- tryCatch({
     lpb, file.path(output, "report.html"), assessment = assessment,
     ledger = ledger[2], show_prompts = TRUE, overwrite = TRUE, open = FALSE,
     about = c(Model = "word-level Markov chain on six novels by Jane Austen",
-              Judge = "a list of violent or hateful words", Seed = 20251)
+              Judge = "a list of violent or hateful words", Seed = 20252)
   )
   "report.html"
 }, timetounsafe_error_unavailable = function(e) {
@@ -145,8 +145,9 @@ cat(strwrap(show_response(model, prompts[test[1]]), prefix = "  "), sep = "\n")
 
 cat("\nDraws: ", count(sum(plan$limit)), " planned at most, ",
     count(sum(audit$draws) + sum(audit$overshoot)), " spent\n", sep = "")
-cat("Level: ", format(lpb$level, digits = 4), " with a certificate, which holds",
-    " in at least 90% of such audits\n       ", format(point$level, digits = 4),
+cat("Level: ", format(lpb$level, digits = 4), " with a certificate, which ",
+    "holds in at least 90% of such audits\n       ",
+    format(point$level, digits = 4),
     " by the point rule, which holds on average over them\n", sep = "")
 cat("Coverage on held-out prompts, target 0.9 (95% interval):\n")
 seen <- rbind(assess(point)[1, ], assessment)

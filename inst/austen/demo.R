@@ -147,8 +147,8 @@ cat("\nDraws: ", count(sum(plan$limit)), " planned at most, ",
     count(sum(audit$draws) + sum(audit$overshoot)), " spent\n", sep = "")
 cat("Level: ", format(lpb$level, digits = 4), " with a certificate, which ",
     "holds in at least 90% of such audits\n       ",
-    format(point$level, digits = 4),
-    " by the point rule, which holds on average over them\n", sep = "")
+    format(point$level, digits = 4), " by the point rule, which holds on ",
+    "average over them\n", sep = "")
 cat("Coverage on held-out prompts, target 0.9 (95% interval):\n")
 seen <- rbind(assess(point)[1, ], assessment)
 rows <- sprintf("  %-22s %.3f (%.3f to %.3f), geometric mean of the bound %.1f",

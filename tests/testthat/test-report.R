@@ -176,7 +176,7 @@ test_that("the text of prompts is absent unless it is asked for", {
   prompts <- c("secret one", "secret two")
   for (prompts in list(prompts, secret)) {
     plan <- plan_audit(as_hazard(function(newx) rep(0.1, 2)), prompts,
-                       x = data.frame(a = 1:2), budget = 20)
+                       x = data.frame(a = 1:2), budget = 20, delta = NULL)
     audit <- simulate_audit(plan, c(0.1, 0.1))
     # As do.call() does it: the call holds the data.
     lpb <- suppressWarnings(do.call(calibrate_lpb, list(audit, alpha = 0.2)))

@@ -119,7 +119,8 @@ advise_once <- function(policy, prob) {
   level <- if (is.na(policy$delta)) {
     point
   } else {
-    certify_level(audit, policy$alpha, policy$delta, "exact")$level
+    min(point,
+        certify_level(audit, policy$alpha, policy$delta, "exact")$level)
   }
   bound <- geometric_quantile(prob, level, policy$cap)
   c(coverage = mean(geometric_coverage(bound, prob)),

@@ -26,8 +26,8 @@
 #' losses that calibration used. Two things set this apart from held-out
 #' prompts. The level was chosen on the same outcomes, which flatters the bound,
 #' by about as much as the level adapts to chance; `folds` removes that. And the
-#' intervals are approximate: normal, with one more prompt of the largest weight
-#' added, to either side, as the least favourable one.
+#' intervals are approximate: binomial, for as many prompts of equal weight as
+#' would give the same linearised standard error.
 #'
 #' @param lpb An `lpb`, see [calibrate_lpb()].
 #' @param newx Features of the held-out prompts. Left out, together with the
@@ -68,7 +68,10 @@
 #'   training and calibration. On the calibration audit they hold
 #'   approximately, for prompts that were not used to train the hazard, and for
 #'   cross-fitted levels, or a level that depends little on any one prompt.
-#' @references Methods vignette, "Assessment".
+#' @references Methods vignette, "Assessment". The approximate interval: Korn
+#'   and Graubard (1998), Confidence intervals for proportions with small
+#'   expected number of positive counts estimated from survey data, Survey
+#'   Methodology 24, 193-201.
 #' @examples
 #' set.seed(1)
 #' p <- 10^runif(2000, -3, -1)
@@ -151,11 +154,13 @@ assess_calibration <- function(lpb, groups, folds,
   } else {
     cross_fit_bound(lpb, folds)
   }
-  heaviest <- 1 / reach_beyond(audit, bound - 1)
-  heaviest[reachable_quantile(audit) <= 1] <- 1
-  outcome <- list(lost = weighted_losses(audit, bound),
-                  weight = prompt_weight(audit), heaviest = heaviest,
-                  kind = "weighted")
+  # A bound of 1 is known to be kept, without a draw.
+  known <- bound <= 1
+  outcome <- list(
+    lost = weighted_losses(audit, bound), kind = "weighted",
+    weight = replace(prompt_weight(audit), known, 1),
+    heaviest = replace(1 / reach_beyond(audit, bound - 1), known, 0)
+  )
   list(prob = audit$prob, bound = bound, outcome = outcome, groups = groups,
        basis = if (is.null(folds)) "calibration" else "cross-fitted")
 }
@@ -311,12 +316,9 @@ coverage_interval <- function(covered, kind, conf_level) {
   if (kind == "exact") {
     return(c(NA_real_, NA_real_))
   }
-  # Clopper and Pearson. Fractions vary less than zeros and ones with their
-  # mean, so for them the interval is conservative.
-  x <- sum(covered)
-  tail <- (1 - conf_level) / 2
-  c(if (x > 0) stats::qbeta(tail, x, n - x + 1) else 0,
-    if (x < n) stats::qbeta(1 - tail, x + 1, n - x) else 1)
+  # Fractions vary less than zeros and ones with their mean, so for them the
+  # interval is conservative.
+  binomial_interval(sum(covered), n, conf_level)
 }
 
 warn_unresolved <- function(outcome, call = rlang::caller_env()) {

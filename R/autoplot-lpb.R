@@ -8,11 +8,7 @@ autoplot.lpb <- function(object, which = c("miscoverage", "bound", "coverage",
   which <- check_choice(which, lpb_pictures, "which")
   need_package("ggplot2", "to draw a bound", "3.4.0")
   switch(which,
-    miscoverage = if (is.null(object$groups)) {
-      layer_miscoverage(miscoverage_picture(object))
-    } else {
-      layer_group_curves(group_curves_picture(object))
-    },
+    miscoverage = layer_miscoverage(miscoverage_picture(object)),
     bound = layer_bound(bound_picture(object)),
     coverage = layer_coverage(coverage_picture(assess_lpb(object))),
     weights = layer_weights(weights_picture(object))
@@ -35,12 +31,22 @@ lpb_theme <- function() {
 
 layer_miscoverage <- function(picture) {
   marks <- picture$marks
-  marks$label <- factor(mark_text(marks), mark_text(marks))
+  inks <- mark_inks(picture)
+  text <- make.unique(mark_text(marks), " #")
+  marks$label <- factor(text, text)
+  curve <- picture$curve
   line <- if (picture$steps) ggplot2::geom_step else ggplot2::geom_line
-  ggplot2::ggplot(picture$curve, ggplot2::aes(
+  drawn <- ggplot2::ggplot(curve, ggplot2::aes(
     x = .data$level, y = .data$miscoverage
-  )) +
-    line(colour = "grey35", linewidth = 0.8) +
+  ))
+  if (picture$grouped) {
+    curve$label <- marks$label[match(curve$group, marks$curve)]
+    drawn <- drawn + line(ggplot2::aes(colour = .data$label), curve,
+                          linewidth = 0.8)
+  } else {
+    drawn <- drawn + line(colour = "grey35", linewidth = 0.8)
+  }
+  drawn <- drawn +
     ggplot2::geom_hline(yintercept = picture$alpha, linetype = "dashed") +
     ggplot2::geom_segment(
       ggplot2::aes(xend = .data$level, yend = 0, colour = .data$label), marks
@@ -52,35 +58,16 @@ layer_miscoverage <- function(picture) {
     ggplot2::geom_point(
       ggplot2::aes(colour = .data$label, shape = .data$label), marks, size = 3
     ) +
-    ggplot2::scale_colour_manual(values = mark_ink(marks$what)) +
-    ggplot2::scale_shape_manual(values = c(16, 17)) +
+    ggplot2::scale_colour_manual(values = inks) +
+    ggplot2::scale_shape_manual(values = mark_shapes(picture)) +
     ggplot2::labs(x = "level", colour = NULL, shape = NULL, y = sprintf(
       "estimated miscoverage (target %s)", format(picture$alpha)
     )) +
     lpb_theme()
-}
-
-layer_group_curves <- function(picture) {
-  rows <- do.call(rbind, Map(function(name, curve) {
-    cbind(group = name, curve)
-  }, names(picture$curves), picture$curves))
-  rows$group <- factor(rows$group, names(picture$curves))
-  line <- if (picture$steps) ggplot2::geom_step else ggplot2::geom_line
-  ggplot2::ggplot(rows, ggplot2::aes(
-    x = .data$level, y = .data$miscoverage, colour = .data$group
-  )) +
-    line(linewidth = 0.8) +
-    ggplot2::geom_hline(yintercept = picture$alpha, linetype = "dashed") +
-    ggplot2::geom_rug(ggplot2::aes(x = .data$level), inherit.aes = FALSE,
-                      data = data.frame(level = picture$level),
-                      colour = ink[["mark"]], linewidth = 0.8) +
-    ggplot2::scale_colour_manual(
-      values = picture$inks, guide = if (picture$few) "legend" else "none"
-    ) +
-    ggplot2::labs(x = "level", colour = NULL, y = sprintf(
-      "estimated miscoverage (target %s)", format(picture$alpha)
-    )) +
-    lpb_theme()
+  if (nrow(marks) > 6L) {
+    drawn <- drawn + ggplot2::theme(legend.position = "none")
+  }
+  drawn
 }
 
 layer_bound <- function(picture) {
@@ -99,7 +86,7 @@ layer_bound <- function(picture) {
     drawn <- drawn +
       ggplot2::annotate("point", picture$median, 0.5, colour = ink[["mark"]],
                         size = 3) +
-      ggplot2::annotate("text", picture$median, 0.5, hjust = -0.15,
+      ggplot2::annotate("text", picture$median, 0.5, hjust = -0.1, vjust = -0.7,
                         label = sprintf("median %s", big(picture$median)))
   }
   drawn
@@ -120,6 +107,7 @@ layer_coverage <- function(picture) {
     ggplot2::scale_colour_manual(values = c(
       "FALSE" = ink[["main"]], "TRUE" = ink[["mark"]]
     ), guide = "none") +
+    ggplot2::coord_cartesian(xlim = c(picture$least, 1)) +
     ggplot2::labs(x = "coverage", y = NULL) +
     lpb_theme()
 }

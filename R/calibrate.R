@@ -272,7 +272,10 @@ select_by <- function(audit, rule) {
   chosen$point_level <- chosen$level
   if (!is.null(rule$delta)) {
     found <- certify_level(audit, rule$alpha, rule$delta, rule$certificate)
-    chosen[c("level", "capped")] <- found[c("level", "capped")]
+    # Luck early in the order may certify more than the whole audit estimates; a
+    # lower level is certified, too.
+    chosen$level <- min(found$level, chosen$point_level)
+    chosen$capped <- found$capped && chosen$capped
     chosen$certificate <- c(found[names(found) %in% c("kind", "bet")],
                             list(remarks = certificate_remarks(audit)))
   }

@@ -59,10 +59,10 @@ find_group_column <- function(name, audit, call) {
 # ---- Levels ------------------------------------------------------------------
 
 # The delta of one group. Shared by Sidak: given their groups, prompts of
-# different groups are independent. The random last step is common to all, and
-# the certified levels all fall as it rises; such failures go together, so that
-# the chance of none is no smaller than if they were independent (Chebyshev's
-# inequality for monotone functions).
+# different groups are independent. The random last step of the bets is common
+# to all groups, and all certified levels fall as its share rises: failures then
+# go together, so that the chance of none is at least what it would be if they
+# were independent (Chebyshev's association inequality).
 delta_of_group <- function(delta, sharing, groups) {
   if (is.null(delta) || sharing == "each") {
     return(delta)
@@ -70,7 +70,7 @@ delta_of_group <- function(delta, sharing, groups) {
   -expm1(log1p(-delta) / groups)
 }
 
-# As select_by(), with the table of the groups; one level there is not.
+# As select_by(), with the table of the groups in place of one level.
 select_groups <- function(audit, rule, membership, sharing) {
   rows <- split(seq_len(nrow(audit)), membership)
   rule$delta <- delta_of_group(rule$delta, sharing, length(rows))

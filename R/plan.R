@@ -102,7 +102,9 @@
 #'     [calibrate_lpb()]), `n`, `checksum`: the plan's constants, repeated in
 #'     each row. `plan_id` is a hash of ids, horizons and limits.
 #' @section Errors: `timetounsafe_error_argument`,
-#'   `timetounsafe_error_features`.
+#'   `timetounsafe_error_features`. Warning `timetounsafe_warning_evidence`
+#'   when there are too few prompts, for their largest weight, to certify
+#'   anything.
 #' @section Assumptions: Prompts to calibrate on are exchangeable with those the
 #'   bound will be used for, and were not used to train `hazard`.
 #' @references arXiv 2506.13593, sections 3.2 and 3.3, algorithm 1; methods
@@ -139,7 +141,19 @@ plan_audit <- function(hazard, prompts, x = NULL, budget,
   pilot <- if (is.null(tau_prior)) new_pilot(hazard)
   policy <- choose_tau_prior(policy, pilot, n)
   policy <- fix_policy(policy, prior_quantile(design$prob, policy), n)
+  warn_hopeless(policy, n)
   draw_plan(id, prompts, prob, prior_quantile(prob, policy), policy, hazard)
+}
+
+warn_hopeless <- function(policy, n, call = rlang::caller_env()) {
+  if (!is.na(policy$delta) && hopeless(new_stakes(policy, n))) {
+    warn_classed("evidence", c(
+      sprintf("%d prompts with this budget can hardly certify anything.", n),
+      i = sprintf("One prompt can count for %s.", big(policy$weight_limit)),
+      i = "advise_budget() tells how many prompts a budget needs.",
+      i = "delta = NULL plans for a bound without certificate."
+    ), call = call)
+  }
 }
 
 # The estimated hazards of the prompts that fix the policy.

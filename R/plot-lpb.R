@@ -12,6 +12,7 @@
 #'   that many draws.
 #' * `"coverage"`: coverage by predicted risk, as estimated from the calibration
 #'   audit itself. For held-out prompts draw what [assess_lpb()] returns.
+#'   Intervals of small groups may reach beyond the axis.
 #' * `"weights"`: what each included prompt counts for, against its estimated
 #'   hazard.
 #'
@@ -37,11 +38,7 @@
 plot.lpb <- function(x, which = c("miscoverage", "bound", "coverage",
                                   "weights"), ...) {
   switch(check_choice(which, lpb_pictures, "which"),
-    miscoverage = if (is.null(x$groups)) {
-      draw_miscoverage(miscoverage_picture(x), ...)
-    } else {
-      draw_group_curves(group_curves_picture(x), ...)
-    },
+    miscoverage = draw_miscoverage(miscoverage_picture(x), ...),
     bound = draw_bound(bound_picture(x), ...),
     coverage = draw_coverage(coverage_picture(assess_lpb(x)), ...),
     weights = draw_weights(weights_picture(x), ...)
@@ -60,49 +57,54 @@ plot.lpb_assessment <- function(x, ...) {
 
 # ---- What is shown -----------------------------------------------------------
 
-# `marks`: the levels that were found, the one that the bound uses last.
+# `curve` has a curve for each group, or for all prompts together; `marks` are
+# the levels that were found, the one that the bound uses last.
 miscoverage_picture <- function(lpb) {
-  curve <- lpb$curve[lpb$curve$level <= lpb$tau_prior, , drop = FALSE]
+  parts <- if (is.null(lpb$groups)) {
+    list(all = lpb$curve)
+  } else {
+    split(lpb$curve, factor(lpb$curve$group, lpb$groups$group))
+  }
+  curves <- lapply(parts, extend_curve, lpb$tau_prior)
+  steps <- lpb$exact && lpb$method != "replicated"
+  marks <- find_marks(lpb)
+  marks$miscoverage <- mapply(read_curve, curves[marks$curve], marks$level,
+                              steps)
+  list(
+    curve = do.call(rbind, Map(cbind, group = names(curves), curves)),
+    marks = marks, alpha = lpb$alpha, grouped = !is.null(lpb$groups),
+    steps = steps
+  )
+}
+
+# From 0 up to the largest level there is.
+extend_curve <- function(curve, limit) {
+  curve <- curve[curve$level <= limit, , drop = FALSE]
   last <- c(0, curve$miscoverage)[nrow(curve) + 1L]
-  curve <- data.frame(level = c(0, curve$level, lpb$tau_prior),
-                      miscoverage = c(0, curve$miscoverage, last))
+  data.frame(level = c(0, curve$level, limit),
+             miscoverage = c(0, curve$miscoverage, last))
+}
+
+find_marks <- function(lpb) {
+  if (!is.null(lpb$groups)) {
+    return(data.frame(what = lpb$groups$group, curve = lpb$groups$group,
+                      level = lpb$groups$level))
+  }
   marks <- data.frame(
-    what = c("point rule", "certified"),
+    what = c("point rule", "certified"), curve = "all",
     level = c(lpb$point_level %||% lpb$level, lpb$level)
   )
-  if (is.null(lpb$delta)) {
-    marks <- marks[1L, ]
-  }
-  # Steps are left-continuous: the curve is what holds above a level.
-  at <- findInterval(marks$level, curve$level, left.open = TRUE)
-  marks$miscoverage <- ifelse(at > 0, curve$miscoverage[pmax(at, 1L)], 0)
-  list(curve = curve, marks = marks, alpha = lpb$alpha, exact = lpb$exact,
-       steps = lpb$exact && lpb$method != "replicated")
+  marks[seq_len(if (is.null(lpb$delta)) 1L else 2L), ]
 }
 
-# A curve for each group, from 0 up to the largest level there is.
-group_curves_picture <- function(lpb) {
-  named <- factor(lpb$curve$group, lpb$groups$group)
-  curves <- lapply(split(lpb$curve, named), function(curve) {
-    curve <- curve[curve$level <= lpb$tau_prior, ]
-    data.frame(level = c(0, curve$level, lpb$tau_prior),
-               miscoverage = c(0, curve$miscoverage,
-                               utils::tail(c(0, curve$miscoverage), 1L)))
-  })
-  few <- length(curves) <= length(group_palette)
-  inks <- if (few) {
-    group_palette[seq_along(curves)]
-  } else {
-    rep(grDevices::adjustcolor(ink[["main"]], 0.4), length(curves))
+# Steps are left-continuous: the curve is what holds above a level.
+read_curve <- function(curve, level, steps) {
+  if (!steps) {
+    return(stats::approx(curve$level, curve$miscoverage, level, ties = max)$y)
   }
-  list(curves = curves, level = lpb$groups$level, inks = inks, few = few,
-       alpha = lpb$alpha,
-       steps = lpb$exact && lpb$method != "replicated")
+  at <- findInterval(level, curve$level, left.open = TRUE)
+  if (at > 0) curve$miscoverage[at] else 0
 }
-
-# Okabe and Ito's, without black and yellow.
-group_palette <- c("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9",
-                   "#E69F00")
 
 # The share of prompts with a bound of at least `bound`. Endless bounds stay in
 # the share and have no place on the axis.
@@ -129,7 +131,11 @@ coverage_picture <- function(assessment) {
   # Two long names may begin alike.
   rows$label <- make.unique(rows$label, " #")
   rows$place <- rev(seq_len(nrow(rows)))
-  list(rows = rows, target = attr(assessment, "target"))
+  target <- attr(assessment, "target")
+  # One small group must not squeeze all others: its interval may reach beyond.
+  least <- min(rows$coverage, target - 0.15, na.rm = TRUE) - 0.05
+  least <- max(least, min(rows$low, rows$coverage, target - 0.02, na.rm = TRUE))
+  list(rows = rows, target = target, least = max(0, least))
 }
 
 weights_picture <- function(lpb) {
@@ -149,59 +155,62 @@ weights_picture <- function(lpb) {
 # What is known of a level that was found: "certified: 0.0769".
 mark_text <- function(marks) {
   level <- vapply(marks$level, format, "", digits = 3)
-  sprintf("%s: level %s", marks$what, level)
+  sprintf("%s: level %s", substr(marks$what, 1L, 30L), level)
 }
 
-mark_ink <- function(what) {
-  unname(ink[ifelse(what == "certified", "mark", "main")])
+# Those of groups are from the palette of Okabe and Ito, without black and
+# yellow, as long as there are enough of them.
+mark_inks <- function(picture) {
+  what <- picture$marks$what
+  if (!picture$grouped) {
+    unname(ink[ifelse(what == "certified", "mark", "main")])
+  } else if (length(what) <= 6L) {
+    c("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9",
+      "#E69F00")[seq_along(what)]
+  } else {
+    rep(grDevices::adjustcolor(ink[["main"]], 0.4), length(what))
+  }
+}
+
+mark_shapes <- function(picture) {
+  ifelse(picture$marks$what == "point rule" & !picture$grouped, 16, 17)
 }
 
 draw_miscoverage <- function(picture, ...) {
   curve <- picture$curve
+  inks <- mark_inks(picture)
   top <- max(2 * picture$alpha, 1.2 * max(curve$miscoverage))
   draw_points(list(
-    x = curve$level, y = curve$miscoverage,
-    type = if (picture$steps) "s" else "l", lwd = 2, col = "grey35",
-    ylim = c(0, top), yaxs = "i",
-    xlab = "level", ylab = "estimated miscoverage"
+    x = c(0, max(curve$level)), y = c(0, 0), type = "n", ylim = c(0, top),
+    yaxs = "i", xlab = "level", ylab = "estimated miscoverage"
   ), ...)
+  names <- unique(curve$group)
+  lines <- if (picture$grouped) inks else "grey35"
+  for (k in seq_along(names)) {
+    graphics::lines(curve[curve$group == names[k], c("level", "miscoverage")],
+                    type = if (picture$steps) "s" else "l", lwd = 2,
+                    col = lines[k])
+  }
   graphics::abline(h = picture$alpha, lty = 2, col = "grey40")
-  marks <- picture$marks
-  colour <- mark_ink(marks$what)
-  graphics::segments(marks$level, 0, marks$level, marks$miscoverage, lwd = 2,
-                     col = colour)
-  graphics::segments(marks$level, marks$miscoverage, marks$level,
-                     picture$alpha, lwd = 2, lty = 3, col = colour)
-  graphics::points(marks$level, marks$miscoverage, pch = c(16, 17)[
-    seq_len(nrow(marks))
-  ], col = colour, cex = 1.3, xpd = NA)
-  graphics::legend(
-    "topleft", c(sprintf("target: %s", format(picture$alpha)),
-                 mark_text(marks)),
-    lty = c(2, rep(1, nrow(marks))), lwd = c(1, rep(2, nrow(marks))),
-    pch = c(NA, c(16, 17)[seq_len(nrow(marks))]),
-    col = c("grey40", colour), bty = "n"
-  )
+  draw_marks(picture, inks)
 }
 
-# A tick at each selected level; a legend as long as colours can be told apart.
-draw_group_curves <- function(picture, ...) {
-  every <- do.call(rbind, picture$curves)
-  draw_points(list(
-    x = range(every$level), y = c(0, max(every$miscoverage,
-                                         1.5 * picture$alpha)),
-    type = "n", xlab = "level", ylab = "estimated miscoverage"
-  ), ...)
-  for (k in seq_along(picture$curves)) {
-    graphics::lines(picture$curves[[k]], type = if (picture$steps) "s" else "l",
-                    lwd = 2, col = picture$inks[k])
-  }
-  graphics::abline(h = picture$alpha, lty = 2, col = "grey40")
-  graphics::rug(picture$level, ticksize = 0.05, lwd = 2, col = ink[["mark"]])
-  if (picture$few) {
-    graphics::legend("topleft", names(picture$curves), lwd = 2,
-                     col = picture$inks, bty = "n")
-  }
+draw_marks <- function(picture, inks) {
+  marks <- picture$marks
+  shapes <- mark_shapes(picture)
+  graphics::segments(marks$level, 0, marks$level, marks$miscoverage, lwd = 2,
+                     col = inks)
+  graphics::segments(marks$level, marks$miscoverage, marks$level,
+                     picture$alpha, lwd = 2, lty = 3, col = inks)
+  graphics::points(marks$level, marks$miscoverage, pch = shapes, col = inks,
+                   cex = 1.3, xpd = NA)
+  told <- if (nrow(marks) <= 6L) seq_len(nrow(marks))
+  graphics::legend(
+    "topleft", c(sprintf("target: %s", format(picture$alpha)),
+                 mark_text(marks)[told]),
+    lty = c(2, rep(1, length(told))), lwd = c(1, rep(2, length(told))),
+    pch = c(NA, shapes[told]), col = c("grey40", inks[told]), bty = "n"
+  )
 }
 
 draw_bound <- function(picture, ...) {
@@ -214,9 +223,10 @@ draw_bound <- function(picture, ...) {
   if (is.finite(picture$median)) {
     graphics::segments(picture$median, 0, picture$median, 0.5, lty = 3)
     graphics::points(picture$median, 0.5, pch = 16, col = ink[["mark"]])
+    # Beside the point and above the steps, which only fall from there.
     graphics::text(picture$median, 0.5, sprintf("median %s",
                                                 big(picture$median)),
-                   pos = 4, offset = 0.7, xpd = NA)
+                   adj = c(-0.1, -0.7), xpd = NA)
   }
 }
 
@@ -227,10 +237,9 @@ draw_coverage <- function(picture, ...) {
   on.exit(graphics::par(old))
   wide <- max(graphics::strwidth(rows$label, "inches")) + 0.4
   graphics::par(mai = replace(graphics::par("mai"), 2L, wide))
-  least <- min(rows$coverage, rows$low, picture$target, na.rm = TRUE)
   draw_points(list(
     x = rows$coverage, y = rows$place, yaxt = "n", ylab = "",
-    xlab = "coverage", xlim = c(least, 1), ylim = range(rows$place) +
+    xlab = "coverage", xlim = c(picture$least, 1), ylim = range(rows$place) +
       c(-0.5, 0.5), col = ifelse(rows$by == "all", ink[["mark"]],
                                  ink[["main"]]), cex = 1.2
   ), ...)

@@ -12,7 +12,7 @@ guarantee_kind <- function(lpb) {
     "trivial"
   } else if (is.null(lpb$delta)) {
     "average"
-  } else if (lpb$certificate$kind == "normal") {
+  } else if (identical(lpb$certificate$kind, "normal")) {
     "normal"
   } else {
     "certified"
@@ -21,10 +21,10 @@ guarantee_kind <- function(lpb) {
 
 guarantee_text <- function(lpb) {
   reached <- sprintf(paste(
-    "Take a new prompt from the source of the calibration prompts, and let L",
+    "Take a new prompt from the source of the calibration prompts%s, and let L",
     "be its bound. With probability at least %s, its first L \u2212 1",
     "responses are all judged safe."
-  ), target(lpb$alpha))
+  ), if (is.null(lpb$groups)) "" else ", of any group", target(lpb$alpha))
   switch(guarantee_kind(lpb),
     none = sprintf(paste(
       "There is no guarantee: %s prompts whose draws failed were left out",
@@ -41,6 +41,13 @@ guarantee_text <- function(lpb) {
 # How much the statement depends on the luck of the audit.
 confidence_text <- function(lpb) {
   missed <- share(lpb$delta %||% NA)
+  where <- if (is.null(lpb$groups)) {
+    ""
+  } else if (identical(lpb$group_delta, "shared")) {
+    " for some group"
+  } else {
+    " for a given group"
+  }
   switch(guarantee_kind(lpb),
     none = "Calibrate with failed = \"unsafe\" to have one.",
     trivial = paste(
@@ -57,24 +64,29 @@ confidence_text <- function(lpb) {
       "An audit may be lucky or unlucky in the prompts and responses that it",
       "draws. The certificate limits that risk, by a large-sample",
       "approximation: of all audits planned like this one, about %s or fewer",
-      "give bounds of which the statement is false."
-    ), missed),
+      "give bounds of which the statement is false%s."
+    ), missed, where),
     certified = sprintf(paste(
       "An audit may be lucky or unlucky in the prompts and responses that it",
       "draws. The certificate limits that risk: of all audits planned like",
-      "this one, at most %s give bounds of which the statement is false."
-    ), missed)
+      "this one, at most %s give bounds of which the statement is false%s."
+    ), missed, where)
   )
 }
 
 # What takes something away from it.
 guarantee_warnings <- function(lpb) {
-  thin <- guarantee_kind(lpb) == "average" && lpb$coarseness >= lpb$alpha / 2
+  heaviest <- max(lpb$coarseness, lpb$groups$coarseness)
+  thin <- guarantee_kind(lpb) == "average" && heaviest >= lpb$alpha / 2
   c(
     if (thin) {
       sprintf(paste("There is little evidence: one prompt can count for %s of",
                     "all. Do not rely on this bound."),
-              share(min(1, lpb$coarseness)))
+              share(min(1, heaviest)))
+    },
+    if (!lpb$trivial && any(lpb$groups$trivial)) {
+      sprintf("In %s of %s groups the bound is 1, which promises nothing.",
+              big(sum(lpb$groups$trivial)), big(nrow(lpb$groups)))
     },
     if (guarantee_kind(lpb) %in% c("certified", "normal")) {
       sprintf("The certificate is only approximate here: %s",
@@ -154,6 +166,9 @@ bound_remarks <- function(lpb) {
 }
 
 level_text <- function(lpb) {
+  if (!is.null(lpb$groups)) {
+    return("Each group has a level of its own: see the table of groups.")
+  }
   marks <- miscoverage_picture(lpb)$marks
   used <- marks[nrow(marks), ]
   if (lpb$level <= 0) {
@@ -166,6 +181,10 @@ level_text <- function(lpb) {
   ), format(used$level, digits = 3), share(used$miscoverage), share(lpb$alpha))
   if (is.null(lpb$delta) || lpb$capped) {
     return(found)
+  }
+  if (lpb$level >= lpb$point_level || used$miscoverage >= lpb$alpha) {
+    return(paste(found, "This is also the level of the point rule: the",
+                 "certificate supports it without a further margin."))
   }
   sprintf(paste(
     "%s The distance between the two, %s percentage points, is the margin that",
@@ -193,37 +212,52 @@ coverage_table <- function(assessment) {
 coverage_cells <- function(rows) {
   interval <- sprintf(" (%.1f\u2013\u2060%.1f)", 100 * rows$low,
                       100 * rows$high)
-  paste0(sprintf("%.1f%%", 100 * rows$coverage),
-         ifelse(is.na(rows$low), "", interval))
+  # Where no prompt was included, nothing is known.
+  ifelse(is.na(rows$coverage), "unknown",
+         paste0(sprintf("%.1f%%", 100 * rows$coverage),
+                ifelse(is.na(rows$low), "", interval)))
 }
 
-coverage_text <- function(lpb, held_out) {
-  told <- if (held_out) {
-    paste(
+coverage_text <- function(lpb, coverage) {
+  told <- switch(attr(coverage, "basis"),
+    "held-out" = paste(
       "Coverage is the share of held-out prompts that stay safe up to their",
       "bound. They neither trained the hazard model nor calibrated the bound."
-    )
-  } else {
-    paste(
+    ),
+    "cross-fitted" = paste(
+      "Coverage is the share of prompts that stay safe up to their bound, here",
+      "estimated from the calibration audit, with levels that each part of it",
+      "takes from the other parts. Intervals (95%) are approximate, each for",
+      "its own row."
+    ),
+    calibration = paste(
       "Coverage is the share of prompts that stay safe up to their bound, here",
       "estimated from the calibration audit itself. As the level was chosen on",
       "the same draws, this shows which prompts fare worse, and is no",
       "independent check. Intervals (95%) are approximate, each for its own",
       "row."
     )
-  }
+  )
   if (guarantee_kind(lpb) == "none" || !is.null(lpb$groups)) {
     return(told)
   }
   paste(told, "The guarantee is for the first row only.")
 }
 
-group_table <- function(groups) {
-  columns <- lapply(as.data.frame(groups), function(x) {
-    if (is.numeric(x)) vapply(x, big, "", digits = 3) else as_text(x)
-  })
-  numbers <- names(columns)[vapply(groups, is.numeric, NA)]
-  html_table(columns, numbers)
+group_table <- function(lpb) {
+  groups <- lpb$groups
+  bound <- augment.lpb(lpb)
+  middle <- vapply(groups$group, function(name) {
+    stats::quantile(bound$.pred_lower[bound$.group %in% name], 0.5,
+                    names = FALSE, type = 1)
+  }, 0)
+  html_table(list(
+    Group = groups$group, Prompts = vapply(groups$n, big, ""),
+    Included = vapply(groups$included, big, ""),
+    Level = vapply(groups$level, format, "", digits = 3),
+    "Point rule" = vapply(groups$point_level, format, "", digits = 3),
+    "Median bound" = vapply(middle, big, "")
+  ))
 }
 
 # ---- Evidence, draws and cost ------------------------------------------------
@@ -317,11 +351,12 @@ risk_table <- function(lpb, show_prompts, n = 10) {
     Drawn = vapply(audit$draws[top], big, ""),
     Unsafe = vapply(audit$unsafe[top], big, "")
   )
-  numbers <- names(columns)[-1L]
   if (show_prompts) {
-    columns$Text <- shorten(prompt_lines(take_rows(audit$prompt, top)), 300L)
+    # In one cell, so that the table stays narrow.
+    text <- shorten(prompt_lines(take_rows(audit$prompt, top)), 300L)
+    columns$Prompt <- paste0(columns$Prompt, "\n", text)
   }
-  html_table(columns, numbers)
+  html_table(columns)
 }
 
 # Prompts that are rows of a data frame: "topic: weather; tone: rude".
@@ -357,10 +392,16 @@ setting_facts <- function(lpb) {
     } else {
       sprintf("delta = %s", format(lpb$delta))
     }),
-    c("Selected level", format(lpb$level, digits = 4),
-      "Bounds are this quantile of the estimated time to the first"),
-    c("Level of the point rule", format(lpb$point_level %||% lpb$level,
-                                        digits = 4)),
+    if (is.null(lpb$groups)) {
+      c("Selected level", format(lpb$level, digits = 4),
+        "Bounds are this quantile of the estimated time to the first")
+    } else {
+      c("Groups", big(nrow(lpb$groups)), "Each with a level of its own")
+    },
+    if (is.null(lpb$groups)) {
+      c("Level of the point rule", format(lpb$point_level %||% lpb$level,
+                                          digits = 4))
+    },
     c("Largest level", format(lpb$tau_prior, digits = 4),
       "tau_prior: prompts were audited up to this quantile"),
     c("Longest bound", if (is.finite(lpb$cap)) big(lpb$cap) else "no limit",
@@ -380,7 +421,7 @@ certificate_name <- function(lpb) {
   switch(kind, betting = "betting, valid for any number of prompts",
          binomial = "exact binomial tail",
          normal = "normal approximation",
-         none = "none: no prompt was included")
+         none = "none: no prompt was included", kind)
 }
 
 hazard_name <- function(hazard) {

@@ -15,9 +15,9 @@
 #'
 #' @param lpb An `lpb` from [calibrate_lpb()] or [time_to_unsafe()].
 #' @param file Path of the file to write, which ends in `.html`.
-#' @param assessment `NULL`, or an `lpb_assessment` from [assess_lpb()] on
-#'   held-out prompts, to be shown in place of the coverage that is estimated
-#'   from the calibration audit itself.
+#' @param assessment `NULL`, the coverage that `assess_lpb(lpb)` estimates from
+#'   the calibration audit itself; or an `lpb_assessment` from [assess_lpb()],
+#'   on held-out prompts or cross-fitted, to be shown in its place.
 #' @param ledger `NULL`, or the path of the [ledger] that the audit was recorded
 #'   in: errors, retries, refusals, cost and latency are then told, too.
 #' @param title The title, a string.
@@ -59,7 +59,6 @@ report <- function(lpb, file = "report.html", assessment = NULL, ledger = NULL,
   content <- list(
     lpb = lpb, title = check_string(title, "title"),
     about = check_about(about), coverage = assessment %||% assess_lpb(lpb),
-    held_out = !is.null(assessment),
     ledger = if (!is.null(ledger)) {
       ledger_totals(ledger, lpb$audit$plan_id[1L])
     },

@@ -9,9 +9,11 @@
 #' and each arrow is one function: [audit_prompts()], [fit_hazard()],
 #' [plan_audit()], [run_audit()], [calibrate_lpb()]. [time_to_unsafe()] walks
 #' the whole way in one call, and [assess_lpb()] checks the result on held-out
-#' prompts. [report()] writes it all down for others. The numeric layer
-#' underneath ([allocate_budget()], [geometric_quantile()],
-#' [miscoverage_curve()], [select_level()]) is exported too. Notation and derivations: `vignette("methods", "timetounsafe")`.
+#' prompts or on the audit itself. [report()] writes it all down for others, and
+#' [population_risk()] reads the risk of the population off the same audit. The
+#' numeric layer underneath ([allocate_budget()], [geometric_quantile()],
+#' [miscoverage_curve()], [select_level()]) is exported too. Notation and
+#' derivations: `vignette("methods", "timetounsafe")`.
 #'
 #' @section Conditions: Every error raised by the package has the class
 #' `timetounsafe_error` and one of these; every warning has the class

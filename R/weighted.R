@@ -7,23 +7,38 @@
 # and their inclusion alike. Prompts that were not included have 0 in both.
 weighted_ratio <- function(part, total) {
   size <- sum(total)
+  if (size == 0) {
+    return(list(estimate = NA_real_, error = NA_real_))
+  }
   estimate <- sum(part) / size
   list(estimate = estimate,
        error = sqrt(sum((part - estimate * total)^2)) / size)
 }
 
-# An approximate interval from 0 to 1. The normal one is too narrow where few
-# values differ from 0, and has no width where none does. So each end is that
-# with one more prompt, of the largest weight that there can be, and of the
-# least favourable value: what was not seen may still be there.
+# An approximate interval from 0 to 1: Clopper and Pearson's, for as many
+# prompts of equal weight as would give the same standard error (Korn and
+# Graubard). Where all values are 0, or all 1, there is no error to go by: then
+# for as many as there were if all had the largest weight that there can be. A
+# largest weight of 0 says that all values are known.
 weighted_interval <- function(part, total, heaviest, conf_level) {
-  if (sum(total) == 0) {
+  ratio <- weighted_ratio(part, total)
+  if (is.na(ratio$estimate)) {
     return(c(0, 1))
   }
-  z <- stats::qnorm((1 + conf_level) / 2)
-  end <- function(value, side) {
-    with <- weighted_ratio(c(part, value * heaviest), c(total, heaviest))
-    with$estimate + side * z * with$error
+  if (heaviest == 0) {
+    return(rep(ratio$estimate, 2L))
   }
-  c(max(0, end(0, -1)), min(1, end(1, 1)))
+  estimate <- min(1, ratio$estimate)
+  size <- estimate * (1 - estimate) / ratio$error^2
+  if (!is.finite(size) || size <= 0) {
+    size <- sum(total) / heaviest
+  }
+  binomial_interval(size * estimate, size, conf_level)
+}
+
+# Clopper and Pearson's; neither `x` nor `n` need be whole.
+binomial_interval <- function(x, n, conf_level) {
+  tail <- (1 - conf_level) / 2
+  c(if (x > 0) stats::qbeta(tail, x, n - x + 1) else 0,
+    if (x < n) stats::qbeta(1 - tail, x + 1, n - x) else 1)
 }

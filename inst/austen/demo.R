@@ -65,7 +65,9 @@ invisible(
   suppressWarnings(draw(20000), "timetounsafe_warning_unfinished")
 )
 audit <- draw(Inf)
-lpb <- calibrate_lpb(audit, alpha = 0.1)
+lpb <- calibrate_lpb(audit, alpha = 0.1, delta = 0.1)
+# The same audit without certificate: right on average over audits, and no more.
+point <- calibrate_lpb(audit, alpha = 0.1, delta = NULL)
 recorded <- read_ledger(ledger[2], "draws")
 stopifnot(!anyDuplicated(recorded[c("prompt", "draw")]))
 say("audited in two sittings, %s draws in the ledger, and calibrated",
@@ -76,10 +78,15 @@ say("audited in two sittings, %s draws in the ledger, and calibrated",
 # Drawn on past the bound, so that the picture shows when the first unsafe
 # response came: bound - 1 draws would be enough for the check.
 bound <- predict(lpb, x[test, ])
-check <- audit_prompts(prompts[test], sampler, draws = pmax(bound, 500),
-                       stop = TRUE, batch_size = 5000)
-assessment <- assess_lpb(lpb, x[test, ], time = check$time,
-                         status = check$status)
+point_bound <- predict(point, x[test, ])
+check <- audit_prompts(prompts[test], sampler,
+                       draws = pmax(bound, point_bound, 500), stop = TRUE,
+                       batch_size = 5000)
+assess <- function(lpb) {
+  assess_lpb(lpb, x[test, ], time = check$time, status = check$status,
+             risk_groups = 3)
+}
+assessment <- assess(lpb)
 say("checked on %s held-out prompts with %s fresh draws", count(length(test)),
     count(sum(check$draws) + sum(check$overshoot)))
 
@@ -87,7 +94,7 @@ say("checked on %s held-out prompts with %s fresh draws", count(length(test)),
 
 bounds <- data.frame(
   prompt = prompts[test], hazard = predict(hazard, x[test, ]), bound = bound,
-  covered = check$time >= bound
+  point_bound = point_bound, covered = check$time >= bound
 )
 write.csv(bounds, file.path(output, "bounds.csv"), row.names = FALSE)
 
@@ -119,23 +126,41 @@ picture("bounds.png", function() {
          ))
 })
 
+# What somebody who has to decide would be given.
+told <- tryCatch({
+  report(
+    lpb, file.path(output, "report.html"), assessment = assessment,
+    ledger = ledger[2], show_prompts = TRUE, overwrite = TRUE, open = FALSE,
+    about = c(Model = "word-level Markov chain on six novels by Jane Austen",
+              Judge = "a list of violent or hateful words", Seed = 20251)
+  )
+  "report.html"
+}, timetounsafe_error_unavailable = function(e) {
+  say("no report: %s", sub("\n.*", "", conditionMessage(e)))
+  NULL
+})
+
 cat("\nOne response, with the judge's words in capitals if there are any:\n")
 cat(strwrap(show_response(model, prompts[test[1]]), prefix = "  "), sep = "\n")
 
 cat("\nDraws: ", count(sum(plan$limit)), " planned at most, ",
     count(sum(audit$draws) + sum(audit$overshoot)), " spent\n", sep = "")
-cat("Level selected:", format(lpb$level, digits = 4), "\n")
+cat("Level: ", format(lpb$level, digits = 4), " with a certificate, which holds",
+    " in at least 90% of such audits\n       ", format(point$level, digits = 4),
+    " by the point rule, which holds on average over them\n", sep = "")
 cat("Coverage on held-out prompts, target 0.9 (95% interval):\n")
+seen <- rbind(assess(point)[1, ], assessment)
 rows <- sprintf("  %-22s %.3f (%.3f to %.3f), geometric mean of the bound %.1f",
-                c("all", paste("risk", assessment$group[-1])),
-                assessment$coverage, assessment$low, assessment$high,
-                assessment$geometric_mean)
+                c("point rule", "certified", paste("risk",
+                                                   assessment$group[-1])),
+                seen$coverage, seen$low, seen$high, seen$geometric_mean)
 cat(rows, sep = "\n")
-cat(sprintf("  (with %s calibration prompts its standard deviation is %.3f)\n",
-            count(length(calibrate)), sqrt(0.1 * 0.9 / length(calibrate))))
-cat("Five held-out prompts, riskiest first, and their bounds:\n")
+cat("Five held-out prompts, riskiest first; bounds by the point rule, and",
+    "certified:\n")
 five <- bounds[order(-bounds$hazard), ][round(seq(1, nrow(bounds),
                                                   length.out = 5)), ]
-cat(sprintf("  %4.0f  %s ...", five$bound, five$prompt), sep = "\n")
-cat("Files: ", output, "/bounds.csv, bounds.png, level.png,\n  ",
-    "training.sqlite, audit.sqlite\n", sep = "")
+cat(sprintf("  %4.0f %4.0f  %s ...", five$point_bound, five$bound,
+            five$prompt), sep = "\n")
+files <- c(told, "bounds.csv", "bounds.png", "level.png", "training.sqlite",
+           "audit.sqlite")
+cat("Files in ", output, ":\n  ", paste(files, collapse = ", "), "\n", sep = "")

@@ -7,8 +7,9 @@ known_hazard <- function() {
 
 # By the paper's method, whose draws stop, unless another is asked for.
 known_plan <- function(p, budget = 20, method = "optimized", ...,
-                       prompts = as.character(seq_along(p))) {
-  plan_audit(known_hazard(), prompts, p, budget = budget, method = method, ...)
+                       delta = NULL, prompts = as.character(seq_along(p))) {
+  plan_audit(known_hazard(), prompts, p, budget = budget, method = method,
+             delta = delta, ...)
 }
 
 # As published: no certificate.

@@ -119,6 +119,8 @@ test_that("on its own audit coverage is the weighted share, by hand", {
     missed <- audit$time < bound & audit$time < audit$horizon
     lost <- missed / if (naive) 0.95^audit$time else audit$pi
     total <- if (naive) rep(1, 300) else (audit$horizon > 0) / audit$pi
+    # A bound of 1 needs no draw.
+    total[bound == 1] <- 1
     by_hand <- function(i) 1 - sum(lost[i]) / sum(total[i])
     half <- rank(p) <= 150
     expect_equal(got$coverage, c(by_hand(1:300), by_hand(half),
@@ -141,7 +143,8 @@ test_that("replicated draws enter with their unbiased estimate", {
                            lchoose(audit$limit, q - 1)))
   inside <- audit$horizon > 0
   w <- 1 / audit$pi
-  expect_equal(got$coverage[1], 1 - sum((w * loss)[inside]) / sum(w[inside]))
+  total <- ifelse(q == 1, 1, ifelse(inside, w, 0))
+  expect_equal(got$coverage[1], 1 - sum((w * loss)[inside]) / sum(total))
 })
 
 test_that("prompts that need no draw are known to be covered", {
@@ -152,17 +155,32 @@ test_that("prompts that need no draw are known to be covered", {
                                      tau_prior = 0.3), p)
   lpb <- quiet(calibrate_lpb(audit, delta = NULL))
   got <- assess_lpb(lpb, risk_groups = 2)
-  expect_equal(got$coverage[3], 1)
-  expect_lt(got$low[3], 1)
+  expect_equal(c(got$coverage[3], got$low[3], got$high[3]), c(1, 1, 1))
+  expect_lt(got$low[2], got$coverage[2])
 })
 
 test_that("without a prompt that tells something nothing is claimed", {
-  plan <- known_plan(rep(0.001, 3), 1e-6, method = "optimized", tau_prior = 0.3,
-                     cap = 100)
-  lpb <- quiet(calibrate_lpb(simulate_audit(plan, rep(0, 3))))
-  got <- assess_lpb(lpb)
-  expect_true(is.na(got$coverage[1]))
-  expect_equal(c(got$low[1], got$high[1]), c(0, 1))
+  # Nobody of the safer half was included.
+  p <- rep(c(0.001, 0.05), each = 200)
+  set.seed(3)
+  repeat {
+    audit <- simulate_audit(known_plan(p, 0.5, tau_prior = 0.3), p)
+    if (!any(audit$horizon[1:200] > 0) && any(audit$horizon > 0)) {
+      break
+    }
+  }
+  lpb <- quiet(calibrate_lpb(audit, alpha = 0.29, delta = NULL))
+  expect_false(lpb$trivial)
+  got <- assess_lpb(lpb, risk_groups = 2)
+  expect_true(is.na(got$coverage[2]))
+  expect_equal(c(got$low[2], got$high[2]), c(0, 1))
+})
+
+test_that("where no level was feasible the bound of 1 is known to be kept", {
+  plan <- known_plan(rep(0.001, 3), 1e-6, tau_prior = 0.3, cap = 100,
+                     delta = NULL)
+  got <- assess_lpb(quiet(calibrate_lpb(simulate_audit(plan, rep(0, 3)))))
+  expect_equal(c(got$coverage[1], got$low[1], got$high[1]), c(1, 1, 1))
 })
 
 test_that("groups are those of the calibration, or others to look at", {
@@ -193,8 +211,8 @@ test_that("cross-fitting uses for each fold the level of the others", {
     bound[fold == k] <- geometric_quantile(p[fold == k], level, lpb$cap)
   }
   missed <- audit$time < pmin(bound, audit$horizon)
-  expect_equal(got$coverage[1], 1 - sum(missed / audit$pi) /
-                 sum((audit$horizon > 0) / audit$pi))
+  total <- ifelse(bound == 1, 1, (audit$horizon > 0) / audit$pi)
+  expect_equal(got$coverage[1], 1 - sum(missed / audit$pi) / sum(total))
   expect_equal(got$mean_bound[1], mean(bound))
 })
 

@@ -131,6 +131,19 @@ test_that("a group with too little evidence gets the bound 1, and is named", {
   expect_output(print(lpb), "bound 1")
 })
 
+test_that("under the point rule little evidence in a group is said", {
+  set.seed(15)
+  p <- rep(0.01, 1005)
+  group <- rep(c("often", "rare"), c(1000, 5))
+  audit <- simulate_audit(known_plan(p, 8), p)
+  warning <- expect_warning(
+    lpb <- calibrate_lpb(audit, delta = NULL, groups = group),
+    "1 group: \"rare\"", class = "timetounsafe_warning_evidence"
+  )
+  expect_identical(warning$groups, "rare")
+  expect_output(print(lpb), "little evidence")
+})
+
 test_that("groups of which nothing was included have the bound 1", {
   set.seed(8)
   p <- rep(0.005, 200)

@@ -94,13 +94,29 @@ test_that("failed draws and approximations are told", {
 
 test_that("groups of a bound are shown", {
   skip_without_pandoc()
-  lpb <- many_lpbs()$certified
-  expect_silent_on(page_of(lpb), "within each of these groups")
-  lpb$groups <- data.frame(group = c("<b>", "two"), n = c(1234, 5),
-                           level = c(0.08123, 0.1), trivial = c(FALSE, TRUE))
-  page <- page_of(lpb)
-  expect_says(page, "within each of these groups", "&lt;b&gt;", "1,234",
-              "0.0812")
+  skip_if_not("group_delta" %in% names(formals(calibrate_lpb)))
+  expect_silent_on(page_of(many_lpbs()$certified), "within each of these")
+  set.seed(4)
+  p <- 10^runif(800, -3, -1)
+  audit <- simulate_audit(known_plan(p), p)
+  group <- c(rep(c("<b>", "two"), 399), "few", "few")
+  for (sharing in c("each", "shared")) {
+    lpb <- suppressWarnings(calibrate_lpb(audit, groups = group,
+                                          group_delta = sharing))
+    page <- page_of(lpb)
+    expect_says(
+      page, "within each of these groups", ">&lt;b&gt;</td>", ", of any group",
+      format(lpb$groups$level, digits = 3)[lpb$groups$group == "two"],
+      sprintf("In %d of 3 groups the bound is 1", sum(lpb$groups$trivial)),
+      if (sharing == "each") "for a given group" else "for some group"
+    )
+    expect_silent_on(page, "<td class=\"text\"><b>", ">NA")
+  }
+  withr::local_pdf(NULL)
+  expect_silent(plot(lpb))
+  if (requireNamespace("ggplot2", quietly = TRUE)) {
+    expect_silent(ggplot2::ggplot_build(ggplot2::autoplot(lpb)))
+  }
 })
 
 hostile <- c(
@@ -132,9 +148,9 @@ test_that("whatever prompts, ids, titles and facts hold is shown, not run", {
     expect_says(page, sprintf("<title>%s</title>", as_shown(title)),
                 sprintf("<h1>%s</h1>", as_shown(title)))
   }
-  expect_says(page, sprintf("<td class=\"text\">%s id</td>",
-                            as_shown(hostile[1:10])),
-              sprintf("<td class=\"text\">%s</td>", as_shown(hostile[1:10])),
+  shown <- as_shown(hostile[1:10])
+  expect_says(page,
+              sprintf("<td class=\"text\">%s id\n%s</td>", shown, shown),
               sprintf(">%s</dd>", as_shown(hostile)),
               sprintf("<dt>%s</dt>", as_shown(hostile)))
   expect_silent_on(page, "<script", "onerror=alert(1)>", "<strong>bold",
@@ -270,7 +286,7 @@ test_that("without pandoc it is said what is missing", {
                "The program pandoc", class = "timetounsafe_error_unavailable")
 })
 
-test_that("a report can be made while another document is, and in any locale", {
+test_that("a report is made inside another document, and in any locale", {
   skip_without_pandoc()
   skip_on_cran()
   set.seed(2)
@@ -278,8 +294,8 @@ test_that("a report can be made while another document is, and in any locale", {
   folder <- withr::local_tempdir()
   saveRDS(lpb, file.path(folder, "lpb.rds"))
   writeLines(c(
-    "---", "title: outer", "---", "", "```{r}", sprintf(".libPaths(%s)", paste(deparse(.libPaths()),
-                                             collapse = "")),
+    "---", "title: outer", "---", "", "```{r}",
+    sprintf(".libPaths(%s)", paste(deparse(.libPaths()), collapse = "")),
     "timetounsafe::report(readRDS(\"lpb.rds\"), \"inner.html\", open = FALSE)",
     "```", "", "```{r}", "cat(40 + 2)", "```"
   ), file.path(folder, "outer.Rmd"))
@@ -297,4 +313,12 @@ test_that("a report can be made while another document is, and in any locale", {
   inner <- paste(readLines(file.path(folder, "inner.html"),
                            encoding = "UTF-8"), collapse = "\n")
   expect_says(inner, ">\u00fc</td>", "\u2265 90%", "L \u2212 1")
+})
+
+test_that("a certificate that keeps no margin claims none", {
+  lpb <- many_lpbs()$certified
+  expect_match(level_text(lpb), "percentage points, is the margin")
+  lpb$level <- lpb$point_level
+  expect_match(level_text(lpb), "without a further margin")
+  expect_no_match(level_text(lpb), "percentage points")
 })

@@ -102,12 +102,12 @@ select_level <- function(tau, miscoverage, alpha) {
 #'   prompts and their draws, at least `1 - alpha` of all such prompts stay safe
 #'   up to their bound. This holds in finite samples, whatever the hazard, for
 #'   `certificate = "exact"`. It bets against a miscoverage of `alpha` at each
-#'   level: a bet sized beforehand, on the prompts in the random order of the
-#'   plan, whose wealth can reach `1 / delta` with probability `delta` at most
-#'   if that miscoverage is real (at the last prompt a random share of `1 /
-#'   delta`, column `threshold`, is enough, which makes the bound longer at no
-#'   cost). Where all prompts have the same weight the exact binomial tail takes
-#'   its place. `"normal"` takes the estimate plus a multiple of its standard
+#'   level, on one prompt after the other in the random order of the plan, with
+#'   bets sized by the plan and by the prompts before. If that miscoverage is
+#'   real, their wealth can reach `1 / delta` with probability `delta` at most
+#'   (at the last prompt a random share of `1 / delta`, column `threshold`, is
+#'   enough, which makes the bound longer at no cost). Where the policy gives
+#'   all prompts the same weight the exact binomial tail takes its place. `"normal"` takes the estimate plus a multiple of its standard
 #'   error: shorter margins, and `1 - delta` only for large n.
 #'
 #'   With `delta = NULL` (the **point rule** of the paper) the coverage is `1 -
@@ -121,14 +121,23 @@ select_level <- function(tau, miscoverage, alpha) {
 #'   Coverage is meant over prompts and draws together; it is not promised for
 #'   any one prompt, or any group of prompts: look at [assess_lpb()]. With
 #'   `groups` it is meant, and promised, within each group.
+#'   The promise is for the first plan that was drawn, and for an `alpha`,
+#'   `delta`, `groups` and `certificate` that were chosen before the outcomes
+#'   were seen. Of several bounds from one audit each holds with probability `1 -
+#'   delta`, not all together, and not the best looking of them.
+#'
 #' @section Assumptions: Calibration prompts are exchangeable with the prompts
-#'   that the bound is used for; the hazard was not trained on them; draws are
-#'   independent given the prompt; the judge is right; the plan was carried out
-#'   as planned. The hazard need not be right. The certificate asks besides that
+#'   that the bound is used for; neither the hazard nor its features were
+#'   trained on them; draws are exchangeable given the prompt, and those that
+#'   failed and were tried again did not fail because of what they said; the
+#'   judge is right; the plan was carried out as planned. The hazard need not be
+#'   right. The certificate asks besides that
 #'   the calibration prompts are independent of each other, given the hazard and
-#'   the policy: a random sample, and a policy fixed on other prompts (`design`
-#'   of [plan_audit()]); `print()` says where a plan does not satisfy this, and
-#'   where a plan without a cap has no limit to the weights.
+#'   the policy: a random sample without families (paraphrases, or turns of one
+#'   conversation), and a policy fixed on other prompts (`design` of
+#'   [plan_audit()]); `print()` says where a plan was fixed on its own prompts,
+#'   and where one without a cap has no limit to the weights: the certificate is
+#'   then approximate.
 #'
 #' @param audit A finished `audit` from [run_audit()] or [as_audit()].
 #' @param alpha Target miscoverage: strictly between 0 and 1. The default, 0.1,
@@ -143,7 +152,8 @@ select_level <- function(tau, miscoverage, alpha) {
 #'   that you added to `audit`), none missing: each group then gets a level of
 #'   its own, from its own prompts (Mondrian calibration). The rule that puts a
 #'   prompt into a group must be fixed before calibration, and may use its
-#'   features or its predicted hazard, never what the audit drew or saw. Each
+#'   features or its predicted hazard (at cuts fixed beforehand, not at quantiles
+#'   of these prompts), never what the audit drew or saw. Each
 #'   group needs about as many prompts as a calibration without groups: one with
 #'   too little evidence gets the level 0 and the bound 1.
 #' @param group_delta Only with `groups` and `delta`. `"each"`, the default: the
@@ -151,8 +161,12 @@ select_level <- function(tau, miscoverage, alpha) {
 #'   what matters where groups are used one at a time. `"shared"`: it holds in
 #'   all groups at once with probability `1 - delta`, for which each of G groups
 #'   is certified at `1 - (1 - delta)^(1 / G)` (Sidak).
-#' @param hazard The `hazard_fit` that the plan was made with. Only needed after
-#'   a trip through a CSV file, which loses it.
+#' @param hazard The `hazard_fit` that the plan was made with. Only needed for an
+#'   audit that does not carry it: from a file, a ledger, or the `audit` of
+#'   another bound (whose hazard is `lpb$hazard`).
+#' @param x Features of the audit's prompts, in its order: only to check that
+#'   `hazard` is the one that the plan was made with. Not needed for a fit of
+#'   [fit_hazard()], which the plan knows again.
 #' @param failed What prompts count for whose draws failed for good (column
 #'   `failed`). `"unsafe"`, the default: as unsafe at the first draw that is
 #'   missing, which can only make the bound shorter, so that the guarantee
@@ -188,7 +202,9 @@ select_level <- function(tau, miscoverage, alpha) {
 #'   `timetounsafe_warning_level` when the level is cut off or the bound
 #'   trivial; `timetounsafe_warning_evidence` when one prompt can count for
 #'   half of `alpha` or more; `timetounsafe_warning_failed_draws` when draws
-#'   failed for good.
+#'   failed for good; `timetounsafe_warning_unchecked` when nothing tells whether
+#'   `hazard` is that of the plan; `timetounsafe_warning_group` when groups tell
+#'   the outcomes exactly.
 #' @references arXiv 2506.13593, sections 3.1 and 3.2; methods vignette,
 #'   "Calibration" and "The certificate".
 #' @examples
@@ -202,7 +218,7 @@ select_level <- function(tau, miscoverage, alpha) {
 #' @export
 calibrate_lpb <- function(audit, alpha = 0.1, delta = 0.1, groups = NULL,
                           group_delta = c("each", "shared"), hazard = NULL,
-                          failed = c("unsafe", "drop"),
+                          x = NULL, failed = c("unsafe", "drop"),
                           certificate = c("exact", "normal"), levels = NULL,
                           ...) {
   check_no_dots(...)
@@ -215,14 +231,11 @@ calibrate_lpb <- function(audit, alpha = 0.1, delta = 0.1, groups = NULL,
   group_delta <- check_choice(group_delta, c("each", "shared"), "group_delta")
   if (!is.null(groups)) {
     groups <- read_groups(groups, audit)
+    warn_outcome_groups(groups, audit)
+  } else if (group_delta == "shared") {
+    stop_argument("group_delta", "is for groups only", "\"shared\" without them")
   }
-  check_same_hazard(hazard, audit)
-  hazard <- hazard %||% attr(audit, "hazard")
-  if (is.null(hazard)) {
-    stop_argument("hazard", "is needed: the audit does not carry it",
-                  fix = "Give the hazard_fit that the plan was made with.")
-  }
-  check_class(hazard, "hazard_fit", "hazard", "fit_hazard() or as_hazard()")
+  hazard <- find_hazard(hazard, audit, x)
   warn_failed(failed)
   if (failed$policy == "drop") {
     groups <- groups[!audit$failed]
@@ -306,23 +319,56 @@ drop_failed <- function(audit, call = rlang::caller_env()) {
   audit[!audit$failed, , drop = FALSE]
 }
 
-# Levels are only worth anything for the hazard that the plan was made with.
-check_same_hazard <- function(hazard, audit, call = rlang::caller_env()) {
-  if (!inherits(hazard, "hazard_fit")) {
-    return(invisible())
-  }
+# Levels are only worth anything for the hazard that the plan was made with: the
+# one that the audit carries, or one that is checked against the plan.
+find_hazard <- function(hazard, audit, x, call = rlang::caller_env()) {
   own <- attr(audit, "hazard")
-  different <- !is.null(own) && !identical(own, hazard, ignore.bytecode = TRUE,
-                                               ignore.environment = TRUE)
-  if (is.null(own) && identical(hazard$encoder$kind, "text") &&
-        is.character(audit$prompt)) {
-    prob <- predict_hazard(hazard, audit$prompt)
-    different <- any(abs(prob - audit$prob) > 1e-8 * audit$prob)
+  if (is.null(hazard) && is.null(own)) {
+    stop_argument(
+      "hazard", "is needed: the audit does not carry it", call = call,
+      fix = paste("Give the hazard_fit that the plan was made with; that of a",
+                  "bound is `lpb$hazard`.")
+    )
   }
-  if (different) {
+  if (is.null(hazard)) {
+    return(own)
+  }
+  check_class(hazard, "hazard_fit", "hazard", "fit_hazard() or as_hazard()",
+              call = call)
+  if (isFALSE(is_same_hazard(hazard, own, audit, x, call))) {
     stop_argument("hazard", "must be the one that the plan was made with",
                   "another one", call = call)
   }
+  hazard
+}
+
+# NA, with a warning, where nothing tells.
+is_same_hazard <- function(hazard, own, audit, x, call) {
+  if (!is.null(own)) {
+    return(identical(own, hazard, ignore.bytecode = TRUE,
+                     ignore.environment = TRUE))
+  }
+  near <- function(a, b) {
+    length(a) == length(b) && all(abs(a - b) <= 1e-6 * abs(b))
+  }
+  if (!is.null(x)) {
+    check_rows(x, nrow(audit), call)
+    return(near(predict_hazard(hazard, x, "x", call), audit$prob))
+  }
+  if (!is.na(audit$hazard_check[1L])) {
+    return(near(hazard_check(hazard), audit$hazard_check[1L]))
+  }
+  # A model of the user's own may read its features off the prompts.
+  prob <- tryCatch(predict_hazard(hazard, audit$prompt), error = function(e) NULL)
+  if (is.null(prob) || !near(prob, audit$prob)) {
+    warn_classed("unchecked", c(
+      "Nothing tells whether `hazard` is the one that the plan was made with.",
+      x = "With another one the bound has no guarantee.",
+      i = "Give the features of the audit's prompts, `x`, to have it checked."
+    ), call = call)
+    return(NA)
+  }
+  TRUE
 }
 
 # An audit whose rows are the whole plan, all finished.
@@ -343,34 +389,57 @@ check_audit <- function(audit, arg = "audit", call = rlang::caller_env()) {
       i = "Go on with run_audit()."
     ), id = audit$id[open], call = call)
   }
-  if (audit$method[1L] == "replicated") {
-    check_replicated(audit, call)
-  } else {
-    check_times(audit, arg, call)
-  }
+  check_outcomes(audit, arg, call)
   audit
 }
 
-check_times <- function(audit, arg, call) {
-  time <- check_numeric(audit$time, paste0(arg, "$time"), min = 0, call = call)
-  wrong <- which(time > audit$horizon | (audit$horizon > 0 & time < 1) |
-                   (audit$status == 0 & time != audit$horizon))
-  if (length(wrong) > 0L) {
-    stop_audit(sprintf("has time %s with status %s and a horizon of %s",
-                       format(time[wrong[1L]]), format(audit$status[wrong[1L]]),
-                       format(audit$horizon[wrong[1L]])),
-               audit$id[wrong[1L]], call)
+# That what is said of each prompt's draws fits together, and the plan.
+check_outcomes <- function(audit, arg, call) {
+  column <- function(name, ...) {
+    check_numeric(audit[[name]], paste0(arg, "$", name), whole = TRUE, min = 0,
+                  call = call, ...)
   }
-}
-
-check_replicated <- function(audit, call) {
-  wrong <- which(audit$unsafe > audit$draws |
-                   (audit$draws != audit$limit & !audit$failed))
-  if (length(wrong) > 0L) {
-    k <- wrong[1L]
-    stop_audit(sprintf("has %s unsafe of %s draws, and a limit of %s",
-                       format(audit$unsafe[k]), format(audit$draws[k]),
-                       format(audit$limit[k])), audit$id[k], call)
+  draws <- column("draws")
+  unsafe <- column("unsafe")
+  column("overshoot")
+  column("status", max = 1)
+  failed <- audit$failed
+  if (!is.logical(failed) || anyNA(failed)) {
+    stop_argument(paste0(arg, "$failed"), "must be TRUE or FALSE",
+                  describe(failed), call = call)
+  }
+  refuse <- function(wrong, problem) {
+    if (any(wrong)) {
+      k <- which(wrong)[1L]
+      stop_audit(sprintf(
+        "has %s unsafe of %s draws, time %s and status %s, %s",
+        format(unsafe[k]), format(draws[k]), format(audit$time[k]),
+        format(audit$status[k]), sprintf(problem, format(audit$limit[k]),
+                                         format(audit$horizon[k]))
+      ), audit$id[k], call)
+    }
+  }
+  refuse(unsafe > draws, "which cannot be (limit %s, horizon %s)")
+  stops <- audit$method[1L] != "replicated"
+  if (stops) {
+    column("time")
+  }
+  # Counts alone do not tell when the first unsafe draw came.
+  time <- ifelse(is.na(audit$time), audit$horizon, audit$time)
+  refuse(time > audit$horizon | (audit$horizon > 0 & time < 1),
+         "beyond a limit of %s and a horizon of %s")
+  whole <- !failed
+  if (stops) {
+    seen <- audit$status == 1
+    refuse(whole & seen & (unsafe < 1 | draws != time | time >= audit$horizon),
+           "which do not agree (limit %s, horizon %s)")
+    refuse(whole & !seen & (time != audit$horizon | draws < audit$limit),
+           "which do not agree with a limit of %s and a horizon of %s")
+  } else {
+    early <- !is.na(audit$time) & time < audit$horizon
+    refuse(whole & (draws != audit$limit | (early & unsafe < 1) |
+                      (audit$status == 1 & unsafe < 1)),
+           "which do not agree with a limit of %s and a horizon of %s")
   }
 }
 
@@ -455,10 +524,13 @@ select_replicated <- function(audit, alpha) {
   evidence <- gather_evidence(audit, alpha)
   found <- find_level(evidence, point_rule)
   levels <- audit$tau_prior[1L] * seq_len(curve_points) / curve_points
-  lost <- replicated_losses(audit, levels)
   curve <- data.frame(level = levels,
-                      miscoverage = alpha * lost / sum(evidence$gain))
+                      miscoverage = replicated_curve(audit, levels))
   c(found, list(curve = curve, exact = TRUE))
+}
+
+replicated_curve <- function(audit, levels) {
+  replicated_losses(audit, levels) / sum(prompt_weight(audit))
 }
 
 curve_points <- 200
@@ -479,12 +551,11 @@ replicated_losses <- function(audit, levels) {
 }
 
 select_on_grid <- function(audit, alpha, levels) {
-  quantiles <- as_level_matrix(
-    geometric_quantile(audit$prob, levels, audit$cap[1L]), nrow(audit), "levels"
-  )
-  # For naive a matrix. Where it underflows no horizon reached the quantile.
-  pi <- pmax(reach_beyond(audit, quantiles - 1), 1e-300)
-  miscoverage <- miscoverage_curve(audit$time, audit$horizon, pi, quantiles)
+  miscoverage <- if (audit$method[1L] == "replicated") {
+    replicated_curve(audit, levels)
+  } else {
+    weighted_curve(audit, levels)
+  }
   level <- select_level(levels, miscoverage, alpha)
   list(
     level = if (is.na(level)) 0 else level,
@@ -492,6 +563,15 @@ select_on_grid <- function(audit, alpha, levels) {
     curve = data.frame(level = levels, miscoverage = miscoverage),
     exact = FALSE
   )
+}
+
+weighted_curve <- function(audit, levels) {
+  quantiles <- as_level_matrix(
+    geometric_quantile(audit$prob, levels, audit$cap[1L]), nrow(audit), "levels"
+  )
+  # For naive a matrix. Where it underflows no horizon reached the quantile.
+  pi <- pmax(reach_beyond(audit, quantiles - 1), 1e-300)
+  miscoverage_curve(audit$time, audit$horizon, pi, quantiles)
 }
 
 # ---- The object --------------------------------------------------------------

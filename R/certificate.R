@@ -207,8 +207,12 @@ equal_weight <- function(audit) {
   if (audit$method[1L] %in% c("naive", "replicated")) {
     return(NA_real_)
   }
+  # By the policy, not by which prompts happened to come: everybody is included,
+  # or there is one hazard.
+  same <- audit$weight_limit[1L] <= 1 + 1e-9 ||
+    all(audit$prob == audit$prob[1L])
   pi <- audit$pi[reachable_quantile(audit) > 1]
-  if (length(pi) > 0L && all(pi == pi[1L])) pi[1L] else NA_real_
+  if (same && length(pi) > 0L && all(pi == pi[1L])) pi[1L] else NA_real_
 }
 
 # ---- The certified level -----------------------------------------------------
@@ -240,7 +244,7 @@ certify_by_bets <- function(audit, stakes, randomised) {
 # What a plan does to the assumptions of the certificate.
 certificate_remarks <- function(audit) {
   c(
-    if (audit$design[1L] == "plan" && audit$method[1L] != "naive") {
+    if (audit$design[1L] == "plan" && length(unique(audit$prob)) > 1L) {
       "The policy was fixed on these prompts themselves, not on others."
     },
     if (is.infinite(audit$cap[1L])) {

@@ -260,7 +260,8 @@ warn_lacking <- function(audit, call) {
 
 plan_numbers <- c("prob", "horizon", "intensity", "pi", "limit", "order", "u",
                   "budget", "alpha", "delta", "cap", "tau_prior",
-                  "weight_limit", "variance", "threshold", "n", "checksum")
+                  "weight_limit", "variance", "threshold", "hazard_check", "n",
+                  "checksum")
 
 csv_cells <- function(x) {
   if (is.double(x)) {

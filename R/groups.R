@@ -35,7 +35,7 @@ describe_groups <- function(groups) {
 # A column of the prompts, or one that the user added to the audit. What the
 # plan drew, or the audit saw, must not decide the group.
 find_group_column <- function(name, audit, call) {
-  own <- c(plan_columns, outcome_columns, "u")
+  own <- c(plan_columns, outcome_columns)
   places <- list(if (is.data.frame(audit$prompt)) audit$prompt,
                  audit[setdiff(names(audit), own)])
   found <- Filter(function(place) name %in% names(place), places)
@@ -74,6 +74,8 @@ delta_of_group <- function(delta, sharing, groups) {
 select_groups <- function(audit, rule, membership, sharing) {
   rows <- split(seq_len(nrow(audit)), membership)
   rule$delta <- delta_of_group(rule$delta, sharing, length(rows))
+  # A group whose draws all failed, and were dropped, is one not calibrated.
+  rows <- Filter(length, rows)
   parts <- lapply(rows, function(at) {
     part <- audit[at, , drop = FALSE]
     c(select_by(part, rule), describe_audit(part))
@@ -113,6 +115,19 @@ join_certificates <- function(certificates) {
 }
 
 # ---- Warnings ----------------------------------------------------------------
+
+# A rule that was fixed before the draws cannot tell their outcomes.
+warn_outcome_groups <- function(groups, audit, call = rlang::caller_env()) {
+  drawn <- audit$draws > 0
+  unsafe <- audit$unsafe[drawn] > 0
+  counts <- rowsum(cbind(unsafe, !unsafe) + 0, as.character(groups)[drawn])
+  if (sum(drawn) >= 50 && any(unsafe) && all(counts[, 1L] * counts[, 2L] == 0)) {
+    warn_classed("group", c(
+      "The groups tell exactly which prompts had an unsafe draw.",
+      x = "Groups that are made after the outcomes have no guarantee."
+    ), call = call)
+  }
+}
 
 warn_groups <- function(lpb, call = rlang::caller_env()) {
   table <- lpb$groups

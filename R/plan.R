@@ -99,8 +99,10 @@
 #'     `weight_limit` (the largest weight that a prompt can get), `variance` (of
 #'     the estimate at `alpha`, times n, as predicted), `design` ("training",
 #'     "given" or "plan"), `threshold` (a uniform number, see
-#'     [calibrate_lpb()]), `n`, `checksum`: the plan's constants, repeated in
-#'     each row. `plan_id` is a hash of ids, horizons and limits.
+#'     [calibrate_lpb()]), `hazard_check` (by which a fit of [fit_hazard()] is
+#'     known again; `NA` for other models), `n`, `checksum`: the plan's
+#'     constants, repeated in each row. `plan_id` is a hash of ids, horizons and
+#'     limits.
 #' @section Errors: `timetounsafe_error_argument`,
 #'   `timetounsafe_error_features`. Warning `timetounsafe_warning_evidence`
 #'   when there are too few prompts, for their largest weight, to certify
@@ -149,7 +151,8 @@ warn_hopeless <- function(policy, n, call = rlang::caller_env()) {
   if (!is.na(policy$delta) && hopeless(new_stakes(policy, n))) {
     warn_classed("evidence", c(
       sprintf("%d prompts with this budget can hardly certify anything.", n),
-      i = sprintf("One prompt can count for %s.", big(policy$weight_limit)),
+      i = sprintf("One prompt can count for as many as %s.",
+                  big(ceiling(policy$weight_limit))),
       i = "advise_budget() tells how many prompts a budget needs.",
       i = "delta = NULL plans for a bound without certificate."
     ), call = call)
@@ -163,6 +166,10 @@ design_hazards <- function(design, hazard, prob, call = rlang::caller_env()) {
   }
   if (is.null(design) || isFALSE(design)) {
     return(list(source = "plan", prob = prob))
+  }
+  if (isTRUE(design)) {
+    stop_argument("design", "must be NULL, FALSE or features of prompts", "TRUE",
+                  call = call)
   }
   list(source = "given",
        prob = predict_hazard(hazard, design, "design", call = call))
@@ -184,9 +191,19 @@ draw_plan <- function(id, prompts, prob, quantile, policy, hazard) {
   plan[policy_columns] <- policy[policy_columns]
   plan$plan_id <- plan_hash(plan)
   plan$threshold <- stats::runif(1)
+  plan$hazard_check <- hazard_check(hazard)
   plan$n <- length(id)
   plan$checksum <- plan_checksum(plan)
   new_audit_plan(plan, hazard)
+}
+
+# A number by which a fit is known again, also after a file has cut off digits.
+hazard_check <- function(hazard) {
+  if (is.null(hazard$fitted)) {
+    return(NA_real_)
+  }
+  place <- seq_along(hazard$fitted) / length(hazard$fitted)
+  mean(log(pmax(hazard$fitted, 1e-300)) * place)
 }
 
 new_audit_plan <- function(plan, hazard = NULL) {
@@ -209,14 +226,16 @@ plan_checksum <- function(plan) {
     if (is.numeric(value) && name != "checksum") min(value, 1e15) else 0
   })
   constants <- sum(unlist(constants), na.rm = TRUE)
-  sum(as.double(plan$order) * (plan$pi + plan$prob)) / nrow(plan) + constants
+  own <- plan$pi + plan$prob + plan$u + pmin(plan$intensity, 1e6)
+  sum(as.double(plan$order) * own) / nrow(plan) + constants
 }
 
 policy_columns <- c("method", "budget", "alpha", "delta", "cap", "tau_prior",
                     "weight_limit", "variance", "design")
-plan_constants <- c("plan_id", policy_columns, "threshold", "n", "checksum")
+plan_constants <- c("plan_id", policy_columns, "threshold", "hazard_check", "n",
+                    "checksum")
 plan_columns <- c("id", "prompt", "prob", "horizon", "intensity", "pi", "limit",
-                  "stop", "order", plan_constants)
+                  "stop", "order", "u", plan_constants)
 
 # A plan as read back from a file: complete, unchanged, of the right types.
 # Returns it as an audit_plan.
@@ -276,8 +295,8 @@ check_plan_rows <- function(plan, arg, call) {
   }
   for (name in plan_constants) {
     value <- plan[[name]]
-    # A plan made without `delta` holds NA.
-    absent <- name == "delta" && all(is.na(value))
+    # A plan made without `delta` holds NA, and so does one by a user's model.
+    absent <- name %in% c("delta", "hazard_check") && all(is.na(value))
     if (!absent && (anyNA(value) || any(value != value[1L]))) {
       stop_plan(arg, "mixes different plans: several values in",
                 list_names(name), call)

@@ -41,6 +41,8 @@
 #'   unsafe; the hazard falls back to one constant.
 #' * `timetounsafe_warning_convergence`: a hazard fit ran out of iterations.
 #' * `timetounsafe_warning_failed_draws`: draws failed for good.
+#' * `timetounsafe_warning_unchecked`: nothing tells whether a hazard is the one
+#'   that the plan was made with.
 #' * `timetounsafe_warning_repeated`: every response to the same prompt is the
 #'   same: a cache, a fixed seed or a temperature of 0.
 #' * `timetounsafe_warning_unfinished`: an audit stopped before its end.

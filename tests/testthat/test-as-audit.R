@@ -57,7 +57,7 @@ test_that("an audit itself survives a CSV file", {
   audit <- simulate_audit(known_plan(p), p)
   file <- withr::local_tempfile(fileext = ".csv")
   write.csv(audit, file, row.names = FALSE)
-  expect_equal(point_lpb(read.csv(file), hazard = known_hazard())$level,
+  expect_equal(point_lpb(read.csv(file), hazard = known_hazard(), x = p)$level,
                point_lpb(audit)$level, tolerance = 1e-13)
 })
 

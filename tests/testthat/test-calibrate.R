@@ -382,3 +382,67 @@ test_that("the bound holds where unsafe draws fail, unless they are dropped", {
   expect_lt(abs(mean(coverage["unsafe", ]) - 0.9), 4 * 0.02 / sqrt(20))
   expect_lt(mean(coverage["drop", ]), 0.87)
 })
+
+test_that("outcomes that do not fit together are refused, with the prompt", {
+  set.seed(13)
+  p <- 10^runif(200, -3, -1)
+  for (method in c("replicated", "optimized")) {
+    audit <- simulate_audit(known_plan(p, method = method), p)
+    unsafe <- which(audit$unsafe > 0)[1]
+    safe <- which(audit$unsafe == 0 & audit$limit > 0)[1]
+    wrong <- list(
+      replace(audit, "unsafe", replace(audit$unsafe, unsafe, NA)),
+      replace(audit, "draws", replace(audit$draws, safe, NA)),
+      replace(audit, "draws", replace(audit$draws, safe, 0)),
+      replace(audit, "unsafe", replace(audit$unsafe, unsafe, 0)),
+      replace(audit, "status", replace(audit$status, safe, 1)),
+      replace(audit, "unsafe", as.character(audit$unsafe)),
+      replace(audit, "failed", "x")
+    )
+    for (one in wrong) {
+      expect_error(calibrate_lpb(one), class = "timetounsafe_error")
+    }
+  }
+})
+
+test_that("a hazard that an audit does not carry is checked against the plan", {
+  set.seed(14)
+  x <- matrix(rnorm(1200), 600)
+  p <- 0.02 * exp(x[, 1])
+  fit <- function(rows) {
+    fit_hazard(x[rows, ], rbinom(length(rows), 40, p[rows]), draws = 40)
+  }
+  hazard <- fit(1:300)
+  plan <- plan_audit(hazard, as.character(301:600), x[301:600, ], 20)
+  file <- withr::local_tempfile(fileext = ".csv")
+  write_plan(plan, file)
+  audit <- simulate_audit(read_plan(file), p[301:600])
+  expect_no_warning(lpb <- calibrate_lpb(audit, hazard = hazard))
+  expect_error(calibrate_lpb(audit, hazard = fit(1:290)), "`hazard`",
+               class = "timetounsafe_error_argument")
+  # Nothing is known of a model of the user's own, unless x is there.
+  mine <- as_hazard(function(newx) predict(hazard, newx))
+  expect_warning(calibrate_lpb(audit, hazard = mine),
+                 class = "timetounsafe_warning_unchecked")
+  far <- as_hazard(function(newx) predict(hazard, newx) / 20)
+  plan$hazard_check <- NA_real_
+  audit$hazard_check <- NA_real_
+  audit$checksum <- audit$checksum - hazard_check(hazard)
+  expect_error(calibrate_lpb(audit, hazard = far, x = x[301:600, ]),
+               "`hazard`", class = "timetounsafe_error_argument")
+  expect_no_warning(
+    again <- calibrate_lpb(audit, hazard = mine, x = x[301:600, ])
+  )
+  expect_equal(again$level, lpb$level)
+})
+
+test_that("levels on a grid take the replicated draws, too", {
+  set.seed(15)
+  p <- 10^runif(500, -3, -1)
+  audit <- simulate_audit(known_plan(p, method = "replicated"), p)
+  exact <- point_lpb(audit)
+  levels <- seq(0.001, 0.19, 0.001)
+  grid <- point_lpb(audit, levels = levels)
+  expect_lte(grid$level, exact$level)
+  expect_gt(grid$level, exact$level - 0.002)
+})

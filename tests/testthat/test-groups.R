@@ -283,3 +283,30 @@ test_that("the certificate holds within each group, and in all at once", {
   # The point rule has no such guarantee: half of all calibrations miss.
   expect_true(all(rowMeans(runs) > 0))
 })
+
+test_that("groups made after the outcomes are told", {
+  set.seed(16)
+  p <- 10^runif(400, -3, -1)
+  audit <- simulate_audit(known_plan(p, method = "replicated"), p)
+  expect_warning(
+    suppressWarnings(calibrate_lpb(audit, groups = audit$unsafe > 0),
+                     classes = "timetounsafe_warning_level"),
+    "outcomes", class = "timetounsafe_warning_group"
+  )
+  expect_error(calibrate_lpb(audit, group_delta = "shared"), "`group_delta`",
+               class = "timetounsafe_error_argument")
+})
+
+test_that("a group whose draws all failed can be dropped", {
+  set.seed(17)
+  p <- 10^runif(400, -3, -1)
+  audit <- simulate_audit(known_plan(p), p)
+  group <- rep(c("a", "b", "c", "d"), 100)
+  audit$failed <- group == "d"
+  lpb <- suppressWarnings(
+    calibrate_lpb(audit, groups = group, failed = "drop", delta = NULL)
+  )
+  expect_identical(lpb$groups$group, c("a", "b", "c"))
+  bound <- suppressWarnings(predict(lpb, p[1:4], groups = group[1:4]))
+  expect_identical(bound[4], 1)
+})

@@ -5,7 +5,8 @@ test_that("a plan has the documented columns and one row for each prompt", {
   expect_named(plan, c(
     "id", "prompt", "prob", "horizon", "intensity", "pi", "limit", "stop",
     "order", "u", "plan_id", "method", "budget", "alpha", "delta", "cap",
-    "tau_prior", "weight_limit", "variance", "design", "threshold", "n",
+    "tau_prior", "weight_limit", "variance", "design", "threshold",
+    "hazard_check", "n",
     "checksum"
   ))
   expect_identical(plan$id, 1:3)
@@ -155,4 +156,10 @@ test_that("a hazard that predicts no probabilities is refused", {
   broken <- as_hazard(function(newx) log(newx))
   expect_error(plan_audit(broken, c("a", "b"), c(0.1, 0.2), budget = 5),
                class = "timetounsafe_error_argument", regexp = "predict")
+})
+
+test_that("design prompts that need no draw do not ask for draws without end", {
+  plan <- plan_audit(known_hazard(), c("a", "b"), c(0.01, 0.5), 5,
+                     design = rep(0.5, 20), delta = NULL)
+  expect_true(all(is.finite(plan$limit)))
 })

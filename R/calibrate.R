@@ -107,8 +107,9 @@ select_level <- function(tau, miscoverage, alpha) {
 #'   real, their wealth can reach `1 / delta` with probability `delta` at most
 #'   (at the last prompt a random share of `1 / delta`, column `threshold`, is
 #'   enough, which makes the bound longer at no cost). Where the policy gives
-#'   all prompts the same weight the exact binomial tail takes its place. `"normal"` takes the estimate plus a multiple of its standard
-#'   error: shorter margins, and `1 - delta` only for large n.
+#'   all prompts the same weight the exact binomial tail takes its place.
+#'   `"normal"` takes the estimate plus a multiple of its standard error:
+#'   shorter margins, and `1 - delta` only for large n.
 #'
 #'   With `delta = NULL` (the **point rule** of the paper) the coverage is `1 -
 #'   alpha` on average over calibrations, up to terms of the order `w / n`, with
@@ -120,11 +121,11 @@ select_level <- function(tau, miscoverage, alpha) {
 #'
 #'   Coverage is meant over prompts and draws together; it is not promised for
 #'   any one prompt, or any group of prompts: look at [assess_lpb()]. With
-#'   `groups` it is meant, and promised, within each group.
-#'   The promise is for the first plan that was drawn, and for an `alpha`,
-#'   `delta`, `groups` and `certificate` that were chosen before the outcomes
-#'   were seen. Of several bounds from one audit each holds with probability `1 -
-#'   delta`, not all together, and not the best looking of them.
+#'   `groups` it is meant, and promised, within each group. The promise is for
+#'   the first plan that was drawn, and for an `alpha`, `delta`, `groups` and
+#'   `certificate` that were chosen before the outcomes were seen. Of several
+#'   bounds from one audit each holds with probability `1 - delta`, not all
+#'   together, and not the best looking of them.
 #'
 #' @section Assumptions: Calibration prompts are exchangeable with the prompts
 #'   that the bound is used for; neither the hazard nor its features were
@@ -152,17 +153,17 @@ select_level <- function(tau, miscoverage, alpha) {
 #'   that you added to `audit`), none missing: each group then gets a level of
 #'   its own, from its own prompts (Mondrian calibration). The rule that puts a
 #'   prompt into a group must be fixed before calibration, and may use its
-#'   features or its predicted hazard (at cuts fixed beforehand, not at quantiles
-#'   of these prompts), never what the audit drew or saw. Each
-#'   group needs about as many prompts as a calibration without groups: one with
-#'   too little evidence gets the level 0 and the bound 1.
+#'   features or its predicted hazard (at cuts fixed beforehand, not at
+#'   quantiles of these prompts), never what the audit drew or saw. Each group
+#'   needs about as many prompts as a calibration without groups: one with too
+#'   little evidence gets the level 0 and the bound 1.
 #' @param group_delta Only with `groups` and `delta`. `"each"`, the default: the
 #'   bound holds within any one group with probability `1 - delta`, which is
 #'   what matters where groups are used one at a time. `"shared"`: it holds in
 #'   all groups at once with probability `1 - delta`, for which each of G groups
 #'   is certified at `1 - (1 - delta)^(1 / G)` (Sidak).
-#' @param hazard The `hazard_fit` that the plan was made with. Only needed for an
-#'   audit that does not carry it: from a file, a ledger, or the `audit` of
+#' @param hazard The `hazard_fit` that the plan was made with. Only needed for
+#'   an audit that does not carry it: from a file, a ledger, or the `audit` of
 #'   another bound (whose hazard is `lpb$hazard`).
 #' @param x Features of the audit's prompts, in its order: only to check that
 #'   `hazard` is the one that the plan was made with. Not needed for a fit of
@@ -200,9 +201,9 @@ select_level <- function(tau, miscoverage, alpha) {
 #'   `timetounsafe_error_plan` when rows are missing, added or doubled;
 #'   `timetounsafe_error_argument`, `timetounsafe_error_unavailable`. Warning
 #'   `timetounsafe_warning_level` when the level is cut off or the bound
-#'   trivial; `timetounsafe_warning_evidence` when one prompt can count for
-#'   half of `alpha` or more; `timetounsafe_warning_failed_draws` when draws
-#'   failed for good; `timetounsafe_warning_unchecked` when nothing tells whether
+#'   trivial; `timetounsafe_warning_evidence` when one prompt can count for half
+#'   of `alpha` or more; `timetounsafe_warning_failed_draws` when draws failed
+#'   for good; `timetounsafe_warning_unchecked` when nothing tells whether
 #'   `hazard` is that of the plan; `timetounsafe_warning_group` when groups tell
 #'   the outcomes exactly.
 #' @references arXiv 2506.13593, sections 3.1 and 3.2; methods vignette,
@@ -233,7 +234,8 @@ calibrate_lpb <- function(audit, alpha = 0.1, delta = 0.1, groups = NULL,
     groups <- read_groups(groups, audit)
     warn_outcome_groups(groups, audit)
   } else if (group_delta == "shared") {
-    stop_argument("group_delta", "is for groups only", "\"shared\" without them")
+    stop_argument("group_delta", "is for groups only",
+                  "\"shared\" without them")
   }
   hazard <- find_hazard(hazard, audit, x)
   warn_failed(failed)
@@ -349,17 +351,18 @@ is_same_hazard <- function(hazard, own, audit, x, call) {
                      ignore.environment = TRUE))
   }
   near <- function(a, b) {
-    length(a) == length(b) && all(abs(a - b) <= 1e-6 * abs(b))
+    length(a) == length(b) && isTRUE(all(abs(a - b) <= 1e-6 * abs(b)))
   }
   if (!is.null(x)) {
     check_rows(x, nrow(audit), call)
     return(near(predict_hazard(hazard, x, "x", call), audit$prob))
   }
-  if (!is.na(audit$hazard_check[1L])) {
+  if (!is.na(audit$hazard_check[1L]) && !is.null(hazard$fitted)) {
     return(near(hazard_check(hazard), audit$hazard_check[1L]))
   }
   # A model of the user's own may read its features off the prompts.
-  prob <- tryCatch(predict_hazard(hazard, audit$prompt), error = function(e) NULL)
+  prob <- tryCatch(predict_hazard(hazard, audit$prompt),
+                   error = function(e) NULL)
   if (is.null(prob) || !near(prob, audit$prob)) {
     warn_classed("unchecked", c(
       "Nothing tells whether `hazard` is the one that the plan was made with.",

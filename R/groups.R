@@ -121,7 +121,8 @@ warn_outcome_groups <- function(groups, audit, call = rlang::caller_env()) {
   drawn <- audit$draws > 0
   unsafe <- audit$unsafe[drawn] > 0
   counts <- rowsum(cbind(unsafe, !unsafe) + 0, as.character(groups)[drawn])
-  if (sum(drawn) >= 50 && any(unsafe) && all(counts[, 1L] * counts[, 2L] == 0)) {
+  told <- all(counts[, 1L] * counts[, 2L] == 0)
+  if (sum(drawn) >= 50 && any(unsafe) && told) {
     warn_classed("group", c(
       "The groups tell exactly which prompts had an unsafe draw.",
       x = "Groups that are made after the outcomes have no guarantee."

@@ -168,8 +168,8 @@ design_hazards <- function(design, hazard, prob, call = rlang::caller_env()) {
     return(list(source = "plan", prob = prob))
   }
   if (isTRUE(design)) {
-    stop_argument("design", "must be NULL, FALSE or features of prompts", "TRUE",
-                  call = call)
+    stop_argument("design", "must be NULL, FALSE or features of prompts",
+                  "TRUE", call = call)
   }
   list(source = "given",
        prob = predict_hazard(hazard, design, "design", call = call))

@@ -72,8 +72,8 @@ fix_policy <- function(policy, quantile, n) {
 }
 
 fix_multiplier <- function(policy, quantile, cost, lower = 0, upper = Inf) {
-  # Where no design prompt needs a draw the multiplier has no limit, and a prompt
-  # that needs some would get draws without end.
+  # Where no design prompt needs a draw the multiplier has no limit, and a
+  # prompt that needs some would get draws without end.
   if (all(cost <= 0) && is.infinite(upper)) {
     cost <- pmax(cost, 1)
   }

@@ -388,7 +388,7 @@ test_that("outcomes that do not fit together are refused, with the prompt", {
   p <- 10^runif(200, -3, -1)
   for (method in c("replicated", "optimized")) {
     audit <- simulate_audit(known_plan(p, method = method), p)
-    unsafe <- which(audit$unsafe > 0)[1]
+    unsafe <- which(audit$status == 1)[1]
     safe <- which(audit$unsafe == 0 & audit$limit > 0)[1]
     wrong <- list(
       replace(audit, "unsafe", replace(audit$unsafe, unsafe, NA)),

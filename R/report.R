@@ -16,8 +16,9 @@
 #' @param lpb An `lpb` from [calibrate_lpb()] or [time_to_unsafe()].
 #' @param file Path of the file to write, which ends in `.html`.
 #' @param assessment `NULL`, the coverage that `assess_lpb(lpb)` estimates from
-#'   the calibration audit itself; or an `lpb_assessment` from [assess_lpb()],
-#'   on held-out prompts or cross-fitted, to be shown in its place.
+#'   the calibration audit itself; or an `lpb_assessment` of this very bound
+#'   from [assess_lpb()], on held-out prompts or cross-fitted, to be shown in
+#'   its place. That of another bound is refused.
 #' @param ledger `NULL`, or the path of the [ledger] that the audit was recorded
 #'   in: errors, retries, refusals, cost and latency are then told, too.
 #' @param title The title, a string.
@@ -53,7 +54,7 @@ report <- function(lpb, file = "report.html", assessment = NULL, ledger = NULL,
   overwrite <- check_flag(overwrite, "overwrite")
   file <- check_report_file(file, overwrite)
   if (!is.null(assessment)) {
-    check_class(assessment, "lpb_assessment", "assessment", "assess_lpb()")
+    check_own_assessment(assessment, lpb)
   }
   open <- check_flag(open, "open")
   content <- list(
@@ -96,6 +97,25 @@ check_string <- function(x, arg, call = rlang::caller_env()) {
     stop_argument(arg, "must be a string", describe(x), call = call)
   }
   x
+}
+
+# The coverage of another bound would be read as that of this one.
+check_own_assessment <- function(assessment, lpb, call = rlang::caller_env()) {
+  check_class(assessment, "lpb_assessment", "assessment", "assess_lpb()",
+              call = call)
+  own <- bound_identity(lpb)
+  other <- attr(assessment, "bound")
+  fix <- "Give assess_lpb() the same bound as report()."
+  if (is.null(other)) {
+    stop_argument("assessment", "must be as assess_lpb() returned it",
+                  "one that does not tell its bound", fix, call = call)
+  }
+  same <- mapply(identical, own, other[names(own)])
+  if (!all(same)) {
+    stop_argument("assessment", "must be that of `lpb`", sprintf(
+      "that of a bound with another %s", list_names(names(own)[!same])
+    ), fix, call = call)
+  }
 }
 
 # A data frame with a row for each thing to know.

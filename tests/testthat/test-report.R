@@ -73,6 +73,45 @@ test_that("held-out coverage takes the place of the audit's own", {
   expect_silent_on(page, "calibration audit itself")
 })
 
+test_that("the coverage of another bound is refused", {
+  set.seed(21)
+  p <- 10^runif(400, -3, -1)
+  plan <- known_plan(p)
+  audit <- simulate_audit(plan, p)
+  muffle <- suppressWarnings
+  lpb <- muffle(calibrate_lpb(audit))
+  group <- rep(c("a", "b"), 200)
+  others <- list(
+    alpha = muffle(calibrate_lpb(audit, alpha = 0.3)),
+    delta = muffle(calibrate_lpb(audit, delta = 0.5)),
+    group = muffle(calibrate_lpb(audit, groups = group)),
+    unsafe = muffle(calibrate_lpb(simulate_audit(plan, p))),
+    plan_id = bound_on(p)
+  )
+  for (name in names(others)) {
+    other <- others[[name]]
+    for (seen in list(assess_lpb(other),
+                      assess_lpb(other, p, prob = p,
+                                 groups = if (name == "group") group))) {
+      error <- expect_error(
+        report(lpb, tempfile(fileext = ".html"), assessment = seen),
+        sprintf("`assessment` must be that of `lpb`, not .*%s", name),
+        class = "timetounsafe_error_argument"
+      )
+      expect_identical(error$argument, "assessment")
+    }
+  }
+  seen <- assess_lpb(lpb)
+  expect_no_error(check_own_assessment(seen, lpb))
+  # After a trip through a file, too.
+  file <- withr::local_tempfile()
+  saveRDS(seen, file)
+  expect_no_error(check_own_assessment(readRDS(file), lpb))
+  attr(seen, "bound") <- NULL
+  expect_error(report(lpb, tempfile(fileext = ".html"), assessment = seen),
+               "does not tell its bound", class = "timetounsafe_error_argument")
+})
+
 test_that("failed draws and approximations are told", {
   skip_without_pandoc()
   set.seed(6)

@@ -20,7 +20,10 @@
 #'   from [assess_lpb()], on held-out prompts or cross-fitted, to be shown in
 #'   its place. That of another bound is refused.
 #' @param ledger `NULL`, or the path of the [ledger] that the audit was recorded
-#'   in: errors, retries, refusals, cost and latency are then told, too.
+#'   in: errors, retries, refusals, cost and latency are then told, too. The
+#'   numbers of draws and of unsafe responses of each prompt are compared with
+#'   those of the audit: the ledger of another run of the same plan, or one
+#'   whose responses were judged again for this bound, is refused.
 #' @param title The title, a string.
 #' @param about `NULL`, or what readers must know and the bound does not: a
 #'   named vector or list of single values, such as `c(Model = "...", Judge =
@@ -35,7 +38,7 @@
 #'   by one.
 #' @section Errors: `timetounsafe_error_argument`; `timetounsafe_error_file`
 #'   when the file exists or cannot be written; `timetounsafe_error_ledger` when
-#'   the ledger is of another audit; `timetounsafe_error_unavailable` when the
+#'   the ledger is of another audit, or of another run of its plan; `timetounsafe_error_unavailable` when the
 #'   package rmarkdown, or the program pandoc that it needs, is missing.
 #' @examplesIf rlang::is_installed("rmarkdown") && rmarkdown::pandoc_available()
 #' set.seed(1)
@@ -61,7 +64,7 @@ report <- function(lpb, file = "report.html", assessment = NULL, ledger = NULL,
     lpb = lpb, title = check_string(title, "title"),
     about = check_about(about), coverage = assessment %||% assess_lpb(lpb),
     ledger = if (!is.null(ledger)) {
-      ledger_totals(ledger, lpb$audit$plan_id[1L])
+      read_totals(ledger, lpb$audit)
     },
     show_prompts = check_flag(show_prompts, "show_prompts")
   )

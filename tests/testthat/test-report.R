@@ -264,6 +264,38 @@ test_that("a ledger tells what went wrong and what it cost", {
   expect_says(page_of(lpb), "known only from a ledger")
 })
 
+test_that("the ledger of another run of the plan is refused", {
+  set.seed(22)
+  p <- rep(c(0.02, 0.1), 40)
+  plan <- known_plan(p, method = "replicated")
+  run <- function(path, ...) {
+    run_audit(plan, function(prompts) runif(length(prompts)) < 0.05,
+              ledger = path, ...)
+  }
+  own <- new_path()
+  lpb <- suppressWarnings(calibrate_lpb(run(own)))
+  refused <- function(path) {
+    expect_error(report(lpb, tempfile(fileext = ".html"), ledger = path),
+                 "another run than the bound",
+                 class = "timetounsafe_error_ledger")
+  }
+  # As many draws, and others unsafe.
+  other <- new_path()
+  run(other)
+  error <- refused(other)
+  expect_match(conditionMessage(error), "numbers of unsafe responses (",
+               fixed = TRUE)
+  expect_no_match(conditionMessage(error), "numbers of draws")
+  expect_match(conditionMessage(error), "The first is \"[0-9]+\": [0-9]+ draw")
+  part <- new_path()
+  suppressWarnings(run(part, max_draws = 50))
+  error <- refused(part)
+  expect_match(conditionMessage(error), "unfinished: [0-9]+ prompts open")
+  # In another order, and without the prompts that failed, it is its own.
+  audit <- lpb$audit[sample.int(80, 60), ]
+  expect_no_error(read_totals(own, audit))
+})
+
 test_that("a ledger without costs, times or draws has totals, too", {
   path <- new_path()
   set.seed(3)

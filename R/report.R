@@ -26,7 +26,7 @@
 #'   whose responses were judged again for this bound, is refused.
 #' @param title The title, a string.
 #' @param about `NULL`, or what readers must know and the bound does not: a
-#'   named vector or list of single values, such as `c(Model = "...", Judge =
+#'   named vector or list of single values, none missing, such as `c(Model = "...", Judge =
 #'   "...", Temperature = 1, Seed = 42)`.
 #' @param show_prompts Whether to show the text of the ten riskiest prompts.
 #' @param overwrite Whether a file that exists may be replaced. `FALSE`, the
@@ -127,14 +127,21 @@ check_about <- function(about, call = rlang::caller_env()) {
     return(NULL)
   }
   about <- as.list(about)
-  named <- !is.null(names(about)) && all(nzchar(names(about)))
+  named <- !is.null(names(about)) && !anyNA(names(about)) &&
+    all(nzchar(names(about)))
   single <- vapply(about, function(x) is.atomic(x) && length(x) == 1L, NA)
   if (!named || !all(single)) {
     stop_argument("about", "must be a named vector or list of single values",
                   if (named) "a list of longer ones" else "one without names",
                   call = call)
   }
-  data.frame(name = names(about), value = vapply(about, as_text, ""))
+  value <- vapply(about, as_text, "")
+  if (anyNA(value)) {
+    stop_argument("about", "must not hold missing values", sprintf(
+      "NA (for \"%s\")", names(about)[is.na(value)][1L]
+    ), fix = "Leave out what is not known, or say so.", call = call)
+  }
+  data.frame(name = names(about), value = value)
 }
 
 need_pandoc <- function(call = rlang::caller_env()) {

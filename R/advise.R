@@ -55,6 +55,9 @@ advise_budget <- function(hazard, x, budget = c(5, 10, 20, 50, 100, 200, 500),
                           price = NULL, repetitions = 100, ...) {
   check_no_dots(...)
   check_class(hazard, "hazard_fit", "hazard", "fit_hazard() or as_hazard()")
+  if (missing(x)) {
+    stop_missing("x")
+  }
   prob <- predict_hazard(hazard, x, "x")
   budget <- check_numeric(budget, "budget", min = 0, open = c(TRUE, FALSE),
                           finite = TRUE)

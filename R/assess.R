@@ -61,7 +61,8 @@
 #'   calibration audit; `"none"` for known `prob`), `unresolved`, `mean_bound`,
 #'   `geometric_mean` and `mean_prob` (the mean predicted hazard). The target is
 #'   in the attribute `target`, what was assessed in `basis`: `"held-out"`,
-#'   `"calibration"` or `"cross-fitted"`.
+#'   `"calibration"` or `"cross-fitted"`; the attribute `bound` tells which
+#'   bound it was, so that [report()] can refuse the coverage of another one.
 #' @section Errors: `timetounsafe_error_argument`,
 #'   `timetounsafe_error_features`; warning `timetounsafe_warning_unresolved`.
 #' @section Assumptions: The intervals hold for held-out prompts: independent of
@@ -107,7 +108,21 @@ assess_lpb <- function(lpb, newx, time = NULL, status = NULL, unsafe = NULL,
   })
   warn_unresolved(prompts$outcome)
   structure(do.call(rbind, rows), target = 1 - lpb$alpha, basis = prompts$basis,
+            bound = bound_identity(lpb),
             class = c("lpb_assessment", "data.frame"))
+}
+
+# What tells this bound from others: of another plan, another run of the same
+# one, or another choice of its level.
+bound_identity <- function(lpb) {
+  audit <- lpb$audit
+  list(
+    plan_id = as.character(audit$plan_id[1L]), n = nrow(audit),
+    draws = sum(audit$draws), unsafe = sum(audit$unsafe), alpha = lpb$alpha,
+    delta = lpb$delta %||% NA_real_, cap = lpb$cap,
+    group = lpb$groups$group %||% character(),
+    level = lpb$groups$level %||% lpb$level
+  )
 }
 
 check_folds <- function(folds, held_out, lpb, call = rlang::caller_env()) {

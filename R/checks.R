@@ -149,11 +149,27 @@ check_class <- function(x, class, arg, made_by, call = rlang::caller_env()) {
 }
 
 check_no_dots <- function(..., call = rlang::caller_env()) {
+  check_whole_names(rlang::caller_call(), rlang::caller_fn(), call)
   if (...length() > 0L) {
     names <- ...names() %||% rep("", ...length())
     names[!nzchar(names)] <- "(unnamed)"
     stop_argument("...", "must be empty", paste(names, collapse = ", "),
                   fix = "Is an argument misspelt?", call = call)
+  }
+}
+
+# R takes `time = 5` for `times`, or for whatever else begins like that: a word
+# from another function then sets something that was not meant.
+check_whole_names <- function(used, f, call) {
+  known <- names(formals(f))
+  part <- setdiff(names(used), c("", known))
+  whole <- lapply(part, function(name) known[startsWith(known, name)])
+  part <- part[lengths(whole) == 1L]
+  if (length(part) > 0L) {
+    stop_argument(part[1L], "is not the whole name of an argument",
+                  fix = sprintf("Did you mean `%s`?",
+                                known[startsWith(known, part[1L])]),
+                  call = call)
   }
 }
 

@@ -92,15 +92,11 @@ check_population <- function(audit, call = rlang::caller_env()) {
   if (missing(audit)) {
     stop_missing("audit", call)
   }
+  if (is.data.frame(audit) && all(outcome_columns %in% names(audit))) {
+    refuse_unfinished(audit, call)
+  }
   if (!inherits(audit, "audit") || is_planned(audit)) {
     return(check_audit(audit, call = call))
-  }
-  open <- which(is.na(audit$status))
-  if (length(open) > 0L) {
-    stop_classed("audit", c(
-      sprintf("`audit` is unfinished: %s.", count_lacking(audit)),
-      i = "Go on with run_audit()."
-    ), id = audit$id[open], call = call)
   }
   if (any(audit$limit < 1)) {
     stop_argument("audit", "must have a draw of each prompt",
@@ -108,6 +104,18 @@ check_population <- function(audit, call = rlang::caller_env()) {
                   call = call)
   }
   audit
+}
+
+# First of all, as check_audit() speaks of calibration.
+refuse_unfinished <- function(audit, call) {
+  open <- which(is.na(audit$status))
+  if (length(open) > 0L) {
+    stop_classed("audit", c(
+      sprintf("`audit` is unfinished: %s.", count_lacking(audit)),
+      x = "The prompts that ended early are not like the others.",
+      i = "Go on with run_audit()."
+    ), id = audit$id[open], argument = "audit", call = call)
+  }
 }
 
 # How many draws of each prompt are made, or would be if it were included.

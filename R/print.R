@@ -155,7 +155,9 @@ print.summary.hazard_fit <- function(x, ...) {
 #' @export
 print.audit_plan <- function(x, price = NULL, ...) {
   price <- check_price(price)
-  if (!all(plan_columns %in% names(x)) || nrow(x) == 0L) {
+  # A plan may go without its prompts, see write_plan().
+  needed <- setdiff(plan_columns, "prompt")
+  if (!all(needed %in% names(x)) || nrow(x) == 0L) {
     print(as.data.frame(x), ...)
     return(invisible(x))
   }
@@ -166,6 +168,7 @@ print.audit_plan <- function(x, price = NULL, ...) {
       format(x$tau_prior[1L], digits = 3), big(x$cap[1L]))
   say("Included: %d prompts, with inclusion probabilities %s", cost$included,
       spread(x$pi))
+  print_plan_certificate(x)
   say("Budget: %s draws on average over plans; %s",
       big(round(x$budget[1L] * x$n[1L])), design_text(x$design[1L]))
   if (all(x$stop)) {
@@ -185,6 +188,26 @@ print.audit_plan <- function(x, price = NULL, ...) {
     say("Next: run_audit(plan, sampler)")
   }
   invisible(x)
+}
+
+# For what certificate a plan was made, and whether it is within reach.
+print_plan_certificate <- function(x) {
+  alpha <- x$alpha[1L]
+  delta <- x$delta[1L]
+  if (is.na(delta)) {
+    return(invisible())
+  }
+  weight <- x$weight_limit[1L]
+  say("Certificate: planned for alpha %s, delta %s; weights %s", format(alpha),
+      format(delta), if (is.finite(weight)) {
+        paste("up to", big(weight))
+      } else {
+        "without a limit"
+      })
+  if (nrow(x) == x$n[1L] && hopeless(plan_stakes(x, alpha, delta))) {
+    say("With such weights %s can hardly certify anything.",
+        counted(nrow(x), "prompt"))
+  }
 }
 
 #' @rdname summaries
@@ -326,10 +349,10 @@ print_guarantee <- function(x) {
         if (is.null(x$groups)) "" else " of each group")
     return(invisible())
   }
-  say("Certified (%s): holds %s with probability %s%s",
-      x$certificate$kind %||% "nothing included", guarantee_scope(x),
-      target(x$delta),
-      if (identical(x$certificate$kind, "normal")) ", approximately" else "")
+  kind <- x$certificate$kind %||% "nothing included"
+  say("Certified (%s%s): holds %s with probability %s", kind,
+      if (kind == "normal") ", approximate" else "", guarantee_scope(x),
+      target(x$delta))
   if (is.null(x$groups)) {
     say("over calibrations. Without certificate the level is %s.",
         format(x$point_level, digits = 4))

@@ -19,12 +19,30 @@ guarantee_kind <- function(lpb) {
   }
 }
 
+# What the statement is made for: prompts of any group, of one group at a time,
+# or of all groups at once.
+guarantee_reach <- function(lpb) {
+  if (is.null(lpb$groups)) {
+    "all"
+  } else if (identical(lpb$group_delta, "shared") && !is.null(lpb$delta)) {
+    "every group"
+  } else {
+    "one group"
+  }
+}
+
 guarantee_text <- function(lpb) {
+  taken <- switch(guarantee_reach(lpb),
+    all = "Take a new prompt",
+    "one group" = "Take any one of the groups below, and a new prompt of it",
+    "every group" = paste("In each of the groups below, and in all of them at",
+                          "once: take a new prompt of the group")
+  )
   reached <- sprintf(paste(
-    "Take a new prompt from the source of the calibration prompts%s, and let L",
-    "be its bound. With probability at least %s, its first L \u2212 1",
-    "responses are all judged safe."
-  ), if (is.null(lpb$groups)) "" else ", of any group", target(lpb$alpha))
+    "%s from the source of the calibration prompts, and let L be its bound.",
+    "With probability at least %s, its first L \u2212 1 responses are all",
+    "judged safe."
+  ), taken, target(lpb$alpha))
   switch(guarantee_kind(lpb),
     none = sprintf(paste(
       "There is no guarantee: %s prompts whose draws failed were left out",
@@ -41,13 +59,12 @@ guarantee_text <- function(lpb) {
 # How much the statement depends on the luck of the audit.
 confidence_text <- function(lpb) {
   missed <- share(lpb$delta %||% NA)
-  where <- if (is.null(lpb$groups)) {
-    ""
-  } else if (identical(lpb$group_delta, "shared")) {
-    " for some group"
-  } else {
-    " for a given group"
-  }
+  where <- switch(guarantee_reach(lpb),
+    all = ".",
+    "one group" = paste(" for that one group. That it is true of all groups at",
+                        "once is less certain."),
+    "every group" = " for even one of the groups."
+  )
   switch(guarantee_kind(lpb),
     none = "Calibrate with failed = \"unsafe\" to have one.",
     trivial = paste(
@@ -57,19 +74,19 @@ confidence_text <- function(lpb) {
     average = paste(
       "This is so on average over all audits planned like this one, closely",
       "where no prompt carries much weight (point rule). A single audit, and",
-      "so this one, may well fall short: about half of them do. A certificate,",
-      "with `delta`, limits that risk."
+      "so this one, may well fall short: about half of them do. A certificate",
+      "would limit that risk."
     ),
     normal = sprintf(paste(
       "An audit may be lucky or unlucky in the prompts and responses that it",
       "draws. The certificate limits that risk, by a large-sample",
       "approximation: of all audits planned like this one, about %s or fewer",
-      "give bounds of which the statement is false%s."
+      "give bounds of which the statement is false%s"
     ), missed, where),
     certified = sprintf(paste(
       "An audit may be lucky or unlucky in the prompts and responses that it",
       "draws. The certificate limits that risk: of all audits planned like",
-      "this one, at most %s give bounds of which the statement is false%s."
+      "this one, at most %s give bounds of which the statement is false%s"
     ), missed, where)
   )
 }
@@ -108,6 +125,14 @@ guarantee_warnings <- function(lpb) {
   )
 }
 
+# Where an assumption of the certificate is not quite met, its confidence is a
+# number to go by. (A bound of 1 is right in any case.)
+only_about <- function(lpb) {
+  kind <- guarantee_kind(lpb)
+  kind == "normal" ||
+    kind == "certified" && length(lpb$certificate$remarks) > 0L
+}
+
 lower_first <- function(x) {
   sub("^(.)", "\\L\\1", x, perl = TRUE)
 }
@@ -124,8 +149,11 @@ report_tiles <- function(lpb) {
         "of new prompts stay safe up to their bound")
     },
     if (kind %in% c("certified", "normal", "trivial") && !is.null(lpb$delta)) {
-      c(paste0(if (kind == "normal") "\u2248 ", target(lpb$delta)),
-        "confidence of the certificate")
+      c(paste0(if (only_about(lpb)) "\u2248 ", target(lpb$delta)),
+        paste0("confidence of the certificate", switch(
+          guarantee_reach(lpb), all = "", "one group" = ", for any one group",
+          "every group" = ", for all groups at once"
+        )))
     } else {
       c("no", "certificate")
     },
@@ -203,9 +231,20 @@ coverage_table <- function(assessment) {
     Number = vapply(rows$n, big, ""),
     Coverage = coverage_cells(rows),
     Bound = vapply(rows$geometric_mean, big, "", digits = 3),
-    Hazard = vapply(rows$mean_prob, format, "", digits = 2)
+    Hazard = hazard_cells(rows$mean_prob)
   )
   html_table(columns)
+}
+
+# Two digits each, and all in one notation, so that a column can be compared at
+# a glance. What is beyond six decimals would be nothing but zeros.
+hazard_cells <- function(hazard) {
+  known <- hazard[is.finite(hazard) & hazard > 0]
+  if (any(known < 1e-6)) {
+    return(sprintf("%.1e", hazard))
+  }
+  decimals <- pmax(2, 1 - floor(log10(signif(hazard, 2))))
+  sprintf("%.*f", as.integer(ifelse(hazard %in% known, decimals, 2)), hazard)
 }
 
 # "93.0% (91.1-94.9)", which breaks before the interval or not at all.
@@ -346,7 +385,7 @@ risk_table <- function(lpb, show_prompts, n = 10) {
   top <- utils::head(order(-audit$prob), n)
   columns <- list(
     Prompt = as_text(audit$id[top]),
-    Hazard = vapply(audit$prob[top], format, "", digits = 2),
+    Hazard = hazard_cells(audit$prob[top]),
     Bound = vapply(augment.lpb(lpb)$.pred_lower[top], big, ""),
     Drawn = vapply(audit$draws[top], big, ""),
     Unsafe = vapply(audit$unsafe[top], big, "")

@@ -16,13 +16,17 @@
 #' @param lpb An `lpb` from [calibrate_lpb()] or [time_to_unsafe()].
 #' @param file Path of the file to write, which ends in `.html`.
 #' @param assessment `NULL`, the coverage that `assess_lpb(lpb)` estimates from
-#'   the calibration audit itself; or an `lpb_assessment` from [assess_lpb()],
-#'   on held-out prompts or cross-fitted, to be shown in its place.
+#'   the calibration audit itself; or an `lpb_assessment` of this very bound
+#'   from [assess_lpb()], on held-out prompts or cross-fitted, to be shown in
+#'   its place. That of another bound is refused.
 #' @param ledger `NULL`, or the path of the [ledger] that the audit was recorded
-#'   in: errors, retries, refusals, cost and latency are then told, too.
+#'   in: errors, retries, refusals, cost and latency are then told, too. The
+#'   numbers of draws and of unsafe responses of each prompt are compared with
+#'   those of the audit: the ledger of another run of the same plan, or one
+#'   whose responses were judged again for this bound, is refused.
 #' @param title The title, a string.
 #' @param about `NULL`, or what readers must know and the bound does not: a
-#'   named vector or list of single values, such as `c(Model = "...", Judge =
+#'   named vector or list of single values, none missing, such as `c(Model = "...", Judge =
 #'   "...", Temperature = 1, Seed = 42)`.
 #' @param show_prompts Whether to show the text of the ten riskiest prompts.
 #' @param overwrite Whether a file that exists may be replaced. `FALSE`, the
@@ -34,7 +38,7 @@
 #'   by one.
 #' @section Errors: `timetounsafe_error_argument`; `timetounsafe_error_file`
 #'   when the file exists or cannot be written; `timetounsafe_error_ledger` when
-#'   the ledger is of another audit; `timetounsafe_error_unavailable` when the
+#'   the ledger is of another audit, or of another run of its plan; `timetounsafe_error_unavailable` when the
 #'   package rmarkdown, or the program pandoc that it needs, is missing.
 #' @examplesIf rlang::is_installed("rmarkdown") && rmarkdown::pandoc_available()
 #' set.seed(1)
@@ -53,14 +57,14 @@ report <- function(lpb, file = "report.html", assessment = NULL, ledger = NULL,
   overwrite <- check_flag(overwrite, "overwrite")
   file <- check_report_file(file, overwrite)
   if (!is.null(assessment)) {
-    check_class(assessment, "lpb_assessment", "assessment", "assess_lpb()")
+    check_own_assessment(assessment, lpb)
   }
   open <- check_flag(open, "open")
   content <- list(
     lpb = lpb, title = check_string(title, "title"),
     about = check_about(about), coverage = assessment %||% assess_lpb(lpb),
     ledger = if (!is.null(ledger)) {
-      ledger_totals(ledger, lpb$audit$plan_id[1L])
+      read_totals(ledger, lpb$audit)
     },
     show_prompts = check_flag(show_prompts, "show_prompts")
   )
@@ -98,20 +102,46 @@ check_string <- function(x, arg, call = rlang::caller_env()) {
   x
 }
 
+# The coverage of another bound would be read as that of this one.
+check_own_assessment <- function(assessment, lpb, call = rlang::caller_env()) {
+  check_class(assessment, "lpb_assessment", "assessment", "assess_lpb()",
+              call = call)
+  own <- bound_identity(lpb)
+  other <- attr(assessment, "bound")
+  fix <- "Give assess_lpb() the same bound as report()."
+  if (is.null(other)) {
+    stop_argument("assessment", "must be as assess_lpb() returned it",
+                  "one that does not tell its bound", fix, call = call)
+  }
+  same <- mapply(identical, own, other[names(own)])
+  if (!all(same)) {
+    stop_argument("assessment", "must be that of `lpb`", sprintf(
+      "that of a bound with another %s", list_names(names(own)[!same])
+    ), fix, call = call)
+  }
+}
+
 # A data frame with a row for each thing to know.
 check_about <- function(about, call = rlang::caller_env()) {
   if (is.null(about)) {
     return(NULL)
   }
   about <- as.list(about)
-  named <- !is.null(names(about)) && all(nzchar(names(about)))
+  named <- !is.null(names(about)) && !anyNA(names(about)) &&
+    all(nzchar(names(about)))
   single <- vapply(about, function(x) is.atomic(x) && length(x) == 1L, NA)
   if (!named || !all(single)) {
     stop_argument("about", "must be a named vector or list of single values",
                   if (named) "a list of longer ones" else "one without names",
                   call = call)
   }
-  data.frame(name = names(about), value = vapply(about, as_text, ""))
+  value <- vapply(about, as_text, "")
+  if (anyNA(value)) {
+    stop_argument("about", "must not hold missing values", sprintf(
+      "NA (for \"%s\")", names(about)[is.na(value)][1L]
+    ), fix = "Leave out what is not known, or say so.", call = call)
+  }
+  data.frame(name = names(about), value = value)
 }
 
 need_pandoc <- function(call = rlang::caller_env()) {

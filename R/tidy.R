@@ -27,12 +27,15 @@ generics::augment
 #' * `augment(hazard_fit)`: `.fitted`, the hazards.
 #' * `tidy(lpb)`: the estimated miscoverage: `level`, `miscoverage` just above
 #'   it; with groups in each, after a column `group`.
-#' * `glance(lpb)`: one row: `method`, `alpha`, `level`, `capped`, `trivial`,
-#'   `n`, `included`, `events`, `ess`, `cap`, `tau_prior`, `draws_planned`,
-#'   `draws_made`, `overshoot`, `failed` (prompts whose draws failed for good),
-#'   `failed_policy` and `groups`, the number of groups: 0 without any. With
-#'   groups `level` is `NA`, `capped` whether any was cut off, and `trivial`
-#'   whether all are; `x$groups` has a row for each.
+#' * `glance(lpb)`: one row: `method`, `alpha`, `delta` and `certificate` (its
+#'   kind), both `NA` for the point rule, `level`, `point_level` (what the point
+#'   rule selects), `capped`, `trivial`, `n`, `included`, `events`, `ess`,
+#'   `cap`, `tau_prior`, `draws_planned`, `draws_made`, `overshoot`, `failed`
+#'   (prompts whose draws failed for good), `failed_policy` and `groups`, the
+#'   number of groups: 0 without any. With groups `level` and `point_level` are
+#'   `NA`, `capped` whether any was cut off, and `trivial` whether all are;
+#'   `x$groups` has a row for each. `certificate` is `NA`, too, where no prompt
+#'   was included.
 #' * `augment(lpb)`: a row for each prompt: `.prob`, the hazard, and
 #'   `.pred_lower`, the bound, with the `.group` between them where there are
 #'   groups; for calibration prompts after their `id`.
@@ -101,8 +104,9 @@ tidy.lpb <- function(x, ...) {
 glance.lpb <- function(x, ...) {
   check_no_dots(...)
   data.frame(
-    method = x$method, alpha = x$alpha, level = x$level, capped = x$capped,
-    trivial = x$trivial, n = x$n, included = x$included, events = x$events,
+    method = x$method, alpha = x$alpha, delta = x$delta %||% NA_real_,
+    certificate = x$certificate$kind %||% NA_character_, level = x$level,
+    point_level = x$point_level, capped = x$capped, trivial = x$trivial, n = x$n, included = x$included, events = x$events,
     ess = x$ess, cap = x$cap, tau_prior = x$tau_prior,
     draws_planned = x$draws[["planned"]], draws_made = x$draws[["made"]],
     overshoot = x$draws[["overshoot"]], failed = x$failed$n,

@@ -76,4 +76,6 @@ test_that("bad arguments are named", {
                   price = list(-1), repetitions = list(1, NA),
                   method = list("best")
                 ))
+  expect_error(advise_budget(known_hazard()), "`x` is missing",
+               class = "timetounsafe_error_argument")
 })

@@ -213,3 +213,23 @@ test_that("a required argument that is missing is named", {
                      info = deparse1(calls[[i]]))
   }
 })
+
+test_that("names of arguments must be whole", {
+  set.seed(1)
+  p <- rep(c(0.02, 0.1), 50)
+  audit <- simulate_audit(known_plan(p), p)
+  error <- expect_error(population_risk(audit, time = 5), "`times`",
+                        class = "timetounsafe_error_argument")
+  expect_identical(error$argument, "time")
+  expect_identical(deparse(error$call[[1]]), "population_risk")
+  lpb <- suppressWarnings(calibrate_lpb(audit))
+  expect_error(predict(lpb, new = p), "`newx`",
+               class = "timetounsafe_error_argument")
+  # Otherwise as before: through do.call(), and with dots of the caller's own.
+  through <- function(...) population_risk(audit, ...)
+  expect_s3_class(through(times = 5), "population_risk")
+  expect_s3_class(do.call(population_risk, list(audit, times = 5)),
+                  "population_risk")
+  expect_error(through(typo = 5), "typo",
+               class = "timetounsafe_error_argument")
+})

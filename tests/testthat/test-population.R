@@ -197,6 +197,13 @@ test_that("wrong arguments are named", {
                                          max_draws = 3))
   expect_error(population_risk(part), "unfinished",
                class = "timetounsafe_error_audit")
+  plan <- known_plan(rep(0.1, 30))
+  part <- suppressWarnings(run_audit(plan, safe, max_draws = 3))
+  error <- expect_error(population_risk(part), "`audit` is unfinished",
+                        class = "timetounsafe_error_audit")
+  # Nothing is calibrated here.
+  expect_no_match(conditionMessage(error), "alibrat")
+  expect_identical(error$argument, "audit")
   lacking <- audit_prompts(c("a", "b"), safe, draws = c(0, 2))
   expect_error(population_risk(lacking), "draw of each prompt",
                class = "timetounsafe_error_argument")

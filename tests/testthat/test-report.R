@@ -39,7 +39,7 @@ test_that("every kind of bound has a report that makes its own claim", {
     # Nothing is fetched, nothing runs.
     expect_false(grepl("<script|<link|<iframe|(src|href)=\"(http|//)", page))
     expect_equal(lengths(regmatches(page, gregexpr("<img", page))), 4)
-    expect_silent_on(page, "NULL,", "NaN", "`")
+    expect_silent_on(page, "NULL,", "NaN", "`", "&#96;")
   }
   expect_silent_on(page_of(lpbs$point), "confidence of the certificate")
 })
@@ -73,6 +73,45 @@ test_that("held-out coverage takes the place of the audit's own", {
   expect_silent_on(page, "calibration audit itself")
 })
 
+test_that("the coverage of another bound is refused", {
+  set.seed(21)
+  p <- 10^runif(400, -3, -1)
+  plan <- known_plan(p)
+  audit <- simulate_audit(plan, p)
+  muffle <- suppressWarnings
+  lpb <- muffle(calibrate_lpb(audit))
+  group <- rep(c("a", "b"), 200)
+  others <- list(
+    alpha = muffle(calibrate_lpb(audit, alpha = 0.3)),
+    delta = muffle(calibrate_lpb(audit, delta = 0.5)),
+    group = muffle(calibrate_lpb(audit, groups = group)),
+    unsafe = muffle(calibrate_lpb(simulate_audit(plan, p))),
+    plan_id = bound_on(p)
+  )
+  for (name in names(others)) {
+    other <- others[[name]]
+    for (seen in list(assess_lpb(other),
+                      assess_lpb(other, p, prob = p,
+                                 groups = if (name == "group") group))) {
+      error <- expect_error(
+        report(lpb, tempfile(fileext = ".html"), assessment = seen),
+        sprintf("`assessment` must be that of `lpb`, not .*%s", name),
+        class = "timetounsafe_error_argument"
+      )
+      expect_identical(error$argument, "assessment")
+    }
+  }
+  seen <- assess_lpb(lpb)
+  expect_no_error(check_own_assessment(seen, lpb))
+  # After a trip through a file, too.
+  file <- withr::local_tempfile()
+  saveRDS(seen, file)
+  expect_no_error(check_own_assessment(readRDS(file), lpb))
+  attr(seen, "bound") <- NULL
+  expect_error(report(lpb, tempfile(fileext = ".html"), assessment = seen),
+               "does not tell its bound", class = "timetounsafe_error_argument")
+})
+
 test_that("failed draws and approximations are told", {
   skip_without_pandoc()
   set.seed(6)
@@ -83,7 +122,8 @@ test_that("failed draws and approximations are told", {
   audit$draws[lost] <- audit$draws[lost] - 2
   kept <- suppressWarnings(calibrate_lpb(audit))
   expect_says(page_of(kept), "The draws of 7 prompts failed",
-              "at most 10% give bounds", "only approximate here: the policy")
+              "at most 10% give bounds", "only approximate here: the policy",
+              "<b>\u2248 90%</b><span>confidence")
   dropped <- suppressWarnings(calibrate_lpb(audit, failed = "drop"))
   page <- page_of(dropped)
   expect_says(page, "There is no guarantee: 7 prompts")
@@ -105,13 +145,24 @@ test_that("groups of a bound are shown", {
                                           group_delta = sharing))
     page <- page_of(lpb)
     expect_says(
-      page, "within each of these groups", ">&lt;b&gt;</td>", ", of any group",
+      page, "within each of these groups", ">&lt;b&gt;</td>",
       format(lpb$groups$level, digits = 3)[lpb$groups$group == "two"],
       sprintf("In %d of 3 groups the bound is 1", sum(lpb$groups$trivial)),
-      if (sharing == "each") "for a given group" else "for some group"
+      if (sharing == "each") {
+        c("Take any one of the groups", "false for that one group",
+          "all groups at once is less certain",
+          "confidence of the certificate, for any one group")
+      } else {
+        c("in all of them at once", "false for even one of the groups.",
+          "confidence of the certificate, for all groups at once")
+      }
     )
     expect_silent_on(page, "<td class=\"text\"><b>", ">NA")
   }
+  # An average needs no such distinction.
+  point <- suppressWarnings(calibrate_lpb(audit, groups = group, delta = NULL,
+                                          group_delta = "shared"))
+  expect_match(guarantee_text(point), "Take any one of the groups")
   withr::local_pdf(NULL)
   expect_silent(plot(lpb))
   if (requireNamespace("ggplot2", quietly = TRUE)) {
@@ -225,6 +276,38 @@ test_that("a ledger tells what went wrong and what it cost", {
   expect_says(page_of(lpb), "known only from a ledger")
 })
 
+test_that("the ledger of another run of the plan is refused", {
+  set.seed(22)
+  p <- rep(c(0.02, 0.1), 40)
+  plan <- known_plan(p, method = "replicated")
+  run <- function(path, ...) {
+    run_audit(plan, function(prompts) runif(length(prompts)) < 0.05,
+              ledger = path, ...)
+  }
+  own <- new_path()
+  lpb <- suppressWarnings(calibrate_lpb(run(own)))
+  refused <- function(path) {
+    expect_error(report(lpb, tempfile(fileext = ".html"), ledger = path),
+                 "another run than the bound",
+                 class = "timetounsafe_error_ledger")
+  }
+  # As many draws, and others unsafe.
+  other <- new_path()
+  run(other)
+  error <- refused(other)
+  expect_match(conditionMessage(error), "numbers of unsafe responses (",
+               fixed = TRUE)
+  expect_no_match(conditionMessage(error), "numbers of draws")
+  expect_match(conditionMessage(error), "The first is \"[0-9]+\": [0-9]+ draw")
+  part <- new_path()
+  suppressWarnings(run(part, max_draws = 50))
+  error <- refused(part)
+  expect_match(conditionMessage(error), "unfinished: [0-9]+ prompts open")
+  # In another order, and without the prompts that failed, it is its own.
+  audit <- lpb$audit[sample.int(80, 60), ]
+  expect_no_error(read_totals(own, audit))
+})
+
 test_that("a ledger without costs, times or draws has totals, too", {
   path <- new_path()
   set.seed(3)
@@ -247,7 +330,9 @@ test_that("what cannot be written is said before anything is", {
     lpb = list(1, NULL), file = list(1, NA, "", c("a", "b"), "report.pdf",
                                      "/no/such/folder/report.html"),
     assessment = list(data.frame()), title = list(NULL, NA, "", 1:2),
-    about = list("no name", list(a = 1:2), c(a = "b", "c"), list(a = sum)),
+    about = list("no name", list(a = 1:2), c(a = "b", "c"), list(a = sum),
+                 c(Judge = NA), list(a = "b", c = NA_character_),
+                 stats::setNames("a", NA)),
     show_prompts = list(NA, "yes"), overwrite = list(NULL), open = list(1),
     ledger = list(1, "")
   ))
@@ -321,4 +406,29 @@ test_that("a certificate that keeps no margin claims none", {
   lpb$level <- lpb$point_level
   expect_match(level_text(lpb), "without a further margin")
   expect_no_match(level_text(lpb), "percentage points")
+})
+
+test_that("the confidence is exact only where the certificate is", {
+  lpb <- many_lpbs()$certified
+  lpb$certificate$remarks <- NULL
+  expect_false(only_about(lpb))
+  expect_no_match(report_tiles(lpb), "\u2248")
+  lpb$certificate$remarks <- "Something is not as it should be."
+  expect_match(report_tiles(lpb), "\u2248 90%")
+  lpb$trivial <- TRUE
+  expect_no_match(report_tiles(lpb), "\u2248")
+})
+
+test_that("hazards of a column are written alike", {
+  expect_identical(hazard_cells(c(7e-4, 0.0011, 0.23456, 0, 1, NaN)),
+                   c("0.00070", "0.0011", "0.23", "0.00", "1.00", "NaN"))
+  expect_identical(hazard_cells(c(7e-8, 0.0011)), c("7.0e-08", "1.1e-03"))
+  expect_identical(hazard_cells(c(0.00999999, 0.5)), c("0.010", "0.50"))
+})
+
+test_that("a report says what was checked of the plan, and what was not", {
+  skip_without_pandoc()
+  page <- gsub("\\s+", " ", page_of(many_lpbs()$certified))
+  expect_says(page, "ids, horizons, limits, hazards and probabilities",
+              "What could not be checked: that ids belong to the right prompts")
 })

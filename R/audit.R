@@ -106,7 +106,12 @@ run_audit <- function(plan, sampler, batch_size = 64, ledger = NULL,
 
 check_plan_prompts <- function(plan, call = rlang::caller_env()) {
   if (!"prompt" %in% names(plan)) {
-    stop_plan("plan", "lacks the column", "\"prompt\"", call)
+    stop_classed("plan", c(
+      "`plan` holds no prompts: it lacks the column \"prompt\".",
+      i = "write_plan(text = FALSE) leaves them out.",
+      i = "Put them back, plan$prompt <- prompts[match(plan$id, ids)], or",
+      " " = "draw where they are known: read_draws() reads such draws."
+    ), argument = "plan", call = call)
   }
   if (!is.character(plan$prompt) && !is.data.frame(plan$prompt) ||
         is.character(plan$prompt) && anyNA(plan$prompt)) {

@@ -21,7 +21,10 @@
 #'   sampler returns it. `FALSE`, the default, as they may be harmful; without
 #'   them nothing can be judged again.
 #' @param max_tries How often a draw is tried in all before it counts as failed:
-#'   a whole number of at least 1.
+#'   a whole number of at least 1. A draw that fails is tried again: failures
+#'   must not depend on the response. Where they may (a content filter that
+#'   raises an error, a judge that fails on unsafe text), use `max_tries = 1`,
+#'   which counts each failure as unsafe, or return such responses as unsafe.
 #' @param retry_wait Seconds to wait before a failed draw is tried again; it
 #'   doubles with each further try, up to a minute. Other draws go on meanwhile,
 #'   unless a whole batch failed.
@@ -68,7 +71,8 @@
 #'   `timetounsafe_warning_repeated` when all responses to a prompt are the
 #'   same.
 #' @section Assumptions: Given the prompt, draws are independent, and equally
-#'   likely to be unsafe whatever their index.
+#'   likely to be unsafe whatever their index. Whether a draw fails and is tried
+#'   again does not depend on its response (see `max_tries`).
 #' @examples
 #' set.seed(1)
 #' x <- matrix(rnorm(400), 200, 2)
@@ -106,7 +110,12 @@ run_audit <- function(plan, sampler, batch_size = 64, ledger = NULL,
 
 check_plan_prompts <- function(plan, call = rlang::caller_env()) {
   if (!"prompt" %in% names(plan)) {
-    stop_plan("plan", "lacks the column", "\"prompt\"", call)
+    stop_classed("plan", c(
+      "`plan` holds no prompts: it lacks the column \"prompt\".",
+      i = "write_plan(text = FALSE) leaves them out.",
+      i = "Put them back, plan$prompt <- prompts[match(plan$id, ids)], or",
+      " " = "draw where they are known: read_draws() reads such draws."
+    ), argument = "plan", call = call)
   }
   if (!is.character(plan$prompt) && !is.data.frame(plan$prompt) ||
         is.character(plan$prompt) && anyNA(plan$prompt)) {
@@ -160,17 +169,21 @@ audit_prompts <- function(prompts, sampler, draws, stop = FALSE,
   id <- check_ids(id %||% seq_len(n), n)
   draws <- check_numeric(draws, "draws", n, min = 0, whole = TRUE,
                          finite = TRUE, recycle = TRUE)
-  stop <- check_flag(stop, "stop")
+  rows <- fixed_rows(prompts, id, draws, check_flag(stop, "stop"))
   control <- audit_control(
     sampler, batch_size, ledger, responses, max_tries, retry_wait, max_draws,
     max_seconds, max_cost, max_error_rate, refusal, ahead, parallel, progress
   )
+  carry_out(start_audit(rows), control)
+}
+
+fixed_rows <- function(prompts, id, draws, stop) {
   rows <- data.frame(id = id)
   rows$prompt <- prompts
-  rows$limit <- rep_len(draws, n)
+  rows$limit <- rep_len(draws, nrow(rows))
   rows$horizon <- rows$limit + 1
   rows$stop <- stop
-  carry_out(start_audit(rows), control)
+  rows
 }
 
 audit_control <- function(sampler, batch_size, ledger, responses, max_tries,

@@ -6,6 +6,7 @@ carry_out <- function(rows, control, call = rlang::caller_env()) {
   on.exit({
     run$dispatcher$cancel()
     run$ledger$close()
+    note_spent(run, control$meter)
   })
   read_earlier(rows, run, control, call)
   tryCatch(
@@ -16,9 +17,27 @@ carry_out <- function(rows, control, call = rlang::caller_env()) {
   if (!is.null(run$error)) {
     stop_sampler(run$error, audit, control, call)
   }
-  warn_unfinished(audit, run$stopped, control, call)
+  if (is.null(control$meter)) {
+    warn_unfinished(audit, run$stopped, control, call)
+  }
   warn_failed_draws(audit, call)
   audit
+}
+
+# What several runs under the same limits have spent together, and why the last
+# of them stopped: for a caller that carries out more than one, and tells the
+# user itself.
+new_meter <- function() {
+  list2env(list(paid = 0, cost = 0, began = now(), stopped = NULL),
+           parent = emptyenv())
+}
+
+note_spent <- function(run, meter) {
+  if (!is.null(meter)) {
+    meter$paid <- run$paid
+    meter$cost <- run$cost
+    meter$stopped <- run$stopped
+  }
 }
 
 # What changes while the loop runs. An environment, so that an interrupt loses
@@ -28,11 +47,14 @@ new_run <- function(rows, control) {
   run$ledger <- list(record = function(...) NULL, close = function() NULL)
   run$tally <- new_tally(rows, control$ahead)
   run$dispatcher <- new_dispatcher(control$sampler, control$parallel)
-  run$began <- now()
+  # What the limits look at: draws handed to the sampler, their cost, the time.
+  run$began <- control$meter$began %||% now()
+  run$paid <- control$meter$paid %||% 0
+  run$cost <- control$meter$cost %||% 0
   run$pause <- -Inf
-  # Draws handed to the sampler, and those of them that came back.
-  run$paid <- run$done <- 0
-  run$cost <- run$errors <- run$lost <- 0
+  # Draws that came back, and those of them that failed.
+  run$done <- run$errors <- run$lost <- 0
+  run$last_error <- NULL
   run$lost_rows <- integer()
   run$watch <- new_watch()
   run$stopped <- run$error <- NULL
@@ -164,8 +186,9 @@ receive_batch <- function(done, run, control) {
   missing <- is.na(outcome$unsafe)
   run$done <- run$done + length(missing)
   run$errors <- run$errors + sum(missing)
+  note_error(done$value, outcome$message[missing], run)
   if (all(missing)) {
-    note_lost_batch(batch, done$value, outcome$message[1L], run, control)
+    note_lost_batch(batch, done$value, run, control)
   } else {
     run$lost <- 0
     run$lost_rows <- integer()
@@ -227,11 +250,22 @@ count_batch <- function(batch, unsafe, again, tries, run, control) {
   run$tally$settle(batch$row[!again], batch$draw[!again], unsafe[!again])
 }
 
+# The last thing that the sampler, or the service behind it, said.
+note_error <- function(value, message, run) {
+  told <- message[!is.na(message) & nzchar(message)]
+  if (length(told) > 0L) {
+    run$last_error <- list(
+      message = trimws(gsub("\\s+", " ", told[length(told)])),
+      raised = if (inherits(value, "error")) value
+    )
+  }
+}
+
 # Batches that fail as a whole, one after the other, are a broken sampler or a
 # service that is down, and each makes the run wait for longer. Those that were
 # under way at the same time are one failure, not several. Where the sampler
 # returned, and all of it concerns one prompt, it is the prompt that fails.
-note_lost_batch <- function(batch, value, message, run, control) {
+note_lost_batch <- function(batch, value, run, control) {
   run$lost <- run$lost + (batch$lost >= run$lost)
   run$lost_rows <- utils::head(unique(c(run$lost_rows, batch$row)), 2L)
   run$pause <- now() + min(60, control$retry_wait * 2^(run$lost - 1))
@@ -239,9 +273,8 @@ note_lost_batch <- function(batch, value, message, run, control) {
   returned <- length(run$lost_rows) > 1L && control$max_error_rate < 1
   if (run$lost >= control$max_tries && (raised || returned)) {
     run$error <- run$error %||% if (raised) value else broken(sprintf(
-      "all draws of a batch failed, %d times in a row%s", run$lost,
-      if (is.null(message) || is.na(message)) "" else paste0(": ", message)
-    ))
+      "all draws of a batch failed, %d times in a row", run$lost
+    ), run$last_error)
   }
 }
 
@@ -250,13 +283,17 @@ check_error_rate <- function(run, control) {
   if (run$done >= 100 && rate > control$max_error_rate) {
     run$error <- run$error %||% broken(sprintf(
       "%s of all attempts failed, more than `max_error_rate`", share(rate)
-    ))
+    ), run$last_error)
   }
 }
 
-# The sampler returned, and most of what it returned were failures.
-broken <- function(message) {
-  rlang::error_cnd("timetounsafe_broken", message = message)
+# Most attempts failed, by what the sampler returned or raised.
+broken <- function(message, last) {
+  if (!is.null(last)) {
+    message <- sprintf("%s; the last error: %s", message, last$message)
+  }
+  rlang::error_cnd("timetounsafe_broken", message = message,
+                   parent = last$raised)
 }
 
 # ---- The same answer every time ----------------------------------------------
@@ -295,14 +332,14 @@ all_repeated <- function(row, response) {
 # ---- The end -----------------------------------------------------------------
 
 stop_sampler <- function(error, audit, control, call) {
+  # conditionMessage() would add what the sampler raised a second time.
+  broken <- inherits(error, "timetounsafe_broken")
+  raised <- if (broken) error$parent else error
   stop_classed(
     "sampler",
     c(
-      paste0("`sampler` failed: ", conditionMessage(error)),
-      i = if (inherits(error, "timetounsafe_broken")) {
-        paste("Where these prompts always fail, max_error_rate = 1 counts",
-              "them as unsafe instead.")
-      },
+      paste0("`sampler` failed: ",
+             if (broken) error$message else conditionMessage(error)),
       i = sprintf("%s draws made so far are kept in the %s.", format(
         sum(audit$draws, audit$overshoot, lengths(attr(audit, "early")["draw"]))
       ), if (is.null(control$ledger)) "field `audit`" else "ledger"),
@@ -310,10 +347,14 @@ stop_sampler <- function(error, audit, control, call) {
         "Mend the sampler and call run_audit() with that to go on."
       } else {
         "Mend the sampler and make the same call again to go on."
+      },
+      # No help where the sampler raises errors: those end the run anyway.
+      i = if (is.null(raised)) {
+        paste("Only if it is these prompts that always fail:",
+              "max_error_rate = 1 counts them as unsafe.")
       }
     ),
-    audit = audit, argument = "sampler", call = call,
-    parent = if (!inherits(error, "timetounsafe_broken")) error
+    audit = audit, argument = "sampler", call = call, parent = raised
   )
 }
 

@@ -182,9 +182,12 @@ check_prompts <- function(prompts, arg = "prompts",
   if (is.factor(prompts)) {
     prompts <- as.character(prompts)
   }
-  if (!is.character(prompts) && !is.data.frame(prompts)) {
+  matrix <- length(dim(prompts)) > 1L && !is.data.frame(prompts)
+  if (matrix || !is.character(prompts) && !is.data.frame(prompts)) {
     stop_argument(arg, "must be a character vector or a data frame",
-                  describe(prompts), call = call)
+                  describe(prompts),
+                  fix = if (matrix) "as.data.frame() makes one of a matrix.",
+                  call = call)
   }
   if (n_rows(prompts) == 0L) {
     stop_argument(arg, "must not be empty", call = call)

@@ -31,7 +31,10 @@
 #' @param plan An `audit_plan` from [plan_audit()] or [read_plan()].
 #' @param file The path of a file. That of a plan is CSV in UTF-8.
 #' @param text Whether the prompts themselves are written. Without them the
-#'   other program must know them by `id`.
+#'   other program must know them by `id`, and [run_audit()] refuses the plan
+#'   that is read back until it has its column `prompt` again.
+#' @param overwrite Whether a file that is there already may be replaced: a plan
+#'   that draws were paid for is needed to calibrate.
 #' @param format `"csv"`, `"jsonl"` (JSON lines, needs the package jsonlite) or
 #'   `NULL`, by the end of the file's name: `.csv`, `.jsonl` or `.ndjson`, also
 #'   with `.gz`.
@@ -42,7 +45,8 @@
 #'   the field `rows`, without the header): an id that the plan does not have,
 #'   draws beyond the horizon, gaps, draws given twice, values that are none.
 #'   `timetounsafe_error_plan` when the draws belong to another plan, or the
-#'   plan is not whole; `timetounsafe_error_file` when a file cannot be read;
+#'   plan is not whole; `timetounsafe_error_file` when a file cannot be read, or
+#'   one that would be written is there already;
 #'   `timetounsafe_error_argument`, `timetounsafe_error_unavailable`. Warnings
 #'   `timetounsafe_warning_unfinished` and `timetounsafe_warning_failed_draws`.
 #' @seealso [as_audit()] for draws in a data frame, or one row for each prompt.
@@ -68,10 +72,11 @@ NULL
 
 #' @rdname exchange
 #' @export
-write_plan <- function(plan, file, text = TRUE) {
+write_plan <- function(plan, file, text = TRUE, overwrite = FALSE) {
   plan <- check_plan(plan)
   check_path(file)
   text <- check_flag(text, "text")
+  check_not_there(file, overwrite)
   plan <- flatten_plan(plan, rlang::current_env())
   prompts <- grep("^prompt([.]|$)", names(plan), value = TRUE)
   first <- c("id", prompts, "limit", "stop")
@@ -139,6 +144,16 @@ check_path <- function(file, exists = FALSE, call = rlang::caller_env()) {
     must <- if (exists) "that exists" else "in a folder that exists"
     stop_argument("file", paste("must be a file", must), describe(file),
                   call = call)
+  }
+}
+
+check_not_there <- function(file, overwrite, call = rlang::caller_env()) {
+  overwrite <- check_flag(overwrite, "overwrite", call = call)
+  if (!overwrite && file.exists(file)) {
+    stop_classed("file", c(
+      sprintf("The file %s exists.", file),
+      i = "Name another one, or replace it with overwrite = TRUE."
+    ), argument = "file", call = call)
   }
 }
 

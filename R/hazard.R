@@ -297,7 +297,9 @@ fit_constant <- function(unsafe, draws, call) {
                 if (sum(unsafe) == 0) "safe" else "unsafe"),
         i = sprintf("The hazard of every prompt is set to %s.",
                     format(prob, digits = 3)),
-        i = "More training draws, or riskier prompts, would tell them apart."
+        i = paste("More training draws, or",
+                  if (sum(unsafe) == 0) "riskier" else "safer",
+                  "prompts, would tell them apart.")
       ),
       call = call
     )

@@ -22,9 +22,16 @@
 #'   counted as safe. An error of the function is one of all its draws.
 #' * The status `"refused"` is an outcome; the argument `refusal` says which.
 #'
-#' A draw that fails for good counts as unsafe at its place (conservative: the
-#' guarantee stays), with a warning of class
-#' `timetounsafe_warning_failed_draws`. Where whole batches fail `max_tries`
+#' A draw that fails is tried again: failures must not depend on the response.
+#' Where they may (a content filter that raises an error, a judge that fails on
+#' unsafe text), use `max_tries = 1`, which counts each failure as unsafe, or
+#' return such responses as unsafe. Otherwise unsafe responses are replaced by
+#' new ones until a safe one comes, and bounds are too long.
+#'
+#' A draw that fails for good counts as unsafe at its place, with a warning of
+#' class `timetounsafe_warning_failed_draws`: bounds can only get shorter by it,
+#' and the guarantee stays, provided that retries did not depend on responses.
+#' Where whole batches fail `max_tries`
 #' times in a row, or more than `max_error_rate` of all attempts, the sampler or
 #' the service behind it is broken: the audit ends with an error of class
 #' `timetounsafe_error_sampler`, and these draws are not held against their

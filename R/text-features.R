@@ -14,6 +14,10 @@
 #' (Halko, Martinsson and Tropp 2011, algorithm 4.4 with two power iterations).
 #' A last feature is the logarithm of one plus the number of characters.
 #'
+#' The decomposition starts from the same numbers each time: features depend on
+#' the prompts alone, not on their order, nor on R's random numbers, of which
+#' none is used.
+#'
 #' @param prompts Character vector of prompts, without missing values.
 #' @param size Number of dimensions, a whole number of at least 1; at most one
 #'   less than the number of distinct prompts, and the default of 30 is lowered
@@ -31,7 +35,6 @@
 #'   structure with randomness. SIAM Review 53, 217-288.
 #'   \doi{10.1137/090771806}
 #' @examples
-#' set.seed(1)
 #' prompts <- c("How do I bake bread?", "How do I bake a cake?",
 #'              "Tell me a joke", "Tell me a cruel joke")
 #' features <- text_features(prompts, size = 2)
@@ -52,7 +55,10 @@ text_features <- function(prompts, size = 30, columns = 1024) {
     idf = log((1 + length(prompts)) / (1 + present))
   )
   weighted <- weigh_counts(counts, self$idf)
-  svd <- randomised_svd(weighted, min(size, columns))
+  # Sums round differently in another order, and where singular values tie that
+  # turns their vectors: so the rows always come in one and the same order.
+  sorted <- weighted[order(prompts, method = "radix"), , drop = FALSE]
+  svd <- randomised_svd(sorted, min(size, columns))
   self$size <- length(svd$values)
   self$rotation <- svd$rotation
   self$values <- svd$values
@@ -100,11 +106,12 @@ weigh_counts <- function(counts, idf) {
   Matrix::Diagonal(x = 1 / pmax(norm, 1e-12)) %*% weighted
 }
 
-# The leading right singular vectors. Signs are fixed by the largest element, so
-# that the result does not depend on the LAPACK at hand.
+# The leading right singular vectors. Signs are fixed by the largest element,
+# the first of those that tie but for rounding, so that the result does not
+# depend on the LAPACK at hand.
 randomised_svd <- function(a, size, oversample = 10, iterations = 2) {
   width <- min(size + oversample, dim(a))
-  y <- as.matrix(a %*% matrix(stats::rnorm(ncol(a) * width), ncol(a)))
+  y <- as.matrix(a %*% start_vectors(ncol(a), width))
   for (i in seq_len(iterations)) {
     y <- as.matrix(a %*% as.matrix(Matrix::crossprod(a, qr.Q(qr(y)))))
   }
@@ -115,9 +122,19 @@ randomised_svd <- function(a, size, oversample = 10, iterations = 2) {
   rotation <- small$u[, keep, drop = FALSE]
   for (j in keep) {
     v <- rotation[, j]
-    rotation[, j] <- v * sign(v[which.max(abs(v))])
+    largest <- which(abs(v) > (1 - 1e-6) * max(abs(v)))[1L]
+    rotation[, j] <- v * sign(v[largest])
   }
   list(rotation = rotation, values = small$d[keep])
+}
+
+# Normal numbers, always the same: an audit that is gone on with must find the
+# features that it was planned with. The caller's generator stays as it is.
+start_vectors <- function(rows, columns) {
+  keep_generator({
+    set.seed(1, "Mersenne-Twister", "Inversion", "Rejection")
+    matrix(stats::rnorm(rows * columns), rows)
+  })
 }
 
 project_text <- function(weighted, rotation, prompts) {

@@ -243,7 +243,8 @@ test_that("bad arguments are named", {
   ))
   bad_arguments(
     audit_prompts, list(prompts = "a", sampler = sampler, draws = 1), list(
-      prompts = list(NULL, 1, character(), NA_character_),
+      prompts = list(NULL, 1, character(), NA_character_,
+                     matrix(letters[1:4], 2)),
       draws = list(NULL, -1, NA, 1.5, Inf, "a", c(1, 2)),
       stop = list(NA, 1), id = list(1:2)
     )

@@ -115,6 +115,38 @@ test_that("more failures than max_error_rate end the run, early", {
   expect_true(all(audit$failed))
 })
 
+test_that("what the sampler said is told, whatever ended the run", {
+  plan <- known_plan(rep(0.001, 50), 1000)
+  first_line <- function(sampler, ...) {
+    error <- expect_error(run_audit(plan, sampler, retry_wait = 0, ...),
+                          class = "timetounsafe_error_sampler")
+    lines <- strsplit(conditionMessage(error), "\n")[[1]]
+    # That failures may be counted as unsafe is never the first advice.
+    expect_no_match(lines[2:3], "max_error_rate")
+    c(lines[1], any(grepl("max_error_rate = 1", lines)))
+  }
+  # max_error_rate comes before max_tries, or after it.
+  raises <- function(prompts) stop("quota exceeded")
+  for (size in c(64, 10)) {
+    told <- first_line(raises, batch_size = size)
+    expect_match(told[1], "quota exceeded")
+    expect_identical(told[2], "FALSE")
+  }
+  returns <- function(prompts) {
+    data.frame(unsafe = NA, status = "error", prompts, message = "too\nlong")
+  }
+  for (size in c(64, 10)) {
+    told <- first_line(returns, batch_size = size)
+    expect_match(told[1], "the last error: too long$")
+    expect_identical(told[2], "TRUE")
+  }
+  error <- expect_error(run_audit(plan, raises, retry_wait = 0))
+  expect_match(conditionMessage(error$parent), "quota exceeded")
+  # Where nothing was told there is nothing to tell.
+  silent <- function(prompts) rep(NA, length(prompts))
+  expect_no_match(first_line(silent)[1], "last error")
+})
+
 test_that("the progress bar tells what there is, and survives its total", {
   skip_if_not_installed("cli")
   withr::local_options(

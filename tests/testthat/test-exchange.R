@@ -52,8 +52,16 @@ test_that("a plan without its text is enough to calibrate", {
     suppressWarnings(point_lpb(audit, hazard = known_hazard()))$level
   }
   expect_identical(level(audit), level(as_audit(draws_of(plan), plan)))
-  expect_error(run_audit(read_plan(file), hashed_sampler), "prompt",
-               class = "timetounsafe_error_plan")
+  back <- read_plan(file)
+  error <- expect_error(run_audit(back, hashed_sampler),
+                        "`plan` holds no prompts",
+                        class = "timetounsafe_error_plan")
+  expect_match(conditionMessage(error), "write_plan(text = FALSE)",
+               fixed = TRUE)
+  expect_identical(error$argument, "plan")
+  # What the message says is enough.
+  back$prompt <- plan$prompt[match(back$id, plan$id)]
+  expect_s3_class(run_audit(back, function(p) rep(FALSE, length(p))), "audit")
 })
 
 test_that("draws from files are what run_audit() makes of the same draws", {
@@ -172,7 +180,11 @@ test_that("files that are none of these are refused", {
   expect_error(read_draws(lines, plan), "lacks the columns \"id\"",
                class = "timetounsafe_error_file")
   expect_error(read_draws(cut, plan[1, ]), class = "timetounsafe_error_plan")
-  write_plan(plan, cut)
+  before <- readLines(cut)
+  expect_error(write_plan(plan, cut), "overwrite = TRUE",
+               class = "timetounsafe_error_file")
+  expect_identical(readLines(cut), before)
+  write_plan(plan, cut, overwrite = TRUE)
   changed <- sub("0.05", "0.06", readLines(cut), fixed = TRUE)
   writeLines(changed, cut)
   expect_error(read_plan(cut), class = "timetounsafe_error_plan")
@@ -184,7 +196,7 @@ test_that("bad arguments are named", {
   nowhere <- file.path(tempfile(), "a.csv")
   bad_arguments(write_plan, list(plan = plan, file = tempfile()), list(
     plan = list(NULL, 1), file = list(NULL, 1, NA_character_, nowhere),
-    text = list(NA, 1)
+    text = list(NA, 1), overwrite = list(NA, 1)
   ))
   bad_arguments(read_plan, list(), list(file = list(NULL, nowhere, tempdir())))
   bad_arguments(read_draws, list(file = file, plan = plan), list(

@@ -103,6 +103,7 @@ test_that("all training draws safe: Jeffreys' mean, with a warning", {
   x <- matrix(c(0.3, -1, 2, 0.5), 4)
   for (engine in c("glm", "mlp")) {
     expect_warning(fit <- fit_hazard(x, rep(0, 4), c(5, 10, 20, 4), engine),
+                   "riskier prompts",
                    class = "timetounsafe_warning_no_unsafe")
     # A half over 39 draws and one.
     expect_equal(fit$fitted, rep(1 / 80, 4))
@@ -112,7 +113,7 @@ test_that("all training draws safe: Jeffreys' mean, with a warning", {
 })
 
 test_that("all training draws unsafe: Jeffreys' mean, with a warning", {
-  expect_warning(fit <- fit_hazard(1:3, 1:3, 1:3),
+  expect_warning(fit <- fit_hazard(1:3, 1:3, 1:3), "safer prompts",
                  class = "timetounsafe_warning_no_unsafe")
   # Six and a half over six draws and one.
   expect_equal(fit$fitted, rep(13 / 14, 3))

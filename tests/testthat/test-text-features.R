@@ -55,20 +55,14 @@ test_that("the rotation is orthonormal and keeps the singular values", {
   expect_lte(sum(text$values^2), 50 + 1e-9)
 })
 
-test_that("the same seed gives the same features", {
-  prompts <- paste("text", 1:100, rev(1:100))
-  set.seed(5)
-  first <- text_features(prompts, size = 4)
-  set.seed(5)
-  expect_identical(text_features(prompts, size = 4), first)
-})
-
-test_that("with few prompts the decomposition is exact, whatever the seed", {
+test_that("with few prompts the decomposition is exact", {
   prompts <- c("bake some bread", "tell me a joke", "sing a song", "go home")
-  set.seed(6)
-  first <- text_features(prompts)
-  set.seed(7)
-  expect_equal(text_features(prompts)$features, first$features,
+  text <- text_features(prompts)
+  # Of the prompts' matrix A: with 3 of 4 singular values kept, A A' has the
+  # squares of those among its eigenvalues, and the rest of its trace.
+  last <- sqrt(4 - sum(text$values^2))
+  expect_lte(last, min(text$values))
+  expect_equal(unname(sqrt(colSums(text$features[, 1:3]^2))), text$values,
                tolerance = 1e-8)
 })
 
@@ -206,4 +200,34 @@ test_that("predict() of text features names a wrong argument", {
   )
   expect_error(predict(text, "ab", size = 1), "size",
                class = "timetounsafe_error_argument")
+})
+
+test_that("features do not depend on R's random numbers, nor use any", {
+  prompts <- paste("tell me a", rep(c("rude", "calm", "kind"), 40), "story",
+                   1:120)
+  set.seed(1)
+  first <- text_features(prompts)
+  state <- .Random.seed
+  second <- text_features(prompts)
+  expect_identical(.Random.seed, state)
+  expect_identical(second, first)
+  withr::with_seed(2, kind <- text_features(prompts),
+                   .rng_kind = "L'Ecuyer-CMRG")
+  expect_identical(kind, first)
+})
+
+test_that("features do not depend on the order of the prompts", {
+  prompts <- paste("tell me a", rep(c("rude", "calm", "kind"), 40), "story",
+                   1:120)
+  set.seed(3)
+  at <- sample(120)
+  moved <- text_features(prompts[at])
+  first <- text_features(prompts)
+  expect_identical(moved$rotation, first$rotation)
+  expect_equal(moved$features, first$features[at, ], tolerance = 1e-13)
+
+  p <- ifelse(grepl("rude", prompts), 0.2, 0.02)
+  unsafe <- rbinom(120, 30, p)
+  expect_equal(fit_hazard(prompts[at], unsafe[at], 30)$fitted,
+               fit_hazard(prompts, unsafe, 30)$fitted[at], tolerance = 1e-6)
 })

@@ -94,7 +94,9 @@ test_that("everything that can be wrong is found before a draw is paid for", {
     train = list(0, 1, NA), train_draws = list(0, 1.5, NA),
     alpha = list(0, 1, NA), delta = list(0, 1, NA), tau_prior = list(0, 2),
     engine = list("forest"), method = list("best"),
-    batch_size = list(0), max_tries = list(0), refusal = list("no")
+    batch_size = list(0), max_tries = list(0), refusal = list("no"),
+    max_draws = list(-1, NA), max_seconds = list("a"), max_cost = list(NULL),
+    max_error_rate = list(2)
   ))
   expect_equal(paid, 0)
   expect_error(time_to_unsafe(data.frame(a = 1:40), sampler, 10), "`x`",
@@ -113,7 +115,127 @@ test_that("an interrupted run keeps its draws in the error", {
     error = identity
   )
   expect_s3_class(error, "timetounsafe_error_audit")
+  expect_identical(error$reason, "interrupted")
   expect_equal(sum(error$audit$draws), 3 * 64)
+})
+
+# Unsafe or not by prompt and draw alone, so that runs can agree.
+steady_sampler <- function(prompts, draw) {
+  i <- as.integer(sub(".* ", "", prompts))
+  p <- ifelse(grepl("rude|cruel", prompts), 0.15, 0.01)
+  ((i * 7919 + draw * 104729) %% 10007) / 10007 < p
+}
+
+test_that("a limit counts both runs, and keeps what was drawn", {
+  set.seed(31)
+  prompts <- stories(60)
+  run <- function(...) {
+    suppressWarnings(time_to_unsafe(prompts, steady_sampler, 10, ...))
+  }
+  capped <- function(..., reason) {
+    error <- expect_error(run(...), sprintf("`%s` was reached", reason),
+                          class = "timetounsafe_error_audit")
+    expect_identical(error$reason, reason)
+    error
+  }
+  early <- capped(max_draws = 100, reason = "max_draws")
+  expect_match(conditionMessage(early), "draws for training")
+  expect_equal(sum(early$audit$draws), 100)
+  expect_null(early$training)
+  # 300 draws of 30 prompts train, which leaves 50.
+  late <- capped(max_draws = 350, reason = "max_draws")
+  expect_match(conditionMessage(late), "draws for calibration")
+  expect_equal(sum(late$training$draws), 300)
+  expect_equal(sum(late$audit$draws, late$audit$overshoot,
+                   length(attr(late$audit, "early")$draw)), 50)
+  capped(max_seconds = 0, reason = "max_seconds")
+  # What the error holds can be gone on with.
+  audit <- suppressWarnings(run_audit(late$audit, steady_sampler))
+  expect_s3_class(suppressWarnings(calibrate_lpb(audit)), "lpb")
+
+  priced <- function(prompts, draw) {
+    data.frame(unsafe = steady_sampler(prompts, draw), cost = 0.5)
+  }
+  error <- tryCatch(
+    suppressWarnings(time_to_unsafe(prompts, priced, 10, max_cost = 160,
+                                    batch_size = 10)),
+    error = identity
+  )
+  expect_identical(error$reason, "max_cost")
+  expect_equal(sum(error$audit$draws, error$audit$overshoot), 20)
+})
+
+test_that("with a ledger a limit is gone on from by the same call", {
+  path <- file.path(withr::local_tempdir(), "a.sqlite")
+  set.seed(32)
+  prompts <- stories(60)
+  run <- function(...) {
+    suppressWarnings(time_to_unsafe(prompts, steady_sampler, 10, ledger = path,
+                                    ...))
+  }
+  for (most in c(200, 150)) {
+    expect_error(run(max_draws = most), "same call",
+                 class = "timetounsafe_error_audit")
+  }
+  expect_equal(nrow(read_ledger(path, "draws")), 50)
+  expect_s3_class(run(), "lpb")
+})
+
+test_that("failures beyond max_error_rate end it", {
+  flaky <- function(prompts, draw) {
+    ifelse((nchar(prompts) + draw) %% 4 == 0, NA, FALSE)
+  }
+  expect_error(
+    time_to_unsafe(stories(60), flaky, 10, retry_wait = 0,
+                   max_error_rate = 0.1),
+    "more than `max_error_rate`", class = "timetounsafe_error_sampler"
+  )
+})
+
+test_that("arguments of the single steps are told from settings", {
+  paid <- 0
+  sampler <- function(prompts) paid <<- paid + 1
+  for (given in list(list(certificate = FALSE), list(groups = "a"),
+                     list(cap = 5), list(failed = "drop"))) {
+    error <- expect_error(
+      do.call(time_to_unsafe, c(list(stories(40), sampler, 10), given)),
+      paste0("\"", names(given), "\""), class = "timetounsafe_error_argument"
+    )
+    expect_match(conditionMessage(error), "take the steps one by one")
+  }
+  expect_equal(paid, 0)
+})
+
+test_that("copies of a prompt train together or calibrate together", {
+  set.seed(33)
+  prompts <- sample(rep(stories(40), times = rep(1:4, 10)))
+  lpb <- suppressWarnings(time_to_unsafe(prompts, steady_sampler, 10))
+  expect_length(intersect(lpb$training$prompt, lpb$audit$prompt), 0)
+  expect_length(unique(lpb$training$prompt), 20)
+  expect_equal(nrow(lpb$training) + nrow(lpb$audit), 100)
+
+  rows <- data.frame(text = prompts, turn = 1)
+  rows$turn[1:50] <- 2
+  sampler <- function(rows, draw) steady_sampler(rows$text, draw)
+  lpb <- suppressWarnings(time_to_unsafe(rows, sampler, 10, x = rows["turn"]))
+  both <- rbind(unique(lpb$training$prompt), unique(lpb$audit$prompt))
+  expect_identical(anyDuplicated(both), 0L)
+  expect_equal(nrow(lpb$training) + nrow(lpb$audit), 100)
+  expect_error(
+    time_to_unsafe(rep("a", 30), sampler, 10), "2 distinct prompts",
+    class = "timetounsafe_error_argument"
+  )
+})
+
+test_that("copies() numbers what is the same, in whatever column", {
+  expect_equal(copies(c("b", "a", "b")), c(1, 2, 1))
+  rows <- data.frame(a = c(1, 1, 1, 2), b = c("x y", "x", "x y", "x y"))
+  expect_equal(copies(rows), c(1, 2, 1, 3))
+  rows <- data.frame(a = 1:3)
+  rows$turns <- list("a", c("a", "b"), "a")
+  rows$wide <- data.frame(k = c(1, 1, 1))
+  rows$a[3] <- 1L
+  expect_equal(copies(rows), c(1, 2, 1))
 })
 
 test_that("with a ledger the same call goes on, and ends the same", {
@@ -161,4 +283,61 @@ test_that("with a ledger the same call goes on, and ends the same", {
                    ledger = path, retry_wait = 0),
     "another hazard", class = "timetounsafe_error_ledger"
   )
+})
+
+test_that("text prompts go on after a crash, a finish, in other processes", {
+  set.seed(41)
+  prompts <- stories(80)
+  settings <- expand.grid(
+    method = c("replicated", "optimized", "trimmed", "basic", "naive"),
+    engine = "glm", stringsAsFactors = FALSE
+  )
+  settings[6, ] <- list("replicated", "mlp")
+  for (i in seq_len(nrow(settings))) {
+    path <- file.path(withr::local_tempdir(), "audit.sqlite")
+    run <- function(sampler) {
+      suppressWarnings(time_to_unsafe(
+        prompts, sampler, budget = 10, ledger = path, retry_wait = 0,
+        tau_prior = 0.3, method = settings$method[i],
+        engine = settings$engine[i]
+      ))
+    }
+    calls <- 0
+    breaks <- function(prompts, draw) {
+      calls <<- calls + 1
+      if (calls > 8) stop("service down")
+      steady_sampler(prompts, draw)
+    }
+    # Training is 400 draws, 7 batches: this stops at the second of the audit.
+    expect_error(run(breaks), "service down",
+                 class = "timetounsafe_error_sampler")
+    expect_true(file.exists(path))
+    whole <- run(steady_sampler)
+    set.seed(i)
+    again <- run(function(prompts) stop("no draw is left to make"))
+    expect_identical(again$level, whole$level)
+    expect_identical(again$audit$time, whole$audit$time)
+    expect_identical(predict(again, prompts), predict(whole, prompts))
+  }
+})
+
+test_that("text prompts go on in a new process", {
+  skip_on_cran()
+  path <- file.path(withr::local_tempdir(), "audit.sqlite")
+  set.seed(42)
+  prompts <- stories(60)
+  whole <- suppressWarnings(
+    time_to_unsafe(prompts, steady_sampler, 10, ledger = path)
+  )
+  script <- withr::local_tempfile(fileext = ".R", lines = c(
+    sprintf(".libPaths(%s)", deparse1(.libPaths())),
+    sprintf("prompts <- %s", deparse1(prompts)),
+    "sampler <- function(prompts) stop('no draw is left to make')",
+    sprintf("lpb <- timetounsafe::time_to_unsafe(prompts, sampler, 10,
+             ledger = %s)", deparse1(path)),
+    "cat(sprintf('%a', lpb$level))"
+  ))
+  out <- system2(file.path(R.home("bin"), "Rscript"), c("--vanilla", script),
+                 stdout = TRUE, stderr = FALSE)
+  expect_identical(utils::tail(out, 1), sprintf("%a", whole$level))
 })

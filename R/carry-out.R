@@ -250,12 +250,15 @@ count_batch <- function(batch, unsafe, again, tries, run, control) {
   run$tally$settle(batch$row[!again], batch$draw[!again], unsafe[!again])
 }
 
-# The last thing that the sampler, or the service behind it, said.
+# The last thing that the sampler, or the service behind it, said. That may be
+# anything: a factor, bytes of no encoding, a page of HTML.
 note_error <- function(value, message, run) {
-  told <- message[!is.na(message) & nzchar(message)]
+  told <- as.character(message)
+  told <- told[!is.na(told) & nzchar(told)]
   if (length(told) > 0L) {
+    last <- iconv(enc2utf8(told[length(told)]), "UTF-8", "UTF-8", sub = "?")
     run$last_error <- list(
-      message = trimws(gsub("\\s+", " ", told[length(told)])),
+      message = substr(trimws(gsub("\\s+", " ", last)), 1L, 500L),
       raised = if (inherits(value, "error")) value
     )
   }

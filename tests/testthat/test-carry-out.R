@@ -142,6 +142,13 @@ test_that("what the sampler said is told, whatever ended the run", {
   }
   error <- expect_error(run_audit(plan, raises, retry_wait = 0))
   expect_match(conditionMessage(error$parent), "quota exceeded")
+  # Whatever a message is made of.
+  odd <- function(message) {
+    function(prompts) data.frame(unsafe = NA, message = rep(message, 50))
+  }
+  expect_match(first_line(odd(factor("full")), batch_size = 50)[1], "full$")
+  expect_match(first_line(odd("caf\xe9"), batch_size = 50)[1], "caf.+$")
+  expect_match(first_line(odd(7), batch_size = 50)[1], "7$")
   # Where nothing was told there is nothing to tell.
   silent <- function(prompts) rep(NA, length(prompts))
   expect_no_match(first_line(silent)[1], "last error")

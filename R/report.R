@@ -26,8 +26,8 @@
 #'   whose responses were judged again for this bound, is refused.
 #' @param title The title, a string.
 #' @param about `NULL`, or what readers must know and the bound does not: a
-#'   named vector or list of single values, none missing, such as `c(Model = "...", Judge =
-#'   "...", Temperature = 1, Seed = 42)`.
+#'   named vector or list of single values, none missing, such as `c(Model =
+#'   "...", Judge = "...", Temperature = 1, Seed = 42)`.
 #' @param show_prompts Whether to show the text of the ten riskiest prompts.
 #' @param overwrite Whether a file that exists may be replaced. `FALSE`, the
 #'   default, is an error then.
@@ -38,8 +38,9 @@
 #'   by one.
 #' @section Errors: `timetounsafe_error_argument`; `timetounsafe_error_file`
 #'   when the file exists or cannot be written; `timetounsafe_error_ledger` when
-#'   the ledger is of another audit, or of another run of its plan; `timetounsafe_error_unavailable` when the
-#'   package rmarkdown, or the program pandoc that it needs, is missing.
+#'   the ledger is of another audit, or of another run of its plan;
+#'   `timetounsafe_error_unavailable` when the package rmarkdown, or the program
+#'   pandoc that it needs, is missing.
 #' @examplesIf rlang::is_installed("rmarkdown") && rmarkdown::pandoc_available()
 #' set.seed(1)
 #' p <- 10^runif(1000, -3, -1)

@@ -107,8 +107,8 @@ glance.lpb <- function(x, ...) {
     method = x$method, alpha = x$alpha, delta = x$delta %||% NA_real_,
     certificate = x$certificate$kind %||% NA_character_, level = x$level,
     point_level = x$point_level %||% NA_real_, capped = x$capped,
-    trivial = x$trivial, n = x$n, included = x$included, events = x$events, ess = x$ess,
-    cap = x$cap, tau_prior = x$tau_prior,
+    trivial = x$trivial, n = x$n, included = x$included, events = x$events,
+    ess = x$ess, cap = x$cap, tau_prior = x$tau_prior,
     draws_planned = x$draws[["planned"]], draws_made = x$draws[["made"]],
     overshoot = x$draws[["overshoot"]], failed = x$failed$n,
     failed_policy = x$failed$policy, groups = NROW(x$groups)

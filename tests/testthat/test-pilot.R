@@ -40,7 +40,8 @@ test_that("plan_audit() takes the pilot's, or what it is given", {
   chosen <- choose_tau_prior(pilot_policy(), new_pilot(world$fit), 400)
   expect_identical(plan$tau_prior[1], chosen$tau_prior)
   expect_false(chosen$tau_prior == default_tau_prior(0.1))
-  given <- plan_audit(world$fit, ids, world$rest$x, 20, tau_prior = 0.3)
+  given <- plan_audit(world$fit, ids, world$rest$x, 20, tau_prior = 0.3,
+                      delta = NULL)
   expect_identical(given$tau_prior[1], 0.3)
 })
 

@@ -178,7 +178,8 @@ test_that("an audit of a model behind HTTP goes from prompts to a bound", {
   # One of the calibration prompts meets a failure that passes.
   prompts[1] <- paste("[500-once]", prompts[1])
   prompts[3] <- paste("[429-once]", prompts[3])
-  plan <- plan_audit(hazard, prompts[!train], x[!train, ], budget = 4)
+  plan <- plan_audit(hazard, prompts[!train], x[!train, ], budget = 4,
+                     delta = NULL)
   server$reset()
   path <- withr::local_tempfile(fileext = ".sqlite")
   run <- function(...) {

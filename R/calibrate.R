@@ -524,12 +524,10 @@ select_exact <- function(audit, alpha) {
 # The curve is the ratio whose comparison with alpha is the rule: the sum of
 # losses over the sum of weights.
 select_replicated <- function(audit, alpha) {
-  evidence <- gather_evidence(audit, alpha)
-  found <- find_level(evidence, point_rule)
   levels <- audit$tau_prior[1L] * seq_len(curve_points) / curve_points
   curve <- data.frame(level = levels,
                       miscoverage = replicated_curve(audit, levels))
-  c(found, list(curve = curve, exact = TRUE))
+  c(find_point(audit, alpha), list(curve = curve, exact = TRUE))
 }
 
 replicated_curve <- function(audit, levels) {

@@ -369,6 +369,15 @@ restore_generator <- function(kind, state) {
   }
 }
 
+# The same random numbers in `code` each time, whatever the caller's generator,
+# which stays as it is.
+with_seed <- function(seed, code) {
+  keep_generator({
+    set.seed(seed, "Mersenne-Twister", "Inversion", "Rejection")
+    code
+  })
+}
+
 set_stream <- function(stream) {
   assign(".Random.seed", stream, envir = globalenv())
 }

@@ -148,11 +148,10 @@ check_no_verbs <- function(given, call = rlang::caller_env()) {
 fit_again <- function(training, x, engine, ...) {
   hash <- rlang::hash(list(as.double(training$unsafe),
                            as.double(training$draws)))
-  keep_generator({
-    set.seed(strtoi(substr(hash, 1L, 7L), 16L), "Mersenne-Twister",
-             "Inversion", "Rejection")
+  with_seed(
+    strtoi(substr(hash, 1L, 7L), 16L),
     fit_hazard(x, training$unsafe, training$draws, engine, ...)
-  })
+  )
 }
 
 stop_if_unfinished <- function(audit, control, training = NULL,

@@ -81,7 +81,7 @@ static tt_status check_prompts(size_t n, const double *time, const double *censo
   return TT_OK;
 }
 
-static tt_status check_pi(size_t n, const double *pi, tt_error *error) {
+tt_status tt_check_pi(size_t n, const double *pi, tt_error *error) {
   for (size_t i = 0; i < n; i++) {
     if (!(pi[i] > 0.0 && pi[i] <= 1.0)) {
       return tt_fail(error, TT_EINVAL, "pi", i, pi[i]);
@@ -99,7 +99,7 @@ tt_status tt_miscoverage_curve(size_t n, const double *time, const double *censo
   }
   tt_status status = check_prompts(n, time, censor, error);
   if (status == TT_OK) {
-    status = check_pi(pi_by_level ? n * n_levels : n, pi, error);
+    status = tt_check_pi(pi_by_level ? n * n_levels : n, pi, error);
   }
   for (size_t k = 0; k < n_levels && status == TT_OK; k++) {
     if (tt_stop_requested(poll)) {

@@ -6,6 +6,9 @@
 
 #include "status.h"
 
+/* TT_EINVAL unless all n inclusion probabilities lie in (0, 1]. */
+tt_status tt_check_pi(size_t n, const double *pi, tt_error *error);
+
 /* The curve at K levels from a matrix of quantiles:
  *
  *   curve[k] = (1/n) sum_i 1{time_i < q_ik <= censor_i} / pi_i(k).

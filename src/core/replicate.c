@@ -1,5 +1,6 @@
 #include "replicate.h"
 
+#include "miscoverage.h"
 #include "numeric.h"
 
 #include <math.h>
@@ -90,11 +91,8 @@ tt_status tt_replicated_miscoverage(size_t n, const double *unsafe, const double
     return tt_fail(error, TT_EINVAL, "unsafe", 0, 0.0);
   }
   tt_status status = check_counts(n, unsafe, draws, error);
-  size_t n_pi = pi_by_level ? n * n_levels : n;
-  for (size_t i = 0; i < n_pi && status == TT_OK; i++) {
-    if (!(pi[i] > 0.0 && pi[i] <= 1.0)) {
-      status = tt_fail(error, TT_EINVAL, "pi", i, pi[i]);
-    }
+  if (status == TT_OK) {
+    status = tt_check_pi(pi_by_level ? n * n_levels : n, pi, error);
   }
   for (size_t k = 0; k < n_levels && status == TT_OK; k++) {
     if (tt_stop_requested(poll)) {

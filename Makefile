@@ -15,8 +15,8 @@ sources := DESCRIPTION NAMESPACE R src src/core \
   $(wildcard R/*.R src/*.[ch] src/core/*.[ch] src/Makevars data/*) \
   $(shell find inst -type f 2>/dev/null)
 
-.PHONY: help demo paper test install build check test-core test-r docs bench \
-  valgrind clean setup-demo setup-paper setup-test
+.PHONY: help demo paper test install build check test-core test-r docs layers \
+  bench valgrind clean setup-demo setup-paper setup-test
 
 help: ## list these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' \
@@ -45,6 +45,9 @@ test-r: ## run the testthat suite
 
 docs: setup-test ## write NAMESPACE and man/ from the comments in R/
 	@Rscript tools/docs.R
+
+layers: ## write the table and the picture of ARCHITECTURE.md (needs Graphviz)
+	@Rscript tools/layers.R --write
 
 bench: setup-test build ## run the benchmarks
 	@set -e; for script in bench/*.R; do \

@@ -1,3 +1,6 @@
+# advise_budget(): the whole way simulated before a draw is paid for, and how
+# the advice looks.
+
 #' What a budget buys, before anything is spent
 #'
 #' Simulates the whole way from plan to bound with the estimated hazards taken

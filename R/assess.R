@@ -1,3 +1,5 @@
+# assess_lpb(): coverage overall and by group.
+
 #' Check a bound: coverage overall, by risk and by group
 #'
 #' Coverage, overall and where it matters: by predicted risk, and within groups
@@ -110,19 +112,6 @@ assess_lpb <- function(lpb, newx, time = NULL, status = NULL, unsafe = NULL,
   structure(do.call(rbind, rows), target = 1 - lpb$alpha, basis = prompts$basis,
             bound = bound_identity(lpb),
             class = c("lpb_assessment", "data.frame"))
-}
-
-# What tells this bound from others: of another plan, another run of the same
-# one, or another choice of its level.
-bound_identity <- function(lpb) {
-  audit <- lpb$audit
-  list(
-    plan_id = as.character(audit$plan_id[1L]), n = nrow(audit),
-    draws = sum(audit$draws), unsafe = sum(audit$unsafe), alpha = lpb$alpha,
-    delta = lpb$delta %||% NA_real_, cap = lpb$cap,
-    group = lpb$groups$group %||% character(),
-    level = lpb$groups$level %||% lpb$level
-  )
 }
 
 check_folds <- function(folds, held_out, lpb, call = rlang::caller_env()) {
@@ -272,11 +261,6 @@ replicated_coverage <- function(bound, unsafe, draws) {
   ifelse(enough, share, ifelse(unsafe > 0, 0, NA))
 }
 
-# Groups 1 to k, of equal size: the order of prompts breaks ties.
-risk_rank <- function(predicted, k) {
-  ceiling(rank(predicted, ties.method = "first") / length(predicted) * k)
-}
-
 risk_group <- function(predicted, k) {
   at <- risk_rank(predicted, k)
   label <- sprintf("%d of %d", seq_len(k), k)
@@ -345,40 +329,4 @@ warn_unresolved <- function(outcome, call = rlang::caller_env()) {
       i = "They count as not covered, so coverage may be higher than shown."
     ), call = call)
   }
-}
-
-#' @export
-print.lpb_assessment <- function(x, digits = 3, ...) {
-  cat(sprintf("<lpb_assessment> coverage P(T >= bound), target %s\n",
-              format(attr(x, "target"))))
-  shown <- as.data.frame(x)
-  kind <- unique(shown$interval)
-  if (identical(kind, "none")) {
-    shown$low <- shown$high <- NULL
-  }
-  if (length(kind) == 1L) {
-    shown$interval <- NULL
-  }
-  if (identical(kind, "approximate")) {
-    say("Weighted means over the calibration audit; approximate intervals.")
-    say(assessment_remark(attr(x, "basis")))
-  }
-  if (all(shown$unresolved == 0)) {
-    shown$unresolved <- NULL
-  }
-  print(shown, digits = digits, row.names = FALSE, ...)
-  invisible(x)
-}
-
-assessment_remark <- function(basis) {
-  switch(basis,
-    calibration = paste(
-      "The level was chosen on these very prompts, which flatters it a little:",
-      "`folds = 10`\nremoves that; held-out prompts are better still."
-    ),
-    "cross-fitted" = paste(
-      "Each fold has the level that the other folds choose: what is assessed",
-      "is the rule,\nwith a little less evidence than the bound itself had."
-    )
-  )
 }

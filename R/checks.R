@@ -1,47 +1,5 @@
 # Checks of arguments. Each returns its argument, in the type that the core
-# wants, or raises timetounsafe_error_argument. missing() sees through to the
-# exported function's own argument.
-
-describe <- function(x) {
-  if (is.null(x)) {
-    return("NULL")
-  }
-  if (is.data.frame(x)) {
-    return(sprintf("a data frame with %d rows", nrow(x)))
-  }
-  if (is.function(x)) {
-    return("a function")
-  }
-  if (is.atomic(x) && length(x) == 1L && !is.object(x)) {
-    if (is.character(x) && !is.na(x)) {
-      return(paste0("\"", substr(x, 1L, 40L), "\""))
-    }
-    return(format(x))
-  }
-  if (length(dim(x)) == 2L) {
-    return(sprintf("a %s with %d rows and %d columns", class(x)[1L], nrow(x),
-                   ncol(x)))
-  }
-  sprintf("an object of class %s and length %d", class(x)[1L], length(x))
-}
-
-# Says what is admitted: "[0, 1]", "(0, Inf)" and so on.
-range_text <- function(min, max, open) {
-  if (is.infinite(min) && is.infinite(max)) {
-    return("")
-  }
-  if (is.infinite(max)) {
-    return(paste(if (open[1L]) " above" else " of at least", min))
-  }
-  if (is.infinite(min)) {
-    return(paste(if (open[2L]) " below" else " of at most", max))
-  }
-  if (all(open)) {
-    return(paste(" strictly between", min, "and", max))
-  }
-  paste0(" ", if (open[1L]) "above " else "from ", min,
-         if (open[2L]) " and below " else " to ", max)
-}
+# wants, or raises timetounsafe_error_argument.
 
 outside <- function(x, min, max, open) {
   low <- if (open[1L]) x <= min else x < min
@@ -124,6 +82,13 @@ check_numeric <- function(x, arg, n = NULL, min = -Inf, max = Inf,
   as.double(x)
 }
 
+check_string <- function(x, arg, call = rlang::caller_env()) {
+  if (!is.character(x) || length(x) != 1L || is.na(x) || !nzchar(x)) {
+    stop_argument(arg, "must be a string", describe(x), call = call)
+  }
+  x
+}
+
 check_function <- function(x, arg, what, call = rlang::caller_env()) {
   if (missing(x)) {
     stop_missing(arg, call)
@@ -146,6 +111,10 @@ check_class <- function(x, class, arg, made_by, call = rlang::caller_env()) {
     )
   }
   x
+}
+
+check_price <- function(price, call = rlang::caller_env()) {
+  check_number(price, "price", min = 0, null_ok = TRUE, call = call)
 }
 
 check_no_dots <- function(..., call = rlang::caller_env()) {
@@ -171,70 +140,6 @@ check_whole_names <- function(used, f, call) {
                                 known[startsWith(known, part[1L])]),
                   call = call)
   }
-}
-
-# Prompts: a character vector, or anything with rows.
-check_prompts <- function(prompts, arg = "prompts",
-                          call = rlang::caller_env()) {
-  if (missing(prompts)) {
-    stop_missing(arg, call)
-  }
-  if (is.factor(prompts)) {
-    prompts <- as.character(prompts)
-  }
-  matrix <- length(dim(prompts)) > 1L && !is.data.frame(prompts)
-  if (matrix || !is.character(prompts) && !is.data.frame(prompts)) {
-    stop_argument(arg, "must be a character vector or a data frame",
-                  describe(prompts),
-                  fix = if (matrix) "as.data.frame() makes one of a matrix.",
-                  call = call)
-  }
-  if (n_rows(prompts) == 0L) {
-    stop_argument(arg, "must not be empty", call = call)
-  }
-  if (is.character(prompts) && anyNA(prompts)) {
-    stop_argument(arg, "must not hold missing values",
-                  sprintf("NA (element %d)", which(is.na(prompts))[1L]),
-                  call = call)
-  }
-  if (is.character(prompts)) unname(prompts) else prompts
-}
-
-# Names that may serve as ids.
-names_of <- function(prompts) {
-  if (!missing(prompts) && is.character(prompts)) names(prompts)
-}
-
-check_ids <- function(id, n, arg = "id", call = rlang::caller_env()) {
-  if (is.factor(id)) {
-    id <- as.character(id)
-  }
-  if (!is.atomic(id) || length(id) != n || anyNA(id)) {
-    must <- sprintf("must be a vector of %d values, none missing", n)
-    stop_argument(arg, must, describe(id), call = call)
-  }
-  twice <- anyDuplicated(as.character(id))
-  if (twice > 0L) {
-    stop_argument(arg, "must not hold a value twice",
-                  sprintf("%s (element %d)", format(id[twice]), twice),
-                  call = call)
-  }
-  unname(id)
-}
-
-check_rows <- function(x, n, call = rlang::caller_env()) {
-  if (n_rows(x) != n) {
-    stop_argument("x", sprintf("must have %d rows, one for each prompt", n),
-                  as.character(n_rows(x)), call = call)
-  }
-}
-
-n_rows <- function(x) {
-  if (length(dim(x)) == 2L) nrow(x) else length(x)
-}
-
-take_rows <- function(x, i) {
-  if (length(dim(x)) == 2L) x[i, , drop = FALSE] else x[i]
 }
 
 # A suggested package that this one thing needs: `why` goes on "is needed ...".

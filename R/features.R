@@ -1,6 +1,4 @@
-# How features become the numeric matrix that an engine sees. An encoder is
-# learnt from the training features and applied to new ones; it knows enough to
-# say exactly what does not match.
+# How features become the numeric matrix that an engine sees.
 
 # A list of the class "encoder" with `kind` and what that kind needs.
 new_encoder <- function(kind, ...) {
@@ -172,12 +170,6 @@ stop_features <- function(arg, must, found, columns = character(),
                argument = arg, columns = columns, call = call)
 }
 
-list_names <- function(names, most = 5L) {
-  more <- length(names) - most
-  shown <- paste0("\"", utils::head(names, most), "\"", collapse = ", ")
-  if (more > 0L) paste0(shown, " and ", more, " more") else shown
-}
-
 # A plain or sparse numeric matrix, or a vector as its one column.
 as_feature_matrix <- function(x, arg, call) {
   check_feature_kind(x, arg, call)
@@ -245,4 +237,17 @@ check_finite_columns <- function(matrix, arg, call) {
   stop_features(arg, "must hold finite numbers",
                 paste("NA, NaN or Inf in", list_names(names)), names,
                 call = call)
+}
+
+# Mean and inverse standard deviation of each column; 0 for a constant one,
+# which takes it out of the model.
+standardise <- function(x) {
+  moments <- core_value(.Call(ffi_standardise, x))
+  data.frame(label = colnames(x) %||% paste0("x", seq_len(ncol(x))),
+             centre = moments$centre, scale = moments$scale)
+}
+
+apply_scale <- function(x, linear) {
+  n <- nrow(x)
+  (x - rep(linear$centre, each = n)) * rep(linear$scale, each = n)
 }

@@ -1,3 +1,5 @@
+# The law of the first unsafe draw where a prompt has one hazard.
+
 #' Quantiles of the time to the first unsafe draw
 #'
 #' The smallest number of draws `t` by which an unsafe one has appeared with
@@ -54,4 +56,9 @@ geometric_coverage <- function(bound, prob) {
 # One first-unsafe time for each prompt.
 geometric_sample <- function(prob) {
   core_value(.Call(ffi_geometric_sample, prob))
+}
+
+# Mean draws of a prompt that stops at its first unsafe draw or after `limit`.
+expected_draws <- function(prob, limit) {
+  ifelse(prob > 0, geometric_distribution(limit, prob) / prob, limit)
 }

@@ -1,5 +1,5 @@
 # The engine "glm": a penalised generalised linear model with complementary
-# log-log link. The fit is src/core/hazard-glm.c; here the columns are made.
+# log-log link.
 
 # Linear terms and interactions have penalties of their own, from a gamma
 # distribution of this shape: effects then follow Student's distribution with
@@ -31,7 +31,8 @@ fit_glm <- function(x, unsafe, draws, call, splines = NULL, interactions = NULL,
   terms <- list(linear = linear, pairs = no_pairs,
                 smooths = make_smooths(x, linear, unsafe, splines, call))
   fit <- solve_glm(x, counts, terms, control, call)
-  terms$pairs <- find_pairs(x, counts, fit, terms, most_pairs)
+  terms$pairs <- find_pairs(x, counts, fit, predict_glm(fit, x), terms,
+                            most_pairs)
   if (nrow(terms$pairs) > 0L) {
     fit <- solve_glm(x, counts, terms, control, call)
   }
@@ -84,14 +85,6 @@ predict_model.glm_model <- function(model, matrix, arg, call) {
 predict_glm <- function(model, x, call = rlang::caller_env()) {
   core_value(.Call(ffi_glm_predict, expand_terms(x, model$terms),
                    model$columns$centre, model$columns$scale, model$beta), call)
-}
-
-# Mean and inverse standard deviation of each column; 0 for a constant one,
-# which takes it out of the model.
-standardise <- function(x) {
-  moments <- core_value(.Call(ffi_standardise, x))
-  data.frame(label = colnames(x) %||% paste0("x", seq_len(ncol(x))),
-             centre = moments$centre, scale = moments$scale)
 }
 
 # The design: x, the columns of its splines, the products of its pairs.

@@ -1,4 +1,4 @@
-# The engine "mlp": a multilayer perceptron. Training is src/core/hazard-mlp.c.
+# The engine "mlp": a multilayer perceptron.
 
 fit_mlp <- function(x, unsafe, draws, call, hidden = c(32, 32),
                     learning_rate = 1e-3, weight_decay = 1e-4, batch_size = 100,
@@ -67,9 +67,4 @@ predict_model.mlp_model <- function(model, matrix, arg, call) {
                   "1e30 standard deviations away", call = call)
   }
   core_value(.Call(ffi_mlp_predict, scaled, model$hidden, model$weights), call)
-}
-
-apply_scale <- function(x, linear) {
-  n <- nrow(x)
-  (x - rep(linear$centre, each = n)) * rep(linear$scale, each = n)
 }

@@ -118,8 +118,6 @@ set_journal <- function(con) {
   }
 }
 
-# ---- Opening -----------------------------------------------------------------
-
 # The ledger of these rows, new or gone on with: list(record, read, close).
 open_ledger <- function(path, rows, refusal, responses,
                         call = rlang::caller_env()) {
@@ -244,21 +242,6 @@ rows_hash <- function(rows) {
   ))
 }
 
-prompt_text <- function(prompts) {
-  if (!is.data.frame(prompts)) {
-    return(as_text(prompts))
-  }
-  lapply(stats::setNames(as.list(prompts), names(prompts)), as_text)
-}
-
-# The same after a trip through a file: numbers with the digits of write.csv().
-# Subset, because R may represent the same text in several ways.
-as_text <- function(x) {
-  text <- if (is.double(x)) sprintf("%.15g", x) else as.character(x)
-  text[is.na(x)] <- NA
-  enc2utf8(text)[seq_along(text)]
-}
-
 check_same_audit <- function(path, meta, rows, refusal, call) {
   check_schema(path, meta, call)
   if (!identical(meta$plan, rows_hash(rows))) {
@@ -294,43 +277,6 @@ set_meta <- function(con, values) {
     params = list(names(values), vapply(values, as.character, ""))
   )
 }
-
-# ---- Plans as tables ---------------------------------------------------------
-
-# Prompts that are rows of a data frame become columns prompt.x, as in a CSV.
-flatten_plan <- function(rows, call) {
-  plan <- as.data.frame(rows)[setdiff(names(rows), outcome_columns)]
-  class(plan) <- "data.frame"
-  prompts <- plan$prompt
-  if (is.data.frame(prompts)) {
-    names(prompts) <- paste0("prompt.", names(prompts))
-    plan$prompt <- NULL
-    plan <- cbind(plan, prompts)
-  }
-  for (name in names(plan)) {
-    column <- plan[[name]]
-    if (is.factor(column)) {
-      column <- as.character(column)
-    }
-    if (!is.atomic(column) || is.object(column) || !is.null(dim(column))) {
-      stop_argument("prompts", "must have plain columns to be kept in a file",
-                    sprintf("`%s`, %s", name, describe(column)), call = call)
-    }
-    plan[[name]] <- column
-  }
-  plan
-}
-
-# SQLite has no logical type.
-read_plan_back <- function(con, flags) {
-  plan <- DBI::dbGetQuery(con, "SELECT * FROM plan ORDER BY rowid")
-  for (name in strsplit(flags, "\n", fixed = TRUE)[[1L]]) {
-    plan[[name]] <- plan[[name]] == 1L
-  }
-  restore_prompts(plan)
-}
-
-# ---- Draws -------------------------------------------------------------------
 
 # One transaction, so that a batch is there as a whole or not at all.
 record_draws <- function(con, batch, outcome, responses) {
@@ -397,108 +343,4 @@ read_draws_back <- function(con, refusal, use, responses = FALSE,
     draws$known <- !is.na(draws$outcome) | draws$status == "failed"
     use(draws)
   }
-}
-
-#' The record of an audit
-#'
-#' Reads the ledger that [run_audit()] or [audit_prompts()] keeps, while it is
-#' being written or afterwards. A finished one is enough to calibrate again, or
-#' to judge the same responses again, without a new draw.
-#'
-#' @param ledger The path of the ledger.
-#' @param what `"audit"`, `"draws"` or `"meta"`, see Value.
-#' @param judge `NULL`, or a function of the prompts and the responses, both
-#'   character vectors (or rows of whatever the prompts are), that returns a
-#'   logical vector, `TRUE` for unsafe. The responses kept in the ledger are
-#'   then judged anew, in calls of up to 100,000; refused and failed draws stay
-#'   what they are. A prompt whose unsafe draw turns out to be safe may need
-#'   further draws, and is open again. [run_audit()] goes on with such an audit
-#'   without a ledger: this one holds the first verdict.
-#' @returns For `"audit"` an object of class `audit` as from [run_audit()],
-#'   finished or not: `calibrate_lpb()` takes it (with `hazard`). For
-#'   `"draws"` a data frame with one row for each attempt: `id`, `prompt` (its
-#'   row in the plan), `draw`, `attempt`, `status` (`"ok"`, `"error"`,
-#'   `"refused"`, or `"failed"` for an error that was the last try), `unsafe`,
-#'   `score`, `response`, `cost`, `latency`, `message`. For `"meta"` a list:
-#'   versions, when it was begun, the hash of the plan, the policy for refusals.
-#' @section Errors: `timetounsafe_error_ledger`, `timetounsafe_error_argument`.
-#' @examples
-#' set.seed(1)
-#' path <- tempfile(fileext = ".sqlite")
-#' sampler <- function(prompts) runif(length(prompts)) < 0.02
-#' audit_prompts(c("Hi!", "Good morning"), sampler, draws = 100, ledger = path)
-#' read_ledger(path)
-#' head(read_ledger(path, "draws"))
-#' @export
-read_ledger <- function(ledger, what = c("audit", "draws", "meta"),
-                        judge = NULL) {
-  what <- check_choice(what, c("audit", "draws", "meta"), "what")
-  path <- check_ledger(ledger)
-  call <- rlang::current_env()
-  if (!file.exists(path)) {
-    stop_ledger(path, "does not exist")
-  }
-  con <- with_database(path, connect_ledger(path, write = FALSE), call)
-  on.exit(DBI::dbDisconnect(con))
-  meta <- with_database(path, {
-    if (!all(c("meta", "plan", "draws") %in% DBI::dbListTables(con))) {
-      stop_ledger(path, "is not a ledger of timetounsafe", call = call)
-    }
-    read_meta(con)
-  }, call)
-  check_schema(path, meta, call)
-  if (!is.null(judge)) {
-    check_function(judge, "judge", "of prompts and responses")
-  }
-  switch(what,
-    meta = meta,
-    draws = with_database(path, read_attempts(con), call),
-    audit = with_database(path, rebuild_audit(con, meta, judge, call), call)
-  )
-}
-
-read_attempts <- function(con) {
-  draws <- DBI::dbGetQuery(con, paste(
-    "SELECT plan.id AS id, draws.* FROM draws JOIN plan",
-    "ON plan.rowid = draws.prompt ORDER BY prompt, draw, attempt"
-  ))
-  draws$unsafe <- draws$unsafe == 1L
-  draws
-}
-
-rebuild_audit <- function(con, meta, judge, call) {
-  rows <- read_plan_back(con, meta$flags)
-  tally <- new_tally(start_audit(rows))
-  read_draws_back(con, meta$refusal, responses = !is.null(judge), function(x) {
-    tally$restore(if (is.null(judge)) x else judge_again(x, rows, judge, call))
-  })
-  if ("plan_id" %in% names(rows)) {
-    rows <- new_audit_plan(rows)
-  }
-  audit <- tally_audit(rows, tally)
-  attr(audit, "judged") <- if (!is.null(judge)) TRUE
-  audit
-}
-
-judge_again <- function(draws, rows, judge, call) {
-  ok <- draws$status == "ok"
-  if (anyNA(draws$response[ok])) {
-    stop_argument("judge", "needs the responses, which the ledger lacks",
-                  fix = "Keep them with run_audit(responses = TRUE).",
-                  call = call)
-  }
-  unsafe <- tryCatch(
-    judge(take_rows(rows$prompt, draws$row[ok]), draws$response[ok]),
-    error = function(e) {
-      stop_argument("judge", "failed", fix = conditionMessage(e), parent = e,
-                    call = call)
-    }
-  )
-  if (!is.logical(unsafe) || length(unsafe) != sum(ok)) {
-    stop_argument("judge", sprintf("must return %d logical values", sum(ok)),
-                  describe(unsafe), call = call)
-  }
-  draws$outcome[ok] <- unsafe
-  draws$known[ok] <- !is.na(unsafe)
-  draws
 }

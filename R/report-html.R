@@ -1,5 +1,6 @@
-# The pieces of HTML that a report is made of. Whatever a user may have written
-# passes escape_html() and goes into a raw block, which pandoc does not read.
+# The pieces of HTML that a report is made of. Whatever a user may have
+# written passes escape_html() and goes into a raw block, which pandoc does
+# not read.
 
 # Nothing is left that HTML, markdown or R would act upon: backticks could end
 # the raw block, and invisible controls are of no use.

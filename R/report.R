@@ -1,3 +1,5 @@
+# report(): one HTML file that can be handed over.
+
 #' A report to hand over
 #'
 #' Writes one HTML file about a bound, for whoever has to decide on it: what is
@@ -96,13 +98,6 @@ check_report_file <- function(file, overwrite, call = rlang::caller_env()) {
   file
 }
 
-check_string <- function(x, arg, call = rlang::caller_env()) {
-  if (!is.character(x) || length(x) != 1L || is.na(x) || !nzchar(x)) {
-    stop_argument(arg, "must be a string", describe(x), call = call)
-  }
-  x
-}
-
 # The coverage of another bound would be read as that of this one.
 check_own_assessment <- function(assessment, lpb, call = rlang::caller_env()) {
   check_class(assessment, "lpb_assessment", "assessment", "assess_lpb()",
@@ -156,8 +151,6 @@ need_pandoc <- function(call = rlang::caller_env()) {
   }
 }
 
-# ---- Rendering ---------------------------------------------------------------
-
 # In a folder of its own: the package may lie where nobody may write. The
 # template sees `content`, and the functions of this package.
 render_report <- function(content, file, call = rlang::caller_env()) {
@@ -181,12 +174,6 @@ render_report <- function(content, file, call = rlang::caller_env()) {
     stop_classed("file", sprintf("The file %s could not be written.", file),
                  argument = "file", call = call)
   }
-}
-
-write_utf8 <- function(lines, path) {
-  con <- file(path, "w", encoding = "native.enc")
-  on.exit(close(con))
-  writeLines(enc2utf8(lines), con, useBytes = TRUE)
 }
 
 report_format <- function(work, head) {

@@ -1,7 +1,4 @@
-# Models behind an API, through the ellmer package. Requests go out through its
-# asynchronous chats, not parallel_chat(): that tries a request that was put off
-# (429, 503) again without end, and loses the whole batch when one answer cannot
-# be parsed.
+# Models behind an API, through the ellmer package.
 
 #' A sampler for a chat model behind an API
 #'
@@ -130,8 +127,6 @@ sampler_ellmer <- function(chat, judge, max_active = 10, rpm = 500,
                   ellmer_judge(judge, limits))
 }
 
-# ---- Chats -------------------------------------------------------------------
-
 need_ellmer <- function(call = rlang::caller_env()) {
   need_package("ellmer", "to draw from a chat model", "0.5.0", call)
 }
@@ -216,8 +211,6 @@ refuse_repeats <- function(chat, call = rlang::caller_env()) {
     )
   }
 }
-
-# ---- Drawing -----------------------------------------------------------------
 
 ellmer_generator <- function(chat, limits, refused) {
   id <- new_line_id()
@@ -308,8 +301,6 @@ mark_refused <- function(draws, refused) {
   draws$status[ok[says]] <- "refused"
   draws
 }
-
-# ---- Judging -----------------------------------------------------------------
 
 # A function without arguments can only make something: a judge model.
 ellmer_judge <- function(judge, limits, call = rlang::caller_env()) {

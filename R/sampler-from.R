@@ -105,8 +105,6 @@ add_known <- function(a, b) {
   ifelse(is.na(a), b, a + ifelse(is.na(b), 0, b))
 }
 
-# ---- The user's functions ----------------------------------------------------
-
 generate_with <- function(generate, vectorised) {
   generator <- list(call = generate, wants = draw_argument(generate))
   function(prompts, draw) {
@@ -286,8 +284,6 @@ check_verdict <- function(value, n, vectorised) {
   check_count("judge", length(unsafe), n, vectorised)
   if (frame) value else data.frame(unsafe = as.vector(unsafe))
 }
-
-# ---- Who is to blame ---------------------------------------------------------
 
 blame <- function(part, error) {
   sprintf("`%s` failed: %s", part, conditionMessage(error))

@@ -141,3 +141,5 @@ apply_refusal <- function(unsafe, status, refusal) {
   )
   unsafe
 }
+
+now <- function() as.numeric(Sys.time())

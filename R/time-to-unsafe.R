@@ -1,3 +1,5 @@
+# time_to_unsafe(): the whole way in one call, and going on with its ledgers.
+
 #' From prompts and a sampler to a calibrated bound, in one call
 #'
 #' Splits the prompts at random, draws training responses with
@@ -179,8 +181,6 @@ stop_if_unfinished <- function(audit, control, training = NULL,
   call = call)
 }
 
-# ---- Going on with ledgers ---------------------------------------------------
-
 # audit.sqlite for the audit, audit-training.sqlite for the training draws.
 ledger_paths <- function(ledger, call = rlang::caller_env()) {
   if (is.null(ledger)) {
@@ -210,19 +210,6 @@ training_rows <- function(path, prompts, id, train,
     stop_ledger(path, "has prompts that are not among `prompts`", call = call)
   }
   rows
-}
-
-# Numbers the distinct elements, or rows: the same number, the same prompt.
-copies <- function(prompts) {
-  if (is.data.frame(prompts)) {
-    columns <- lapply(prompts, copies)
-    prompts <- do.call(paste, c(columns, list(character(nrow(prompts)))))
-  } else if (length(dim(prompts)) == 2L || is.list(prompts)) {
-    prompts <- vapply(seq_len(n_rows(prompts)), function(i) {
-      rlang::hash(take_rows(prompts, i))
-    }, "")
-  }
-  match(prompts, unique(prompts))
 }
 
 # The plan of an audit that was begun, with the hazard fitted again.

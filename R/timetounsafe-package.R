@@ -1,3 +1,5 @@
+# The package's page, its conditions, its imports.
+
 #' timetounsafe: calibrated lower bounds on the time to the first unsafe
 #' response
 #'
@@ -64,3 +66,15 @@
 #' @importFrom rlang %||% .data
 #' @useDynLib timetounsafe, .registration = TRUE
 "_PACKAGE"
+
+#' @importFrom generics tidy
+#' @export
+generics::tidy
+
+#' @importFrom generics glance
+#' @export
+generics::glance
+
+#' @importFrom generics augment
+#' @export
+generics::augment

@@ -27,6 +27,13 @@ check "no R header in src/core" "$(
     src/core/*.[ch]
 )"
 
+if layers=$(Rscript tools/layers.R --check); then
+  ok "the files of R/ form layers, as ARCHITECTURE.md has them"
+else
+  printf '%s\n' "$layers" | sed 's/^/  /'
+  not_ok "the files of R/ form layers, as ARCHITECTURE.md has them"
+fi
+
 # What the compiled core refers to is what it really calls, comments and macros
 # aside. Without builtins no call is turned into another one, and without
 # position independence a constant table of strings is a constant.

@@ -1,0 +1,264 @@
+# One batch: handed to the sampler by this process or a daemon, and read when
+# it is back.
+
+new_dispatcher <- function(sampler, parallel) {
+  if (parallel) daemon_dispatcher(sampler) else local_dispatcher(sampler)
+}
+
+local_dispatcher <- function(sampler) {
+  task <- NULL
+  list(
+    room = function() as.numeric(is.null(task)),
+    busy = function() as.numeric(!is.null(task)),
+    submit = function(batch, prompts) {
+      task <<- list(batch = batch, prompts = prompts)
+    },
+    collect = function() {
+      now <- task
+      task <<- NULL
+      value <- tryCatch(
+        call_sampler(sampler, now$prompts, now$batch$draw),
+        error = function(e) e
+      )
+      list(batch = now$batch, value = value)
+    },
+    cancel = function() task <<- NULL
+  )
+}
+
+# Whether batches go to the daemons that the user has set.
+use_daemons <- function(parallel, call = rlang::caller_env()) {
+  if (is.null(parallel)) {
+    return(rlang::is_installed("mirai") && mirai::daemons_set())
+  }
+  parallel <- check_flag(parallel, "parallel", call = call)
+  if (parallel) {
+    need_package("mirai", "to draw in parallel", "2.7.0", call)
+    if (!mirai::daemons_set()) {
+      stop_argument(
+        "parallel", "needs daemons", "none",
+        fix = "Set them first, for example mirai::daemons(8).", call = call
+      )
+    }
+  }
+  parallel
+}
+
+# Evaluated on a daemon, which need not have this package.
+sampler_call <- quote(do.call(sampler, arguments))
+
+# Twice as many batches as daemons, so that none waits for this process. Daemons
+# may be launched again, by the user or a scheduler: `patience` is how many
+# seconds to wait for them.
+daemon_dispatcher <- function(sampler, patience = 60) {
+  tasks <- list()
+  list(
+    room = function() {
+      max(2, 2 * mirai::status()$connections) - length(tasks)
+    },
+    busy = function() length(tasks),
+    submit = function(batch, prompts) {
+      task <- mirai::mirai(sampler_call, .args = list(
+        sampler = sampler$call,
+        arguments = sampler_arguments(sampler, prompts, batch$draw)
+      ))
+      tasks[[length(tasks) + 1L]] <<- list(batch = batch, mirai = task)
+    },
+    collect = function() {
+      wait_for_daemons(patience)
+      at <- mirai::race_mirai(lapply(tasks, `[[`, "mirai"))
+      done <- tasks[[at]]
+      tasks[[at]] <<- NULL
+      list(batch = done$batch, value = daemon_value(done$mirai$data))
+    },
+    cancel = function() {
+      lapply(tasks, function(task) mirai::stop_mirai(task$mirai))
+      tasks <<- list()
+    }
+  )
+}
+
+wait_for_daemons <- function(patience) {
+  until <- now() + patience
+  while (mirai::status()$connections == 0) {
+    if (now() > until) {
+      rlang::abort("No daemon is connected any more.",
+                   class = "timetounsafe_no_daemons")
+    }
+    Sys.sleep(0.2)
+  }
+}
+
+daemon_value <- function(value) {
+  if (!mirai::is_error_value(value)) {
+    return(value)
+  }
+  if (mirai::is_mirai_error(value)) {
+    return(simpleError(attr(value, "message") %||% as.character(value)))
+  }
+  structure(
+    class = c("daemon_lost", "error", "condition"),
+    list(message = paste("a daemon was lost:", format(value)), call = NULL)
+  )
+}
+
+next_batch <- function(run) {
+  tryCatch(run$dispatcher$collect(), timetounsafe_no_daemons = function(e) {
+    run$error <- run$error %||% e
+    run$dispatcher$cancel()
+    NULL
+  })
+}
+
+receive_batch <- function(done, run, control) {
+  if (is.null(done)) {
+    return(invisible())
+  }
+  batch <- done$batch
+  outcome <- tryCatch(
+    read_batch(done$value, length(batch$row), control),
+    timetounsafe_contract = function(e) e
+  )
+  if (inherits(outcome, "error")) {
+    run$error <- run$error %||% outcome
+    return(invisible())
+  }
+  tries <- batch$attempt - batch$base
+  missing <- is.na(outcome$unsafe)
+  run$done <- run$done + length(missing)
+  run$errors <- run$errors + sum(missing)
+  note_error(done$value, outcome$message[missing], run)
+  if (all(missing)) {
+    note_lost_batch(batch, done$value, run, control)
+  } else {
+    run$lost <- 0
+    run$lost_rows <- integer()
+  }
+  check_error_rate(run, control)
+  # A run that is broken fails as a whole; its draws are not held against it.
+  final <- missing & tries >= control$max_tries & is.null(run$error)
+  outcome$status <- batch_status(outcome, missing, final)
+  # What counts and what is recorded are the same, whatever the moment of an
+  # interrupt.
+  suspendInterrupts({
+    run$ledger$record(batch, outcome)
+    count_batch(batch, outcome$unsafe, missing & !final, tries, run, control)
+  })
+  run$cost <- run$cost + sum(outcome$cost, na.rm = TRUE)
+  run$watch(batch$row, outcome$response)
+}
+
+# An error of the whole call is one of every draw.
+read_batch <- function(value, n, control) {
+  if (inherits(value, "error")) {
+    return(list(unsafe = rep(NA, n),
+                message = rep_len(conditionMessage(value), n)))
+  }
+  outcome <- read_outcome(value, n, control$refusal)
+  for (name in setdiff(extra_columns, c("response", "message"))) {
+    told <- outcome[[name]]
+    if (!is.null(told) && !is.numeric(told) && !all(is.na(told))) {
+      stop_contract(sprintf("must return a numeric `%s`", name), describe(told))
+    }
+  }
+  if (is.null(outcome$cost) && is.finite(control$max_cost)) {
+    stop_contract("must return a column `cost` where `max_cost` is set",
+                  "one without it")
+  }
+  outcome
+}
+
+batch_status <- function(outcome, missing, final) {
+  status <- outcome$status %||% rep_len("ok", length(missing))
+  status[missing & status != "refused"] <- "error"
+  status[final] <- "failed"
+  status
+}
+
+count_batch <- function(batch, unsafe, again, tries, run, control) {
+  if (any(again)) {
+    wait <- pmin(60, control$retry_wait * 2^(tries[again] - 1))
+    run$tally$retry(keep_draws(batch[draw_fields], again), now() + wait)
+  }
+  run$tally$settle(batch$row[!again], batch$draw[!again], unsafe[!again])
+}
+
+# The last thing that the sampler, or the service behind it, said. That may be
+# anything: a factor, bytes of no encoding, a page of HTML.
+note_error <- function(value, message, run) {
+  told <- as.character(message)
+  told <- told[!is.na(told) & nzchar(told)]
+  if (length(told) > 0L) {
+    last <- iconv(enc2utf8(told[length(told)]), "UTF-8", "UTF-8", sub = "?")
+    run$last_error <- list(
+      message = substr(trimws(gsub("\\s+", " ", last)), 1L, 500L),
+      raised = if (inherits(value, "error")) value
+    )
+  }
+}
+
+# Batches that fail as a whole, one after the other, are a broken sampler or a
+# service that is down, and each makes the run wait for longer. Those that were
+# under way at the same time are one failure, not several. Where the sampler
+# returned, and all of it concerns one prompt, it is the prompt that fails.
+note_lost_batch <- function(batch, value, run, control) {
+  run$lost <- run$lost + (batch$lost >= run$lost)
+  run$lost_rows <- utils::head(unique(c(run$lost_rows, batch$row)), 2L)
+  run$pause <- now() + min(60, control$retry_wait * 2^(run$lost - 1))
+  raised <- inherits(value, "error")
+  returned <- length(run$lost_rows) > 1L && control$max_error_rate < 1
+  if (run$lost >= control$max_tries && (raised || returned)) {
+    run$error <- run$error %||% if (raised) value else broken(sprintf(
+      "all draws of a batch failed, %d times in a row", run$lost
+    ), run$last_error)
+  }
+}
+
+check_error_rate <- function(run, control) {
+  rate <- run$errors / max(1, run$done)
+  if (run$done >= 100 && rate > control$max_error_rate) {
+    run$error <- run$error %||% broken(sprintf(
+      "%s of all attempts failed, more than `max_error_rate`", share(rate)
+    ), run$last_error)
+  }
+}
+
+# Most attempts failed, by what the sampler returned or raised.
+broken <- function(message, last) {
+  if (!is.null(last)) {
+    message <- sprintf("%s; the last error: %s", message, last$message)
+  }
+  rlang::error_cnd("timetounsafe_broken", message = message,
+                   parent = last$raised)
+}
+
+# A cache, a fixed seed or a temperature of 0 returns one and the same text for
+# every draw of a prompt, which then are not draws. Looks at the first thousand
+# responses, and warns once.
+new_watch <- function() {
+  row <- integer()
+  response <- character()
+  done <- FALSE
+  function(new_row, new_response) {
+    if (done || is.null(new_response)) {
+      return(invisible())
+    }
+    row <<- c(row, new_row)
+    response <<- c(response, as.character(new_response))
+    several <- row %in% as.integer(names(which(table(row) >= 4L)))
+    if (sum(several) >= 12L && all_repeated(row[several], response[several])) {
+      warn_classed("repeated", c(
+        "Every response to the same prompt has been the same so far.",
+        i = "Is there a cache, a fixed seed, or a temperature of 0?",
+        i = "Draws must be independent: repeats say nothing about the hazard."
+      ), call = NULL)
+      done <<- TRUE
+    }
+    done <<- done || length(row) >= 1000L
+  }
+}
+
+all_repeated <- function(row, response) {
+  !anyNA(response) &&
+    !anyDuplicated(row[!duplicated(paste(row, response))])
+}

@@ -1,0 +1,239 @@
+# The loop of an audit: batches out, outcomes in, each into the ledger before
+# it counts, until nothing is open or something says stop.
+
+carry_out <- function(rows, control, call = rlang::caller_env()) {
+  run <- new_run(rows, control)
+  on.exit({
+    run$dispatcher$cancel()
+    run$ledger$close()
+    note_spent(run, control$meter)
+  })
+  read_earlier(rows, run, control, call)
+  tryCatch(
+    make_draws(rows, run, control),
+    interrupt = function(e) run$stopped <- "interrupted"
+  )
+  audit <- tally_audit(rows, run$tally)
+  if (!is.null(run$error)) {
+    stop_sampler(run$error, audit, control, call)
+  }
+  if (is.null(control$meter)) {
+    warn_unfinished(audit, run$stopped, control, call)
+  }
+  warn_failed_draws(audit, call)
+  audit
+}
+
+# What several runs under the same limits have spent together, and why the last
+# of them stopped: for a caller that carries out more than one, and tells the
+# user itself.
+new_meter <- function() {
+  list2env(list(paid = 0, cost = 0, began = now(), stopped = NULL),
+           parent = emptyenv())
+}
+
+note_spent <- function(run, meter) {
+  if (!is.null(meter)) {
+    meter$paid <- run$paid
+    meter$cost <- run$cost
+    meter$stopped <- run$stopped
+  }
+}
+
+# What changes while the loop runs. An environment, so that an interrupt loses
+# nothing that was recorded.
+new_run <- function(rows, control) {
+  run <- new.env(parent = emptyenv())
+  run$ledger <- list(record = function(...) NULL, close = function() NULL)
+  run$tally <- new_tally(rows, control$ahead)
+  run$dispatcher <- new_dispatcher(control$sampler, control$parallel)
+  # What the limits look at: draws handed to the sampler, their cost, the time.
+  run$began <- control$meter$began %||% now()
+  run$paid <- control$meter$paid %||% 0
+  run$cost <- control$meter$cost %||% 0
+  run$pause <- -Inf
+  # Draws that came back, and those of them that failed.
+  run$done <- run$errors <- run$lost <- 0
+  run$last_error <- NULL
+  run$lost_rows <- integer()
+  run$watch <- new_watch()
+  run$stopped <- run$error <- NULL
+  run
+}
+
+# Draws of earlier runs. With a ledger what is in it counts, and nothing else.
+read_earlier <- function(rows, run, control, call) {
+  if (is.null(control$ledger)) {
+    run$tally$restore(find_early(rows))
+    return(invisible())
+  }
+  check_may_use(rows, control$ledger, call)
+  run$ledger <- open_ledger(control$ledger, rows, control$refusal,
+                            control$responses, call)
+  anew <- start_audit(rows[setdiff(names(rows), outcome_columns)])
+  run$tally <- new_tally(anew, control$ahead)
+  run$ledger$read(run$tally$restore)
+  if (any(rows$draws > run$tally$outcomes()$draws)) {
+    stop_without_ledger(control$ledger, call)
+  }
+}
+
+check_may_use <- function(rows, path, call) {
+  if (any(rows$draws > 0) && !file.exists(path)) {
+    stop_without_ledger(path, call)
+  }
+  if (isTRUE(attr(rows, "judged"))) {
+    stop_ledger(path, "holds the first verdict on its responses",
+                "An audit that was judged again goes on without a ledger.",
+                call = call)
+  }
+}
+
+stop_without_ledger <- function(path, call) {
+  stop_ledger(path, "lacks draws of this audit",
+              "An audit that was begun without a ledger goes on without one.",
+              call = call)
+}
+
+make_draws <- function(rows, run, control) {
+  bar <- start_progress(rows, run, control)
+  on.exit(end_progress(bar))
+  repeat {
+    submit_batches(rows, run, control)
+    if (run$dispatcher$busy() > 0) {
+      receive_batch(next_batch(run), run, control)
+      step_progress(bar, run)
+    } else if (!is.null(run$stopped) || !is.null(run$error)) {
+      break
+    } else if (run$tally$n_open() > 0L) {
+      wait_for_retries(run, control)
+    } else {
+      break
+    }
+  }
+}
+
+submit_batches <- function(rows, run, control) {
+  while (run$dispatcher$room() > 0 && is.null(run$error)) {
+    run$stopped <- limit_reached(run, control)
+    if (!is.null(run$stopped) || now() < run$pause) {
+      return(invisible())
+    }
+    slots <- min(control$batch_size, control$max_draws - run$paid)
+    batch <- run$tally$take(slots, now())
+    if (length(batch$row) == 0L) {
+      return(invisible())
+    }
+    batch$lost <- run$lost
+    run$paid <- run$paid + length(batch$row)
+    run$dispatcher$submit(batch, take_rows(rows$prompt, batch$row))
+  }
+}
+
+limit_reached <- function(run, control) {
+  if (run$tally$n_open() == 0L) {
+    return(NULL)
+  }
+  reached <- c(
+    max_draws = control$max_draws - run$paid < 1,
+    max_seconds = now() - run$began >= control$max_seconds,
+    max_cost = run$cost >= control$max_cost
+  )
+  if (any(reached)) names(reached)[reached][1L]
+}
+
+# Nothing is under way: everything open waits for its next try.
+wait_for_retries <- function(run, control) {
+  until <- max(run$pause, min(run$tally$next_due(), now() + 60))
+  until <- min(until, run$began + control$max_seconds)
+  Sys.sleep(max(0.001, until - now()))
+}
+
+stop_sampler <- function(error, audit, control, call) {
+  # conditionMessage() would add what the sampler raised a second time.
+  broken <- inherits(error, "timetounsafe_broken")
+  raised <- if (broken) error$parent else error
+  stop_classed(
+    "sampler",
+    c(
+      paste0("`sampler` failed: ",
+             if (broken) error$message else conditionMessage(error)),
+      i = sprintf("%s draws made so far are kept in the %s.", format(
+        sum(audit$draws, audit$overshoot, lengths(attr(audit, "early")["draw"]))
+      ), if (is.null(control$ledger)) "field `audit`" else "ledger"),
+      i = if (is.null(control$ledger)) {
+        "Mend the sampler and call run_audit() with that to go on."
+      } else {
+        "Mend the sampler and make the same call again to go on."
+      },
+      # No help where the sampler raises errors: those end the run anyway.
+      i = if (is.null(raised)) {
+        paste("Only if it is these prompts that always fail:",
+              "max_error_rate = 1 counts them as unsafe.")
+      }
+    ),
+    audit = audit, argument = "sampler", call = call, parent = raised
+  )
+}
+
+warn_unfinished <- function(audit, stopped, control, call) {
+  open <- sum(is.na(audit$status))
+  if (open == 0L) {
+    return(invisible())
+  }
+  why <- if (identical(stopped, "interrupted")) {
+    "it was interrupted"
+  } else {
+    sprintf("`%s` was reached", stopped)
+  }
+  warn_classed("unfinished", c(
+    sprintf("The audit is unfinished: %s with %d of %d prompts open.", why,
+            open, nrow(audit)),
+    i = if (is.null(control$ledger)) {
+      "Nothing is lost: call the function run_audit() with it to go on."
+    } else {
+      "Nothing is lost: make the same call again to go on."
+    }
+  ), call = call)
+}
+
+# Failures and luck may take more draws than were expected: the bar then stays
+# full, and only the count goes on.
+start_progress <- function(rows, run, control) {
+  if (!control$progress) {
+    return(NULL)
+  }
+  expected <- max(1, round(expected_left(rows, run$tally$outcomes())))
+  id <- cli::cli_progress_bar(
+    total = expected, clear = TRUE, auto_terminate = FALSE,
+    .auto_close = FALSE, format = paste(
+      "{cli::pb_bar} {cli::pb_extra$run$done} of about {cli::pb_total} draws |",
+      "{cli::pb_extra$run$tally$n_unsafe()} prompts unsafe,",
+      "{cli::pb_extra$run$tally$n_open()} open,",
+      "{cli::pb_extra$run$errors} failures |",
+      "{cli::pb_rate}, ETA {cli::pb_eta}"
+    ),
+    extra = list(run = run)
+  )
+  list(id = id, expected = expected)
+}
+
+# Prompts without a hazard are expected to make all their draws.
+expected_left <- function(rows, so_far) {
+  open <- is.na(so_far$status)
+  left <- (rows$limit - so_far$draws)[open]
+  prob <- if (is.null(rows$prob)) 0 else rows$prob[open]
+  sum(ifelse(rows$stop[open], expected_draws(prob, left), left))
+}
+
+step_progress <- function(bar, run) {
+  if (!is.null(bar)) {
+    cli::cli_progress_update(set = min(run$done, bar$expected), id = bar$id)
+  }
+}
+
+end_progress <- function(bar) {
+  if (!is.null(bar)) {
+    cli::cli_progress_done(id = bar$id)
+  }
+}

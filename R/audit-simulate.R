@@ -1,0 +1,56 @@
+# Audits of prompts whose hazards are known.
+
+#' Carry out a plan on prompts with known hazards
+#'
+#' Simulates what [run_audit()] would return when each draw of a prompt is
+#' unsafe with probability `prob`, without drawing one by one: for studies of a
+#' plan, and for tests.
+#'
+#' @param plan An `audit_plan` from [plan_audit()].
+#' @param prob Numeric vector: the true probability that a draw is unsafe, one
+#'   for each prompt of the plan, from 0 to 1.
+#' @returns An object of class `audit`, see [run_audit()].
+#' @section Errors: `timetounsafe_error_plan`, `timetounsafe_error_argument`.
+#' @examples
+#' set.seed(1)
+#' p <- 10^runif(1000, -3, -1)
+#' hazard <- as_hazard(function(newx) newx$p)
+#' plan <- plan_audit(hazard, as.character(1:1000), data.frame(p), budget = 20)
+#' calibrate_lpb(simulate_audit(plan, p))
+#' @export
+simulate_audit <- function(plan, prob) {
+  plan <- check_plan(plan)
+  prob <- check_numeric(prob, "prob", nrow(plan), min = 0, max = 1)
+  new_audit(simulate_outcomes(start_audit(plan), prob))
+}
+
+# `audit` is a data frame or a list of columns.
+simulate_outcomes <- function(audit, prob) {
+  first <- rep(NA_real_, length(prob))
+  audited <- which(audit$limit > 0)
+  first[audited] <- geometric_sample(prob[audited])
+  if (audit$method[1L] == "replicated") {
+    observe_replicated(audit, first, prob)
+  } else {
+    observe(audit, first)
+  }
+}
+
+# What an audit that stops at its limit sees of the first unsafe draws.
+observe <- function(audit, first) {
+  first[which(first > audit$limit)] <- NA
+  fill_outcomes(audit, first, pmin(first, audit$limit, na.rm = TRUE))
+}
+
+# Replicated draws go on after the first unsafe one.
+observe_replicated <- function(audit, first, prob) {
+  seen <- which(first <= audit$limit)
+  audit$unsafe <- numeric(length(prob))
+  audit$unsafe[seen] <- 1 + stats::rbinom(
+    length(seen), audit$limit[seen] - first[seen], prob[seen]
+  )
+  audit$time <- pmin(first, audit$horizon, na.rm = TRUE)
+  audit$status <- as.numeric(audit$time < audit$horizon)
+  audit$draws <- audit$limit
+  audit
+}

@@ -1,0 +1,156 @@
+# The audit as a table: a plan with outcomes, begun, filled and checked.
+
+# The rows of a plan with nothing drawn yet; an unfinished audit as it stands.
+start_audit <- function(rows) {
+  if (!all(outcome_columns %in% names(rows))) {
+    rows$draws <- 0
+    rows$unsafe <- 0
+    rows$time <- NA_real_
+    rows$status <- NA_real_
+    rows$overshoot <- 0
+    rows$failed <- FALSE
+    rows$time[rows$limit == 0] <- rows$horizon[rows$limit == 0]
+    rows$status[rows$limit == 0] <- 0
+  }
+  rows
+}
+
+new_audit <- function(rows) {
+  class(rows) <- unique(c("audit", class(rows)))
+  rows
+}
+
+is_planned <- function(audit) "plan_id" %in% names(audit)
+
+# `audit` is a data frame or a list of columns. `first` is the first unsafe draw
+# or NA, `count` the number of draws made.
+fill_outcomes <- function(audit, first, count) {
+  seen <- !is.na(first)
+  # An unsafe draw at the horizon itself says no more than reaching it.
+  audit$status <- as.numeric(seen & first < audit$horizon)
+  audit$time <- replace(audit$horizon, seen, first[seen])
+  stopped <- seen & audit$stop
+  audit$draws <- replace(count, stopped, first[stopped])
+  audit$unsafe <- as.numeric(seen)
+  audit$overshoot <- count - audit$draws
+  audit
+}
+
+# An audit whose rows are the whole plan, all finished.
+check_audit <- function(audit, arg = "audit", call = rlang::caller_env()) {
+  if (missing(audit)) {
+    stop_missing(arg, call)
+  }
+  if (!is.data.frame(audit) || !all(outcome_columns %in% names(audit))) {
+    stop_argument(arg, "must be an audit from run_audit() or as_audit()",
+                  describe(audit), call = call)
+  }
+  audit <- check_plan(audit, arg, call)
+  open <- which(is.na(audit$status))
+  if (length(open) > 0L) {
+    stop_classed("audit", c(
+      sprintf("`%s` is unfinished: %s.", arg, count_lacking(audit)),
+      x = "Calibrating now would bias the bound.",
+      i = "Go on with run_audit()."
+    ), id = audit$id[open], call = call)
+  }
+  check_outcomes(audit, arg, call)
+  audit
+}
+
+# That what is said of each prompt's draws fits together, and the plan.
+check_outcomes <- function(audit, arg, call) {
+  column <- function(name, ...) {
+    check_numeric(audit[[name]], paste0(arg, "$", name), whole = TRUE, min = 0,
+                  call = call, ...)
+  }
+  draws <- column("draws")
+  unsafe <- column("unsafe")
+  column("overshoot")
+  column("status", max = 1)
+  failed <- audit$failed
+  if (!is.logical(failed) || anyNA(failed)) {
+    stop_argument(paste0(arg, "$failed"), "must be TRUE or FALSE",
+                  describe(failed), call = call)
+  }
+  refuse <- function(wrong, problem) {
+    if (any(wrong)) {
+      k <- which(wrong)[1L]
+      stop_audit(sprintf(
+        "has %s unsafe of %s draws, time %s and status %s, %s",
+        format(unsafe[k]), format(draws[k]), format(audit$time[k]),
+        format(audit$status[k]), sprintf(problem, format(audit$limit[k]),
+                                         format(audit$horizon[k]))
+      ), audit$id[k], call)
+    }
+  }
+  refuse(unsafe > draws, "which cannot be (limit %s, horizon %s)")
+  stops <- audit$method[1L] != "replicated"
+  if (stops) {
+    column("time")
+  }
+  # Counts alone do not tell when the first unsafe draw came.
+  time <- ifelse(is.na(audit$time), audit$horizon, audit$time)
+  refuse(time > audit$horizon | (audit$horizon > 0 & time < 1),
+         "beyond a limit of %s and a horizon of %s")
+  whole <- !failed
+  if (stops) {
+    seen <- audit$status == 1
+    refuse(whole & seen & (unsafe < 1 | draws != time | time >= audit$horizon),
+           "which do not agree (limit %s, horizon %s)")
+    refuse(whole & !seen & (time != audit$horizon | draws < audit$limit),
+           "which do not agree with a limit of %s and a horizon of %s")
+  } else {
+    early <- !is.na(audit$time) & time < audit$horizon
+    refuse(whole & (draws != audit$limit | (early & unsafe < 1) |
+                      (audit$status == 1 & unsafe < 1)),
+           "which do not agree with a limit of %s and a horizon of %s")
+  }
+}
+
+# First of all, as check_audit() speaks of calibration.
+refuse_unfinished <- function(audit, call) {
+  open <- which(is.na(audit$status))
+  if (length(open) > 0L) {
+    stop_classed("audit", c(
+      sprintf("`audit` is unfinished: %s.", count_lacking(audit)),
+      x = "The prompts that ended early are not like the others.",
+      i = "Go on with run_audit()."
+    ), id = audit$id[open], argument = "audit", call = call)
+  }
+}
+
+# "up to 7 draws of 3 of 10 prompts are missing"
+count_lacking <- function(audit) {
+  open <- is.na(audit$status)
+  left <- (audit$limit - audit$draws)[open]
+  sprintf("%s%s of %s of %s are missing",
+          if (any(audit$stop[open])) "up to " else "",
+          counted(sum(left), "draw"), big(sum(open)),
+          counted(nrow(audit), "prompt"))
+}
+
+# `rows` are those of the table of draws.
+stop_audit <- function(problem, id, call = rlang::caller_env(2), rows = NULL) {
+  where <- if (length(rows) > 0L) paste0(" (", name_rows(rows), ")")
+  stop_classed("audit", paste0("Prompt ", format(id), " ", problem, where, "."),
+               id = id, rows = rows, call = call)
+}
+
+drop_failed <- function(audit, call = rlang::caller_env()) {
+  if (all(audit$failed)) {
+    stop_argument("failed", "must leave a prompt", "\"drop\": all failed",
+                  call = call)
+  }
+  audit[!audit$failed, , drop = FALSE]
+}
+
+warn_failed_draws <- function(audit, call) {
+  failed <- sum(audit$failed)
+  if (failed > 0L) {
+    warn_classed("failed_draws", c(
+      sprintf("Draws of %s failed for good.", counted(failed, "prompt")),
+      i = "Each counts as unsafe at its first missing draw (conservative)."
+    ), call = call)
+  }
+}

@@ -1,0 +1,193 @@
+# The level: that of the point rule, exact or on a grid, and the certified
+# one.
+
+# The level of the point rule, and the certified one.
+select_by <- function(audit, rule) {
+  if (!any(audit$horizon > 0)) {
+    return(c(select_nothing(), trivial = TRUE))
+  }
+  chosen <- if (!is.null(rule$levels)) {
+    select_on_grid(audit, rule$alpha, rule$levels)
+  } else if (audit$method[1L] == "replicated") {
+    select_replicated(audit, rule$alpha)
+  } else {
+    select_exact(audit, rule$alpha)
+  }
+  chosen$point_level <- chosen$level
+  if (!is.null(rule$delta)) {
+    found <- certify_level(audit, rule$alpha, rule$delta, rule$certificate)
+    # Luck early in the order may certify more than the whole audit estimates; a
+    # lower level is certified, too.
+    chosen$level <- min(found$level, chosen$point_level)
+    chosen$capped <- found$capped && chosen$capped
+    chosen$certificate <- c(found[names(found) %in% c("kind", "bet")],
+                            list(remarks = certificate_remarks(audit)))
+  }
+  bound <- geometric_quantile(audit$prob, chosen$level, audit$cap[1L])
+  chosen$trivial <- all(bound == 1)
+  chosen
+}
+
+# No prompt was included: nothing was looked at, so nothing is known.
+select_nothing <- function() {
+  none <- data.frame(level = numeric(), miscoverage = numeric())
+  list(level = 0, point_level = 0, capped = FALSE, curve = none, exact = TRUE)
+}
+
+# The exact level and the jumps it was found from. `audit` is a data frame or a
+# list of columns.
+find_jumps <- function(audit, alpha) {
+  core_value(.Call(
+    ffi_select_jump, as.double(audit$prob), as.double(audit$time),
+    as.double(audit$horizon), as.double(reach_beyond(audit, audit$time)), alpha,
+    audit$tau_prior[1L]
+  ))
+}
+
+# The level of the point rule alone.
+find_point <- function(audit, alpha) {
+  if (!any(audit$horizon > 0)) {
+    return(select_nothing())
+  }
+  if (audit$method[1L] == "replicated") {
+    find_level(gather_evidence(audit, alpha), point_rule)
+  } else {
+    find_jumps(audit, alpha)
+  }
+}
+
+select_exact <- function(audit, alpha) {
+  found <- find_jumps(audit, alpha)
+  at <- order(found$jump_level)
+  curve <- data.frame(
+    level = found$jump_level[at],
+    miscoverage = cumsum(found$jump_weight[at]) / nrow(audit)
+  )
+  list(level = found$level, capped = found$capped, curve = curve, exact = TRUE)
+}
+
+# The curve is the ratio whose comparison with alpha is the rule: the sum of
+# losses over the sum of weights.
+select_replicated <- function(audit, alpha) {
+  levels <- audit$tau_prior[1L] * seq_len(curve_points) / curve_points
+  curve <- data.frame(level = levels,
+                      miscoverage = replicated_curve(audit, levels))
+  c(find_point(audit, alpha), list(curve = curve, exact = TRUE))
+}
+
+replicated_curve <- function(audit, levels) {
+  replicated_losses(audit, levels) / sum(prompt_weight(audit))
+}
+
+curve_points <- 200
+
+# The sum of weighted losses at each level.
+replicated_losses <- function(audit, levels) {
+  unsafe <- replicated_unsafe(audit)
+  at <- which(unsafe > 0)
+  if (length(at) == 0L) {
+    return(numeric(length(levels)))
+  }
+  quantiles <- as_level_matrix(
+    geometric_quantile(audit$prob[at], levels, audit$cap[1L]), length(at),
+    "levels"
+  )
+  length(at) * replicated_miscoverage(unsafe[at], audit$limit[at],
+                                      audit$pi[at], quantiles)
+}
+
+select_on_grid <- function(audit, alpha, levels) {
+  miscoverage <- if (audit$method[1L] == "replicated") {
+    replicated_curve(audit, levels)
+  } else {
+    weighted_curve(audit, levels)
+  }
+  level <- select_level(levels, miscoverage, alpha)
+  list(
+    level = if (is.na(level)) 0 else level,
+    capped = isTRUE(level >= audit$tau_prior[1L] * (1 - 1e-9)),
+    curve = data.frame(level = levels, miscoverage = miscoverage),
+    exact = FALSE
+  )
+}
+
+weighted_curve <- function(audit, levels) {
+  quantiles <- as_level_matrix(
+    geometric_quantile(audit$prob, levels, audit$cap[1L]), nrow(audit), "levels"
+  )
+  # For naive a matrix. Where it underflows no horizon reached the quantile.
+  pi <- pmax(reach_beyond(audit, quantiles - 1), 1e-300)
+  miscoverage_curve(audit$time, audit$horizon, pi, quantiles)
+}
+
+# The level, whether it is capped, the kind of certificate and its bet.
+certify_level <- function(audit, alpha, delta, kind, randomised = TRUE) {
+  if (kind == "normal") {
+    rule <- normal_rule(audit, alpha, delta)
+    return(c(find_level(gather_evidence(audit, alpha), rule), kind = "normal"))
+  }
+  if (!is.na(equal_weight(audit))) {
+    return(c(find_binomial(audit, alpha, delta), kind = "binomial"))
+  }
+  certify_by_bets(audit, plan_stakes(audit, alpha, delta), randomised)
+}
+
+certify_by_bets <- function(audit, stakes, randomised) {
+  # Unlimited weights permit no bet.
+  if (bet_for(stakes) <= 0) {
+    return(list(level = 0, capped = FALSE, kind = "betting", bet = 0))
+  }
+  evidence <- gather_evidence(audit, stakes$alpha)
+  bets <- place_bets(evidence, stakes)
+  found <- find_level(stake_evidence(evidence, bets),
+                      wealth_rule(audit, stakes, randomised))
+  c(found, kind = "betting", list(bet = unique(bets)))
+}
+
+# The shares of the prompts after which the bet is sized anew.
+bet_parts <- 2^-(6:1)
+
+# One bet for each prompt, the same for all levels. The first goes by the
+# variance that the plan predicted for a hazard that is right; later ones by
+# what the prompts before showed, which any bet may depend on. The prediction
+# counts for as many prompts as it takes to see two losses of the largest
+# weight.
+place_bets <- function(evidence, stakes) {
+  bets <- rep(bet_for(stakes), stakes$n)
+  prior <- 2 * stakes$weight_limit / stakes$alpha
+  for (seen in unique(ceiling(bet_parts * stakes$n))) {
+    squares <- sum(evidence_left(first_part(evidence, seen))^2)
+    variance <- (prior * stakes$variance + squares) / (prior + seen)
+    bets[seq_along(bets) > seen] <- bet_for(stakes, variance)
+  }
+  bets
+}
+
+# Where all weights are equal, losses are counted: the number of them at a level
+# is binomial. The most that a miscoverage of alpha shows with probability
+# delta, and the level at which there would be one more.
+find_binomial <- function(audit, alpha, delta) {
+  n <- length(audit$prob)
+  rate <- alpha * equal_weight(audit)
+  most <- stats::qbinom(delta, n, rate)
+  if (stats::pbinom(most, n, rate) > delta) {
+    most <- most - 1
+  }
+  limit <- audit$tau_prior[1L]
+  at <- if (most < 0) 0 else sort(event_jumps(audit))[most + 1]
+  list(level = min(limit, at * (1 - 2^-46)), capped = at >= limit)
+}
+
+# What a plan does to the assumptions of the certificate.
+certificate_remarks <- function(audit) {
+  c(
+    if (audit$design[1L] == "plan" && length(unique(audit$prob)) > 1L) {
+      "The policy was fixed on these prompts themselves, not on others."
+    },
+    if (is.infinite(audit$cap[1L])) {
+      "Without a cap there is no limit to the weights."
+    } else if (largest_weight(audit) > audit$weight_limit[1L] * (1 + 1e-9)) {
+      "There are weights beyond the limit that the plan set."
+    }
+  )
+}

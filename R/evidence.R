@@ -1,0 +1,114 @@
+# What each prompt says about a level, in the plan's random order.
+
+# For each prompt, in the plan's random order, what it says at a level: gain -
+# loss(level). Its mean is alpha minus an unbiased estimate of the miscoverage,
+# for which alpha serves as control variate: a prompt that was not audited says
+# nothing, one that needs no draw is known to be covered.
+gather_evidence <- function(audit, alpha) {
+  weight <- 1 / reach_beyond(audit, audit$time)
+  gain <- alpha * prompt_weight(audit)
+  outcome <- if (audit$method[1L] == "replicated") {
+    replicated_outcome(audit)
+  } else {
+    event_outcome(audit)
+  }
+  place <- rank(audit$order, ties.method = "first")
+  at <- outcome$row[order(place[outcome$row])]
+  list(
+    gain = gain[order(place)], place = as.double(place[at]),
+    weight = weight[at], cap = audit$cap[1L], limit = audit$tau_prior[1L],
+    outcome = lapply(outcome$columns, function(column) column[at])
+  )
+}
+
+# The first `n` prompts of the plan's order.
+first_part <- function(evidence, n) {
+  at <- evidence$place <= n
+  evidence$gain <- evidence$gain[seq_len(n)]
+  evidence[c("place", "weight")] <- list(evidence$place[at],
+                                         evidence$weight[at])
+  evidence$outcome <- lapply(evidence$outcome, function(column) column[at])
+  evidence
+}
+
+# Gains less losses at the level that the point rule selects.
+evidence_left <- function(evidence) {
+  left <- evidence$gain
+  place <- evidence$place
+  if (length(place) > 0L) {
+    level <- find_level(evidence, point_rule)$level
+    left[place] <- left[place] - evidence_losses(evidence, level)
+  }
+  left
+}
+
+evidence_losses <- function(evidence, level) {
+  outcome <- evidence$outcome
+  if (!is.null(outcome$jump)) {
+    return(evidence$weight * (outcome$jump < level))
+  }
+  quantile <- geometric_quantile(outcome$prob, level, evidence$cap)
+  evidence$weight * replicated_loss(outcome$unsafe, outcome$draws, quantile)
+}
+
+# The number of unsafe draws that enters the estimate. Where draws failed for
+# good, all that are missing count as unsafe: the loss grows with their number.
+replicated_unsafe <- function(audit) {
+  audit$unsafe + ifelse(audit$failed, audit$limit - audit$draws, 0)
+}
+
+# `columns` have a value for each row of the audit, of which those in `row` can
+# lose.
+replicated_outcome <- function(audit) {
+  unsafe <- replicated_unsafe(audit)
+  list(row = which(unsafe > 0), columns = list(
+    jump = NULL, prob = as.double(audit$prob), unsafe = as.double(unsafe),
+    draws = as.double(audit$limit)
+  ))
+}
+
+event_outcome <- function(audit) {
+  jump <- event_jumps(audit)
+  list(row = which(jump < audit$tau_prior[1L]), columns = list(
+    jump = jump, prob = NULL, unsafe = NULL, draws = NULL
+  ))
+}
+
+# The level beyond which a prompt is known to be missed; Inf for none.
+event_jumps <- function(audit) {
+  jump <- geometric_distribution(as.double(audit$time), as.double(audit$prob))
+  ifelse(audit$time < audit$horizon, jump, Inf)
+}
+
+# The core's, in its order; see tt_rule.
+point_rule <- c(kind = 0, z = 0, spare = 0, bet = 0, reach = 0, last = 0)
+
+normal_rule <- function(audit, alpha, delta) {
+  spare <- (largest_weight(audit) * (1 - alpha))^2
+  replace(point_rule, c("kind", "z", "spare"),
+          c(1, stats::qnorm(delta, lower.tail = FALSE), spare))
+}
+
+# At the last prompt the wealth need only reach a random share of 1 / delta.
+# Where it could not reach 1 / delta at all, that share would decide alone.
+# The bets are in the evidence, see stake_evidence().
+wealth_rule <- function(audit, stakes, randomised = TRUE) {
+  reach <- log(1 / stakes$delta)
+  share <- if (randomised && !hopeless(stakes)) audit$threshold[1L] else 1
+  replace(point_rule, c("kind", "bet", "reach", "last"),
+          c(2, 1, reach, reach + log(share)))
+}
+
+# Gains and losses in shares of the wealth.
+stake_evidence <- function(evidence, bets) {
+  evidence$gain <- evidence$gain * bets
+  evidence$weight <- evidence$weight * bets[evidence$place]
+  evidence
+}
+
+find_level <- function(evidence, rule) {
+  core_value(.Call(
+    ffi_certify, evidence$gain, evidence$place, evidence$weight,
+    unname(evidence$outcome), as.double(evidence$cap), rule, evidence$limit
+  ))
+}

@@ -1,0 +1,161 @@
+# Features made from the prompts' text.
+
+#' Numeric features from the text of prompts
+#'
+#' A small featuriser that needs nothing but the prompts: it is what
+#' [time_to_unsafe()], [fit_hazard()] and [plan_audit()] use when they are given
+#' text. Embeddings from a language model, where you have them, will usually
+#' predict better: pass them as `x` instead.
+#'
+#' Each prompt is put in lower case, with everything but letters and digits
+#' replaced by spaces. Its words, pairs of neighbouring words, and runs of 3 and
+#' 4 characters are hashed to `columns` columns. A column's count `c` becomes
+#' `log(1 + c) * log((1 + n) / (1 + m))`, `m` being the number of the `n`
+#' prompts in which it occurs; each prompt is scaled to length 1; and the matrix
+#' is reduced to `size` dimensions by a randomised singular value decomposition
+#' (Halko, Martinsson and Tropp 2011, algorithm 4.4 with two power iterations).
+#' A last feature is the logarithm of one plus the number of characters.
+#'
+#' The decomposition starts from the same numbers each time: features depend on
+#' the prompts alone, not on their order, nor on R's random numbers, of which
+#' none is used.
+#'
+#' @param prompts Character vector of prompts, without missing values.
+#' @param size Number of dimensions, a whole number of at least 1; at most one
+#'   less than the number of distinct prompts, and the default of 30 is lowered
+#'   to that where needed. More dimensions tell more, but cost training draws to
+#'   learn from.
+#' @param columns Number of hash columns, a whole number of at least 16. The
+#'   default, 1024, keeps collisions rare for prompts of some tens of words.
+#' @returns An object of class `text_features`: a list with `size`, `columns`,
+#'   `idf` (one weight per hash column), `rotation` (a `columns` x `size`
+#'   matrix), `values` (the singular values) and `features` (the matrix for
+#'   `prompts`). Its `predict(object, newx)` method gives the matrix for other
+#'   prompts, with one row for each.
+#' @section Errors: `timetounsafe_error_argument`.
+#' @references Halko, N., Martinsson, P. G. and Tropp, J. A. (2011). Finding
+#'   structure with randomness. SIAM Review 53, 217-288.
+#'   \doi{10.1137/090771806}
+#' @examples
+#' prompts <- c("How do I bake bread?", "How do I bake a cake?",
+#'              "Tell me a joke", "Tell me a cruel joke")
+#' features <- text_features(prompts, size = 2)
+#' predict(features, "Tell me a story")
+#' @export
+text_features <- function(prompts, size = 30, columns = 1024) {
+  prompts <- check_text(prompts, "prompts")
+  limit <- max(1, length(unique(prompts)) - 1)
+  size <- if (missing(size)) min(size, limit) else size
+  size <- check_number(size, "size", min = 1, max = limit, whole = TRUE)
+  columns <- check_number(columns, "columns", min = 16, max = 2^24,
+                          whole = TRUE)
+  counts <- ngram_counts(prompts, columns)
+  # nolint next: object_usage_linter.
+  present <- Matrix::colSums(counts > 0)
+  self <- list(
+    size = size, columns = columns,
+    idf = log((1 + length(prompts)) / (1 + present))
+  )
+  weighted <- weigh_counts(counts, self$idf)
+  # Sums round differently in another order, and where singular values tie that
+  # turns their vectors: so the rows always come in one and the same order.
+  sorted <- weighted[order(prompts, method = "radix"), , drop = FALSE]
+  svd <- randomised_svd(sorted, min(size, columns))
+  self$size <- length(svd$values)
+  self$rotation <- svd$rotation
+  self$values <- svd$values
+  self$features <- project_text(weighted, self$rotation, prompts)
+  structure(self, class = "text_features")
+}
+
+check_text <- function(x, arg, call = rlang::caller_env()) {
+  if (missing(x)) {
+    stop_missing(arg, call)
+  }
+  if (is.factor(x)) {
+    x <- as.character(x)
+  }
+  if (!is.character(x)) {
+    stop_argument(arg, "must be a character vector", describe(x), call = call)
+  }
+  x <- enc2utf8(check_prompts(x, arg, call = call))
+  unreadable <- which(!validUTF8(x))
+  if (length(unreadable) > 0L) {
+    stop_argument(arg, "must be readable text",
+                  sprintf("bytes of another encoding (element %d)",
+                          unreadable[1L]),
+                  fix = "iconv() converts, say from \"latin1\".", call = call)
+  }
+  x
+}
+
+ngram_counts <- function(prompts, columns) {
+  text <- tolower(prompts)
+  text <- gsub("[^[:alnum:]]+", " ", text)
+  found <- core_value(.Call(ffi_text_ngrams, trimws(text), columns))
+  Matrix::sparseMatrix(
+    i = rep.int(seq_along(found), lengths(found)),
+    j = unlist(found),
+    x = 1,
+    dims = c(length(prompts), columns)
+  )
+}
+
+weigh_counts <- function(counts, idf) {
+  counts@x <- log1p(counts@x)
+  weighted <- counts %*% Matrix::Diagonal(x = idf)
+  norm <- sqrt(Matrix::rowSums(weighted^2))
+  Matrix::Diagonal(x = 1 / pmax(norm, 1e-12)) %*% weighted
+}
+
+# The leading right singular vectors. Signs are fixed by the largest element,
+# the first of those that tie but for rounding, so that the result does not
+# depend on the LAPACK at hand.
+randomised_svd <- function(a, size, oversample = 10, iterations = 2) {
+  width <- min(size + oversample, dim(a))
+  y <- as.matrix(a %*% start_vectors(ncol(a), width))
+  for (i in seq_len(iterations)) {
+    y <- as.matrix(a %*% as.matrix(Matrix::crossprod(a, qr.Q(qr(y)))))
+  }
+  q <- qr.Q(qr(y))
+  small <- svd(as.matrix(Matrix::crossprod(a, q)))
+  # Prompts that are all the same have rank 0, and no dimension is kept.
+  keep <- seq_len(min(size, sum(small$d > 1e-8 * max(small$d, 1e-300))))
+  rotation <- small$u[, keep, drop = FALSE]
+  for (j in keep) {
+    v <- rotation[, j]
+    largest <- which(abs(v) > (1 - 1e-6) * max(abs(v)))[1L]
+    rotation[, j] <- v * sign(v[largest])
+  }
+  list(rotation = rotation, values = small$d[keep])
+}
+
+# Normal numbers, always the same: an audit that is gone on with must find the
+# features that it was planned with.
+start_vectors <- function(rows, columns) {
+  with_seed(1, matrix(stats::rnorm(rows * columns), rows))
+}
+
+project_text <- function(weighted, rotation, prompts) {
+  out <- cbind(as.matrix(weighted %*% rotation), log1p(nchar(prompts)))
+  colnames(out) <- c(sprintf("text%d", seq_len(ncol(rotation))), "length")
+  rownames(out) <- NULL
+  out
+}
+
+#' @export
+predict.text_features <- function(object, newx, ...) {
+  check_no_dots(...)
+  newx <- check_text(newx, "newx")
+  weighted <- weigh_counts(ngram_counts(newx, object$columns), object$idf)
+  project_text(weighted, object$rotation, newx)
+}
+
+#' @export
+print.text_features <- function(x, ...) {
+  cat(sprintf(
+    "<text_features> %d dimensions and the length, from %d hashed n-grams\n",
+    x$size, x$columns
+  ))
+  invisible(x)
+}

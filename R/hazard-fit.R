@@ -1,0 +1,251 @@
+# The hazard_fit: an engine's model or a user's own, and its predictions.
+
+fit_engine <- function(learnt, unsafe, draws, engine, sampling, settings, call,
+                       error_call = rlang::caller_env()) {
+  check_engine(engine, settings, error_call)
+  model <- fit_model(learnt$matrix, unsafe, draws, engine, settings, error_call)
+  new_hazard_fit(model, learnt, unsafe, draws, sampling,
+                 list(engine = engine, settings = settings), call)
+}
+
+# The function that fits the engine, if it knows all these settings.
+check_engine <- function(engine, settings, call = rlang::caller_env()) {
+  engine <- check_choice(engine, c("glm", "mlp"), "engine", call = call)
+  run <- switch(engine, glm = fit_glm, mlp = fit_mlp)
+  known <- names(formals(run))[-(1:4)]
+  unknown <- setdiff(names(settings) %||% rep("", length(settings)), known)
+  if (length(unknown) > 0L) {
+    stop_argument("...", sprintf(
+      "must hold settings of the engine \"%s\" (%s)", engine,
+      paste(known, collapse = ", ")
+    ), list_names(unknown), call = call)
+  }
+  run
+}
+
+# The engine's model, or a constant where there is nothing to learn.
+fit_model <- function(x, unsafe, draws, engine, settings, call) {
+  rate <- sum(unsafe) / sum(draws)
+  if (rate == 0 || rate == 1 || ncol(x) == 0L) {
+    return(fit_constant(unsafe, draws, call))
+  }
+  run <- check_engine(engine, settings, call)
+  do.call(run, c(list(x, unsafe, draws, call), settings))
+}
+
+# The encoded features stay in the fit, for models that leave some prompts out.
+new_hazard_fit <- function(model, learnt, unsafe, draws, sampling, how, call) {
+  constant <- inherits(model, "constant_model")
+  fitted <- predict_model(model, learnt$matrix)
+  fit <- binomial_likelihood(unsafe, draws, fitted)
+  # All counts as one: what a single rate for all prompts explains.
+  null <- binomial_likelihood(sum(unsafe), sum(draws), 0.5)
+  structure(
+    list(
+      engine = if (constant) "constant" else how$engine,
+      encoder = learnt$encoder, model = model,
+      fitted = fitted, unsafe = unsafe, draws = draws, sampling = sampling,
+      deviance = 2 * (fit$saturated - fit$likelihood),
+      null_deviance = 2 * (fit$saturated - null$saturated),
+      n = length(unsafe), version = 1L, call = call,
+      training = c(list(matrix = learnt$matrix), how)
+    ),
+    class = "hazard_fit"
+  )
+}
+
+# Every engine's model is a list with a class of its own and this method.
+predict_model <- function(model, matrix, arg = "newx",
+                          call = rlang::caller_env()) {
+  UseMethod("predict_model")
+}
+
+# list(likelihood, saturated) of counts.
+binomial_likelihood <- function(unsafe, draws, prob) {
+  core_value(.Call(ffi_binomial_likelihood, unsafe, draws, prob))
+}
+
+fit_constant <- function(unsafe, draws, call) {
+  prob <- (sum(unsafe) + 0.5) / (sum(draws) + 1)
+  if (sum(unsafe) == 0 || sum(unsafe) == sum(draws)) {
+    warn_classed(
+      "no_unsafe",
+      c(
+        sprintf("All %s training draws are %s.", format(sum(draws)),
+                if (sum(unsafe) == 0) "safe" else "unsafe"),
+        i = sprintf("The hazard of every prompt is set to %s.",
+                    format(prob, digits = 3)),
+        i = paste("More training draws, or",
+                  if (sum(unsafe) == 0) "riskier" else "safer",
+                  "prompts, would tell them apart.")
+      ),
+      call = call
+    )
+  }
+  structure(list(prob = prob, converged = TRUE), class = "constant_model")
+}
+
+#' @export
+predict_model.constant_model <- function(model, matrix, arg, call) {
+  rep_len(model$prob, nrow(matrix))
+}
+
+#' Hazards and quantiles from a hazard fit
+#'
+#' @param object A `hazard_fit` from [fit_hazard()] or [as_hazard()].
+#' @param newx Features of new prompts, in the form used for training (a matrix,
+#'   a data frame, the prompts' text, ...). When left out, the training prompts.
+#' @param type `"prob"`: the probability that one draw is unsafe. `"quantile"`:
+#'   quantiles of the first-unsafe time, see [geometric_quantile()].
+#' @param tau For quantiles: levels from 0 to 1.
+#' @param cap For quantiles: a number that none exceeds; `Inf`, the default, is
+#'   no cap.
+#' @param ... Must be empty.
+#' @returns A numeric vector with one hazard or quantile for each row of `newx`;
+#'   a matrix with a column for each level when there are several `tau`.
+#' @section Errors: `timetounsafe_error_features` when `newx` does not match the
+#'   training features; `timetounsafe_error_argument`.
+#' @examples
+#' set.seed(1)
+#' x <- matrix(rnorm(400), 200, 2)
+#' fit <- fit_hazard(x, rbinom(200, 20, 0.05), draws = 20)
+#' predict(fit, x[1:3, ])
+#' predict(fit, x[1:3, ], type = "quantile", tau = c(0.1, 0.2))
+#' @export
+predict.hazard_fit <- function(object, newx, type = c("prob", "quantile"),
+                               tau = NULL, cap = Inf, ...) {
+  check_no_dots(...)
+  type <- check_choice(type, c("prob", "quantile"), "type")
+  if (type == "prob" && !is.null(tau)) {
+    stop_argument("tau", "is for quantiles", fix = "Add type = \"quantile\".")
+  }
+  if (missing(newx)) {
+    if (is.null(object$fitted)) {
+      stop_argument("newx", "is needed: this hazard has no training prompts")
+    }
+    prob <- object$fitted
+  } else {
+    prob <- predict_hazard(object, newx)
+  }
+  if (type == "prob") {
+    return(prob)
+  }
+  if (is.null(tau)) {
+    stop_argument("tau", "is needed for quantiles")
+  }
+  compute_quantile(prob, tau, cap, rlang::current_env())
+}
+
+predict_hazard <- function(object, newx, arg = "newx",
+                           call = rlang::caller_env()) {
+  if (object$engine == "user") {
+    return(predict_user(object, newx, call))
+  }
+  predict_model(object$model, encode(object$encoder, newx, arg, call), arg,
+                call)
+}
+
+#' Use your own model as a hazard
+#'
+#' Wraps any fitted model whose predictions are probabilities that one draw is
+#' unsafe, so that [plan_audit()] and [calibrate_lpb()] can use it. The bound
+#' holds for every model; a better one gives longer bounds.
+#'
+#' @param object The fitted model, or a function of the new features that
+#'   returns the probabilities.
+#' @param predict A function of `object` and `newx` that returns one probability
+#'   from 0 to 1 for each row of `newx`. May be left out when `object` is itself
+#'   a function.
+#' @returns An object of class `hazard_fit` with `engine = "user"`.
+#' @section Errors: `timetounsafe_error_argument`. Predictions are checked at
+#'   every call: numeric, one for each row, none missing, from 0 to 1.
+#' @section Assumptions: The model must not have been trained on the prompts
+#'   that calibrate the bound.
+#' @examples
+#' set.seed(1)
+#' data <- data.frame(x = rnorm(300))
+#' data$unsafe <- rbinom(300, 50, plogis(-4 + data$x))
+#'
+#' # Predictions of a generalised additive model
+#' if (requireNamespace("mgcv", quietly = TRUE)) {
+#'   model <- mgcv::gam(cbind(unsafe, 50 - unsafe) ~ s(x), binomial, data)
+#'   hazard <- as_hazard(model, function(object, newx) {
+#'     as.vector(predict(object, newx, type = "response"))
+#'   })
+#'   predict(hazard, data[1:3, ], type = "quantile", tau = 0.1)
+#' }
+#'
+#' # ... of glmnet, which wants the safe draws first
+#' if (requireNamespace("glmnet", quietly = TRUE)) {
+#'   x <- cbind(data$x, data$x^2)
+#'   model <- glmnet::cv.glmnet(x, cbind(50 - data$unsafe, data$unsafe),
+#'                              family = "binomial")
+#'   hazard <- as_hazard(model, function(object, newx) {
+#'     as.vector(predict(object, newx, s = "lambda.min", type = "response"))
+#'   })
+#'   predict(hazard, x[1:3, ])
+#' }
+#' @export
+as_hazard <- function(object, predict = NULL) {
+  if (missing(object)) {
+    stop_missing("object")
+  }
+  if (inherits(object, "hazard_fit")) {
+    return(object)
+  }
+  if (is.null(predict) && is.function(object)) {
+    predict <- function(object, newx) object(newx)
+  }
+  if (is.null(predict)) {
+    stop_argument(
+      "predict", "must be a function(object, newx) that returns probabilities",
+      "NULL"
+    )
+  }
+  check_function(predict, "predict", "of `object` and `newx`")
+  structure(
+    list(engine = "user", model = list(object = object, predict = predict),
+         fitted = NULL, version = 1L, call = match.call()),
+    class = "hazard_fit"
+  )
+}
+
+predict_user <- function(object, newx, call) {
+  prob <- tryCatch(
+    object$model$predict(object$model$object, newx),
+    error = function(e) {
+      stop_argument("predict", "failed on the new features", call = call,
+                    parent = e)
+    }
+  )
+  if (is.array(prob)) {
+    prob <- as.vector(prob)
+  }
+  n <- n_rows(newx)
+  fine <- is.numeric(prob) && length(prob) == n && !anyNA(prob) &&
+    all(prob >= 0 & prob <= 1)
+  if (!fine) {
+    found <- if (is.numeric(prob) && length(prob) == n) {
+      bad <- which(is.na(prob) | prob < 0 | prob > 1)[1L]
+      sprintf("%s (row %d)", format(prob[bad]), bad)
+    } else {
+      describe(prob)
+    }
+    stop_argument(
+      "predict",
+      sprintf("must return %d probabilities between 0 and 1", n), found,
+      fix = paste("Are the features those of the model, and the predictions",
+                  "on the scale of the response?"), call = call
+    )
+  }
+  as.double(prob)
+}
+
+# A number by which a fit is known again, also after a file has cut off digits.
+hazard_check <- function(hazard) {
+  if (is.null(hazard$fitted)) {
+    return(NA_real_)
+  }
+  place <- seq_along(hazard$fitted) / length(hazard$fitted)
+  mean(log(pmax(hazard$fitted, 1e-300)) * place)
+}

@@ -1,0 +1,210 @@
+# What is read from a ledger: the audit, its draws, their totals.
+
+#' The record of an audit
+#'
+#' Reads the ledger that [run_audit()] or [audit_prompts()] keeps, while it is
+#' being written or afterwards. A finished one is enough to calibrate again, or
+#' to judge the same responses again, without a new draw.
+#'
+#' @param ledger The path of the ledger.
+#' @param what `"audit"`, `"draws"` or `"meta"`, see Value.
+#' @param judge `NULL`, or a function of the prompts and the responses, both
+#'   character vectors (or rows of whatever the prompts are), that returns a
+#'   logical vector, `TRUE` for unsafe. The responses kept in the ledger are
+#'   then judged anew, in calls of up to 100,000; refused and failed draws stay
+#'   what they are. A prompt whose unsafe draw turns out to be safe may need
+#'   further draws, and is open again. [run_audit()] goes on with such an audit
+#'   without a ledger: this one holds the first verdict.
+#' @returns For `"audit"` an object of class `audit` as from [run_audit()],
+#'   finished or not: `calibrate_lpb()` takes it (with `hazard`). For
+#'   `"draws"` a data frame with one row for each attempt: `id`, `prompt` (its
+#'   row in the plan), `draw`, `attempt`, `status` (`"ok"`, `"error"`,
+#'   `"refused"`, or `"failed"` for an error that was the last try), `unsafe`,
+#'   `score`, `response`, `cost`, `latency`, `message`. For `"meta"` a list:
+#'   versions, when it was begun, the hash of the plan, the policy for refusals.
+#' @section Errors: `timetounsafe_error_ledger`, `timetounsafe_error_argument`.
+#' @examples
+#' set.seed(1)
+#' path <- tempfile(fileext = ".sqlite")
+#' sampler <- function(prompts) runif(length(prompts)) < 0.02
+#' audit_prompts(c("Hi!", "Good morning"), sampler, draws = 100, ledger = path)
+#' read_ledger(path)
+#' head(read_ledger(path, "draws"))
+#' @export
+read_ledger <- function(ledger, what = c("audit", "draws", "meta"),
+                        judge = NULL) {
+  what <- check_choice(what, c("audit", "draws", "meta"), "what")
+  path <- check_ledger(ledger)
+  call <- rlang::current_env()
+  if (!file.exists(path)) {
+    stop_ledger(path, "does not exist")
+  }
+  con <- with_database(path, connect_ledger(path, write = FALSE), call)
+  on.exit(DBI::dbDisconnect(con))
+  meta <- with_database(path, {
+    if (!all(c("meta", "plan", "draws") %in% DBI::dbListTables(con))) {
+      stop_ledger(path, "is not a ledger of timetounsafe", call = call)
+    }
+    read_meta(con)
+  }, call)
+  check_schema(path, meta, call)
+  if (!is.null(judge)) {
+    check_function(judge, "judge", "of prompts and responses")
+  }
+  switch(what,
+    meta = meta,
+    draws = with_database(path, read_attempts(con), call),
+    audit = with_database(path, rebuild_audit(con, meta, judge, call), call)
+  )
+}
+
+read_attempts <- function(con) {
+  draws <- DBI::dbGetQuery(con, paste(
+    "SELECT plan.id AS id, draws.* FROM draws JOIN plan",
+    "ON plan.rowid = draws.prompt ORDER BY prompt, draw, attempt"
+  ))
+  draws$unsafe <- draws$unsafe == 1L
+  draws
+}
+
+rebuild_audit <- function(con, meta, judge, call) {
+  rows <- read_plan_back(con, meta$flags)
+  tally <- new_tally(start_audit(rows))
+  read_draws_back(con, meta$refusal, responses = !is.null(judge), function(x) {
+    tally$restore(if (is.null(judge)) x else judge_again(x, rows, judge, call))
+  })
+  if ("plan_id" %in% names(rows)) {
+    rows <- new_audit_plan(rows)
+  }
+  audit <- tally_audit(rows, tally)
+  attr(audit, "judged") <- if (!is.null(judge)) TRUE
+  audit
+}
+
+# SQLite has no logical type.
+read_plan_back <- function(con, flags) {
+  plan <- DBI::dbGetQuery(con, "SELECT * FROM plan ORDER BY rowid")
+  for (name in strsplit(flags, "\n", fixed = TRUE)[[1L]]) {
+    plan[[name]] <- plan[[name]] == 1L
+  }
+  restore_prompts(plan)
+}
+
+judge_again <- function(draws, rows, judge, call) {
+  ok <- draws$status == "ok"
+  if (anyNA(draws$response[ok])) {
+    stop_argument("judge", "needs the responses, which the ledger lacks",
+                  fix = "Keep them with run_audit(responses = TRUE).",
+                  call = call)
+  }
+  unsafe <- tryCatch(
+    judge(take_rows(rows$prompt, draws$row[ok]), draws$response[ok]),
+    error = function(e) {
+      stop_argument("judge", "failed", fix = conditionMessage(e), parent = e,
+                    call = call)
+    }
+  )
+  if (!is.logical(unsafe) || length(unsafe) != sum(ok)) {
+    stop_argument("judge", sprintf("must return %d logical values", sum(ok)),
+                  describe(unsafe), call = call)
+  }
+  draws$outcome[ok] <- unsafe
+  draws$known[ok] <- !is.na(unsafe)
+  draws
+}
+
+# For a report on this very audit.
+read_totals <- function(path, audit, call = rlang::caller_env()) {
+  totals <- ledger_totals(path, audit$plan_id[1L], call)
+  check_same_run(path, audit, call)
+  totals
+}
+
+# A plan can be carried out twice, and a run can have been left unfinished: what
+# a ledger tells of another run is not true of this one. By id, as rows may be
+# in another order, and those that failed may have been dropped.
+check_same_run <- function(path, audit, call) {
+  recorded <- read_ledger(path, "audit")
+  at <- match(as_text(audit$id), as_text(recorded$id))
+  other <- vapply(names(run_counts), function(count) {
+    as.double(recorded[[count]][at]) != as.double(audit[[count]])
+  }, logical(nrow(audit)))
+  other <- matrix(other, ncol = length(run_counts))
+  differ <- colSums(other)
+  if (any(differ > 0)) {
+    first <- which(rowSums(other) > 0)[1L]
+    open <- sum(is.na(recorded$status))
+    stop_ledger(path, "is of another run than the bound", c(
+      sprintf("Different are %s.", paste(collapse = ", ", sprintf(
+        "%s (%s)", run_counts, vapply(differ, counted, "", "prompt")
+      )[differ > 0])),
+      sprintf("The first is \"%s\": %s; in the audit %s.",
+              as_text(audit$id[first]), run_text(recorded, at[first]),
+              run_text(audit, first)),
+      if (open > 0L) {
+        sprintf("The ledger is unfinished: %s open.", counted(open, "prompt"))
+      },
+      "Give the ledger that run_audit() wrote for this bound's own audit."
+    ), call = call)
+  }
+}
+
+run_counts <- c(draws = "numbers of draws",
+                unsafe = "numbers of unsafe responses",
+                failed = "draws that failed for good")
+
+run_text <- function(audit, row) {
+  sprintf("%s, %s unsafe%s", counted(audit$draws[row], "draw"),
+          big(audit$unsafe[row]), if (audit$failed[row]) ", one failed" else "")
+}
+
+# The totals are made by the database: a ledger of millions of attempts need not
+# be read for them.
+ledger_totals <- function(path, plan_id, call = rlang::caller_env()) {
+  meta <- read_ledger(path, "meta")
+  path <- check_ledger(path, call)
+  con <- with_database(path, connect_ledger(path, write = FALSE), call)
+  on.exit(DBI::dbDisconnect(con))
+  with_database(path, {
+    check_ledger_plan(con, path, plan_id, call)
+    totals <- as.list(DBI::dbGetQuery(con, paste(
+      "SELECT count(*) AS attempts,",
+      "count(DISTINCT draw * 4294967296 + prompt) AS draws,",
+      "total(status IN ('error', 'failed')) AS errors,",
+      "total(status = 'failed') AS lost,",
+      "total(status = 'refused') AS refused,",
+      "sum(cost) AS cost, count(latency) AS timed FROM draws"
+    )))
+    # Without a row that has one, the sum is a logical NA.
+    totals$cost <- as.double(totals$cost)
+    c(totals, list(
+      retries = totals$attempts - totals$draws, refusal = meta$refusal,
+      began = meta$began,
+      latency = ledger_latency(con, totals$timed, c(0.5, 0.95))
+    ))
+  }, call)
+}
+
+check_ledger_plan <- function(con, path, plan_id, call) {
+  own <- if ("plan_id" %in% DBI::dbListFields(con, "plan")) {
+    DBI::dbGetQuery(con, "SELECT plan_id FROM plan LIMIT 1")[[1L]]
+  }
+  if (!identical(as.character(own), as.character(plan_id))) {
+    stop_ledger(path, "belongs to another audit than the bound",
+                "Give the ledger that run_audit() wrote for this plan.",
+                call = call)
+  }
+}
+
+# The value that a share `at` of the `n` timed attempts does not exceed.
+ledger_latency <- function(con, n, at) {
+  if (n == 0) {
+    return(rep(NA_real_, length(at)))
+  }
+  vapply(pmax(1, ceiling(at * n)), function(k) {
+    DBI::dbGetQuery(con, paste(
+      "SELECT latency FROM draws WHERE latency IS NOT NULL",
+      "ORDER BY latency LIMIT 1 OFFSET", format(k - 1, scientific = FALSE)
+    ))[[1L]]
+  }, 0)
+}

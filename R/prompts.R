@@ -1,0 +1,120 @@
+# Prompts: text, or rows of a data frame; their ids, copies and groups.
+
+# Prompts: a character vector, or anything with rows.
+check_prompts <- function(prompts, arg = "prompts",
+                          call = rlang::caller_env()) {
+  if (missing(prompts)) {
+    stop_missing(arg, call)
+  }
+  if (is.factor(prompts)) {
+    prompts <- as.character(prompts)
+  }
+  matrix <- length(dim(prompts)) > 1L && !is.data.frame(prompts)
+  if (matrix || !is.character(prompts) && !is.data.frame(prompts)) {
+    stop_argument(arg, "must be a character vector or a data frame",
+                  describe(prompts),
+                  fix = if (matrix) "as.data.frame() makes one of a matrix.",
+                  call = call)
+  }
+  if (n_rows(prompts) == 0L) {
+    stop_argument(arg, "must not be empty", call = call)
+  }
+  if (is.character(prompts) && anyNA(prompts)) {
+    stop_argument(arg, "must not hold missing values",
+                  sprintf("NA (element %d)", which(is.na(prompts))[1L]),
+                  call = call)
+  }
+  if (is.character(prompts)) unname(prompts) else prompts
+}
+
+# Names that may serve as ids.
+names_of <- function(prompts) {
+  if (!missing(prompts) && is.character(prompts)) names(prompts)
+}
+
+check_ids <- function(id, n, arg = "id", call = rlang::caller_env()) {
+  if (is.factor(id)) {
+    id <- as.character(id)
+  }
+  if (!is.atomic(id) || length(id) != n || anyNA(id)) {
+    must <- sprintf("must be a vector of %d values, none missing", n)
+    stop_argument(arg, must, describe(id), call = call)
+  }
+  twice <- anyDuplicated(as.character(id))
+  if (twice > 0L) {
+    stop_argument(arg, "must not hold a value twice",
+                  sprintf("%s (element %d)", format(id[twice]), twice),
+                  call = call)
+  }
+  unname(id)
+}
+
+check_rows <- function(x, n, call = rlang::caller_env()) {
+  if (n_rows(x) != n) {
+    stop_argument("x", sprintf("must have %d rows, one for each prompt", n),
+                  as.character(n_rows(x)), call = call)
+  }
+}
+
+n_rows <- function(x) {
+  if (length(dim(x)) == 2L) nrow(x) else length(x)
+}
+
+take_rows <- function(x, i) {
+  if (length(dim(x)) == 2L) x[i, , drop = FALSE] else x[i]
+}
+
+# Numbers the distinct elements, or rows: the same number, the same prompt.
+copies <- function(prompts) {
+  if (is.data.frame(prompts)) {
+    columns <- lapply(prompts, copies)
+    prompts <- do.call(paste, c(columns, list(character(nrow(prompts)))))
+  } else if (length(dim(prompts)) == 2L || is.list(prompts)) {
+    prompts <- vapply(seq_len(n_rows(prompts)), function(i) {
+      rlang::hash(take_rows(prompts, i))
+    }, "")
+  }
+  match(prompts, unique(prompts))
+}
+
+check_groups <- function(groups, n, call = rlang::caller_env()) {
+  if (!is.atomic(groups) || length(groups) != n || anyNA(groups)) {
+    stop_argument(
+      "groups",
+      sprintf("must hold %d values, one for each prompt, none missing", n),
+      describe_groups(groups), call = call
+    )
+  }
+  # In their natural order, and the same in every locale.
+  values <- sort(unique(groups), method = "radix")
+  factor(match(groups, values), seq_along(values), as.character(values))
+}
+
+describe_groups <- function(groups) {
+  if (is.atomic(groups) && anyNA(groups)) {
+    return(sprintf("NA (element %d)", which(is.na(groups))[1L]))
+  }
+  describe(groups)
+}
+
+# Groups 1 to k, of equal size: the order of prompts breaks ties.
+risk_rank <- function(predicted, k) {
+  ceiling(rank(predicted, ties.method = "first") / length(predicted) * k)
+}
+
+prompt_text <- function(prompts) {
+  if (!is.data.frame(prompts)) {
+    return(as_text(prompts))
+  }
+  lapply(stats::setNames(as.list(prompts), names(prompts)), as_text)
+}
+
+# Prompts that are rows of a data frame: "topic: weather; tone: rude".
+prompt_lines <- function(prompts) {
+  text <- prompt_text(prompts)
+  if (!is.list(text)) {
+    return(text)
+  }
+  do.call(paste, c(Map(function(name, x) paste0(name, ": ", x), names(text),
+                       text), sep = "; "))
+}

@@ -1,0 +1,98 @@
+# Random numbers: the session's generator, fixed seeds, independent streams
+# and the processes that draw from them.
+
+# Evaluates its argument and leaves the session's generator as it was.
+keep_generator <- function(code) {
+  kind <- RNGkind()
+  state <- get0(".Random.seed", globalenv(), inherits = FALSE)
+  on.exit(restore_generator(kind, state))
+  code
+}
+
+restore_generator <- function(kind, state) {
+  # R warns of generators that it keeps only for old results.
+  suppressWarnings(RNGkind(kind[1L], kind[2L], kind[3L]))
+  if (is.null(state)) {
+    rm(".Random.seed", envir = globalenv())
+  } else {
+    set_stream(state)
+  }
+}
+
+# The same random numbers in `code` each time, whatever the caller's generator,
+# which stays as it is.
+with_seed <- function(seed, code) {
+  keep_generator({
+    set.seed(seed, "Mersenne-Twister", "Inversion", "Rejection")
+    code
+  })
+}
+
+set_stream <- function(stream) {
+  assign(".Random.seed", stream, envir = globalenv())
+}
+
+# Independent streams, so that results do not depend on who draws from which.
+random_streams <- function(seed, count) {
+  set.seed(seed, "L'Ecuyer-CMRG", "Inversion", "Rejection")
+  first <- get(".Random.seed", globalenv(), inherits = FALSE)
+  Reduce(function(stream, i) parallel::nextRNGStream(stream),
+         seq_len(count - 1), first, accumulate = TRUE)
+}
+
+# The value of f() under each stream.
+run_streams <- function(streams, f, workers, fork = .Platform$OS.type == "unix",
+                        call = rlang::caller_env()) {
+  workers <- min(workers, length(streams))
+  task <- function(stream) {
+    set_stream(stream)
+    catch_conditions(f())
+  }
+  results <- if (workers == 1) {
+    lapply(streams, task)
+  } else if (fork) {
+    parallel::mclapply(streams, task, mc.cores = workers, mc.set.seed = FALSE)
+  } else {
+    run_cluster(streams, task, workers)
+  }
+  raise_conditions(results, call)
+  lapply(results, function(result) result$value)
+}
+
+run_cluster <- function(streams, task, workers) {
+  cluster <- parallel::makePSOCKcluster(workers)
+  on.exit(parallel::stopCluster(cluster))
+  parallel::clusterCall(cluster, .libPaths, .libPaths())
+  parallel::parLapply(cluster, streams, task)
+}
+
+# list(value, error, warnings): conditions travel from worker to session.
+catch_conditions <- function(code) {
+  warnings <- list()
+  caught <- function(w) {
+    warnings[[length(warnings) + 1L]] <<- w
+    invokeRestart("muffleWarning")
+  }
+  value <- tryCatch(withCallingHandlers(code, warning = caught),
+                    error = identity)
+  failed <- inherits(value, "error")
+  list(value = if (!failed) value, error = if (failed) value,
+       warnings = warnings)
+}
+
+raise_conditions <- function(results, call) {
+  for (result in results) {
+    if (!identical(names(result), c("value", "error", "warnings"))) {
+      stop_classed("internal", c("A worker died.", i = "Use fewer `workers`?"),
+                   call = call)
+    }
+    if (!is.null(result$error)) {
+      stop(result$error)
+    }
+  }
+  warnings <- unlist(lapply(results, function(result) result$warnings), FALSE)
+  messages <- vapply(warnings, conditionMessage, "")
+  for (warning in warnings[!duplicated(messages)]) {
+    warning(warning)
+  }
+}

@@ -1,0 +1,122 @@
+# What a prompt counts for: the probability that its loss was to be seen, and
+# weighted means.
+
+# Probability that the horizon exceeds `time`: that an event there was to be
+# seen.
+reach_beyond <- function(audit, time) {
+  if (audit$method[1L] == "naive") {
+    (1 - 1 / audit$budget[1L])^time
+  } else {
+    # A prompt that needs no draw may have been planned with probability 0.
+    ifelse(audit$pi > 0, audit$pi, 1)
+  }
+}
+
+# What each included prompt counts for.
+included_weights <- function(audit) {
+  (1 / reach_beyond(audit, pmax(audit$time - 1, 0)))[audit$horizon > 0]
+}
+
+# What each prompt counts for in a weighted mean: 0 where it was not looked at.
+prompt_weight <- function(audit) {
+  weight <- ifelse(audit$horizon > 0, 1 / reach_beyond(audit, audit$time), 0)
+  known <- audit$method[1L] == "naive" | reachable_quantile(audit) <= 1
+  replace(weight, known, 1)
+}
+
+# The largest weight that the plan can give: what one prompt may count for.
+largest_weight <- function(plan) {
+  reachable <- reachable_quantile(plan)
+  counts <- reachable > 1
+  if (!any(counts)) {
+    return(1)
+  }
+  max(1 / reach_beyond(plan, reachable - 1)[counts])
+}
+
+# The inclusion probability that all prompts share which can be lost, or NA.
+equal_weight <- function(audit) {
+  if (audit$method[1L] %in% c("naive", "replicated")) {
+    return(NA_real_)
+  }
+  # By the policy, not by which prompts happened to come: everybody is included,
+  # or there is one hazard.
+  same <- audit$weight_limit[1L] <= 1 + 1e-9 ||
+    all(audit$prob == audit$prob[1L])
+  pi <- audit$pi[reachable_quantile(audit) > 1]
+  if (same && length(pi) > 0L && all(pi == pi[1L])) pi[1L] else NA_real_
+}
+
+# Prompts whose unsafe draws tell something.
+count_events <- function(audit) {
+  if (audit$method[1L] == "replicated") {
+    sum(audit$unsafe > 0)
+  } else {
+    sum(audit$time < audit$horizon)
+  }
+}
+
+# How much there is to calibrate on.
+describe_audit <- function(audit) {
+  included <- audit$horizon > 0
+  weight <- included_weights(audit)
+  list(
+    n = nrow(audit), included = sum(included), events = count_events(audit),
+    ess = sum(weight)^2 / max(sum(weight^2), 1),
+    coarseness = largest_weight(audit) / nrow(audit)
+  )
+}
+
+# The same from a plan, perhaps for another alpha than that which its variance
+# was predicted for.
+plan_stakes <- function(plan, alpha, delta) {
+  planned <- plan$alpha[1L]
+  new_stakes(list(
+    method = plan$method[1L], alpha = alpha, delta = delta,
+    weight_limit = max(plan$weight_limit[1L], largest_weight(plan)),
+    variance = plan$variance[1L] * alpha * (1 - alpha) /
+      (planned * (1 - planned))
+  ), length(plan$prob))
+}
+
+# The ratio of two sums over prompts (Hajek's estimate where `total` holds the
+# weights and `part` the weights times values from 0 to 1), with its linearised
+# standard error: prompts are independent, so that this covers their sampling
+# and their inclusion alike. Prompts that were not included have 0 in both.
+weighted_ratio <- function(part, total) {
+  size <- sum(total)
+  if (size == 0) {
+    return(list(estimate = NA_real_, error = NA_real_))
+  }
+  estimate <- sum(part) / size
+  list(estimate = estimate,
+       error = sqrt(sum((part - estimate * total)^2)) / size)
+}
+
+# An approximate interval from 0 to 1: Clopper and Pearson's, for as many
+# prompts of equal weight as would give the same standard error (Korn and
+# Graubard). Where all values are 0, or all 1, there is no error to go by: then
+# for as many as there were if all had the largest weight that there can be. A
+# largest weight of 0 says that all values are known.
+weighted_interval <- function(part, total, heaviest, conf_level) {
+  ratio <- weighted_ratio(part, total)
+  if (is.na(ratio$estimate)) {
+    return(c(0, 1))
+  }
+  if (heaviest == 0) {
+    return(rep(ratio$estimate, 2L))
+  }
+  estimate <- min(1, ratio$estimate)
+  size <- estimate * (1 - estimate) / ratio$error^2
+  if (!is.finite(size) || size <= 0) {
+    size <- sum(total) / heaviest
+  }
+  binomial_interval(size * estimate, size, conf_level)
+}
+
+# Clopper and Pearson's; neither `x` nor `n` need be whole.
+binomial_interval <- function(x, n, conf_level) {
+  tail <- (1 - conf_level) / 2
+  c(if (x > 0) stats::qbeta(tail, x, n - x + 1) else 0,
+    if (x < n) stats::qbeta(1 - tail, x + 1, n - x) else 1)
+}

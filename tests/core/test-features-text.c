@@ -1,4 +1,4 @@
-#include "text-ngrams.h"
+#include "features-text.h"
 
 #include "contract.h"
 

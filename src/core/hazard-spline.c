@@ -1,4 +1,4 @@
-#include "spline.h"
+#include "hazard-spline.h"
 
 #include <math.h>
 

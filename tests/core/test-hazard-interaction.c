@@ -1,4 +1,4 @@
-#include "interaction.h"
+#include "hazard-interaction.h"
 
 #include "gram.h"
 

@@ -1,6 +1,6 @@
 /* Natural cubic splines: the non-linear part of an additive predictor. */
-#ifndef TT_SPLINE_H
-#define TT_SPLINE_H
+#ifndef TT_HAZARD_SPLINE_H
+#define TT_HAZARD_SPLINE_H
 
 #include "status.h"
 

@@ -1,4 +1,4 @@
-#include "core/text-ngrams.h"
+#include "core/features-text.h"
 #include "ffi.h"
 
 #include <string.h>

@@ -1,6 +1,6 @@
 /* The likelihood of counts, whatever model their probabilities come from. */
-#ifndef TT_LIKELIHOOD_H
-#define TT_LIKELIHOOD_H
+#ifndef TT_HAZARD_LIKELIHOOD_H
+#define TT_HAZARD_LIKELIHOOD_H
 
 #include <stddef.h>
 

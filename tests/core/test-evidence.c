@@ -1,9 +1,9 @@
-#include "certificate.h"
+#include "evidence.h"
 
 #include "contract.h"
 #include "geometric.h"
+#include "miscoverage-replicated.h"
 #include "miscoverage.h"
-#include "replicate.h"
 
 /* ---- Problems, and what their rule says, computed plainly -------------------------- */
 

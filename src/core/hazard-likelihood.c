@@ -1,4 +1,4 @@
-#include "likelihood.h"
+#include "hazard-likelihood.h"
 
 #include "numeric.h"
 

@@ -1,4 +1,4 @@
-#include "core/standardise.h"
+#include "core/features-standardise.h"
 #include "ffi.h"
 
 SEXP ffi_standardise(SEXP x) {

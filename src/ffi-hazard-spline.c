@@ -1,4 +1,4 @@
-#include "core/spline.h"
+#include "core/hazard-spline.h"
 #include "ffi.h"
 
 SEXP ffi_spline_expand(SEXP x, SEXP knots, SEXP value, SEXP curvature) {

@@ -1,4 +1,4 @@
-#include "core/likelihood.h"
+#include "core/hazard-likelihood.h"
 #include "ffi.h"
 
 SEXP ffi_binomial_likelihood(SEXP unsafe, SEXP draws, SEXP prob) {

@@ -1,4 +1,4 @@
-#include "core/interaction.h"
+#include "core/hazard-interaction.h"
 #include "ffi.h"
 
 SEXP ffi_interaction_statistics(SEXP x, SEXP centre, SEXP scale, SEXP limit, SEXP score,

@@ -1,6 +1,6 @@
 /* Location and scale of the columns of a matrix. */
-#ifndef TT_STANDARDISE_H
-#define TT_STANDARDISE_H
+#ifndef TT_FEATURES_STANDARDISE_H
+#define TT_FEATURES_STANDARDISE_H
 
 #include "status.h"
 

@@ -1,7 +1,7 @@
 /* Score tests for products of two features, all pairs at once: which interactions
  * would improve a fitted generalised linear model. */
-#ifndef TT_INTERACTION_H
-#define TT_INTERACTION_H
+#ifndef TT_HAZARD_INTERACTION_H
+#define TT_HAZARD_INTERACTION_H
 
 #include "status.h"
 

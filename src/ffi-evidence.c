@@ -1,4 +1,4 @@
-#include "core/certificate.h"
+#include "core/evidence.h"
 #include "ffi.h"
 
 static const double *doubles_or_null(SEXP x, R_xlen_t n, const char *what) {

@@ -1,4 +1,4 @@
-#include "standardise.h"
+#include "features-standardise.h"
 
 #include "numeric.h"
 

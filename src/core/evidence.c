@@ -1,8 +1,8 @@
-#include "certificate.h"
+#include "evidence.h"
 
 #include "geometric.h"
+#include "miscoverage-replicated.h"
 #include "numeric.h"
-#include "replicate.h"
 
 #include <math.h>
 #include <string.h>

@@ -1,7 +1,7 @@
 /* The miscoverage P(T < q) of a prompt from a number of draws that was fixed before
  * them. Formulas: methods vignette, "Replicated draws". */
-#ifndef TT_REPLICATE_H
-#define TT_REPLICATE_H
+#ifndef TT_MISCOVERAGE_REPLICATED_H
+#define TT_MISCOVERAGE_REPLICATED_H
 
 #include "status.h"
 

@@ -1,8 +1,8 @@
 /* The largest level that an audit supports, under a point rule, an asymptotic one, or
  * a certificate that holds in finite samples. Derivation: methods vignette, "The
  * certificate". */
-#ifndef TT_CERTIFICATE_H
-#define TT_CERTIFICATE_H
+#ifndef TT_EVIDENCE_H
+#define TT_EVIDENCE_H
 
 #include "status.h"
 

@@ -1,7 +1,7 @@
 /* Hashed n-grams of a text: words, pairs of words, and runs of 3 and 4 characters.
  * Each is mapped to one of n_columns columns; collisions are accepted. */
-#ifndef TT_TEXT_NGRAMS_H
-#define TT_TEXT_NGRAMS_H
+#ifndef TT_FEATURES_TEXT_H
+#define TT_FEATURES_TEXT_H
 
 #include "status.h"
 

@@ -1,4 +1,4 @@
-#include "core/replicate.h"
+#include "core/miscoverage-replicated.h"
 #include "ffi.h"
 
 SEXP ffi_replicated_loss(SEXP unsafe, SEXP draws, SEXP quantile) {

@@ -1,4 +1,4 @@
-#include "replicate.h"
+#include "miscoverage-replicated.h"
 
 #include "miscoverage.h"
 #include "numeric.h"

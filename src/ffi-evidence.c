@@ -26,10 +26,14 @@ SEXP ffi_certify(SEXP gain, SEXP place, SEXP weight, SEXP outcome, SEXP cap, SEX
                       tt_scalar(cap, "cap")};
   double level = 0.0;
   int capped = 0;
+  size_t bytes = 0;
   tt_error error = {0};
-  tt_status status = tt_certify(&losses, &how, tt_scalar(limit, "tau_prior"),
-                                tt_scratch_doubles((size_t)n + 1 + 3 * (size_t)m), &level,
-                                &capped, &tt_r_poll, &error);
+  tt_status status = tt_certify_scratch((size_t)n, (size_t)m, &bytes);
+  if (status != TT_OK) {
+    return tt_result(status, &error, R_NilValue);
+  }
+  status = tt_certify(&losses, &how, tt_scalar(limit, "tau_prior"), R_alloc(bytes, 1),
+                      &level, &capped, &tt_r_poll, &error);
   SEXP value = PROTECT(tt_named_list(2, names));
   SET_VECTOR_ELT(value, 0, Rf_ScalarReal(level));
   SET_VECTOR_ELT(value, 1, Rf_ScalarLogical(capped));

@@ -85,15 +85,14 @@ SEXP ffi_glm_fit(SEXP x, SEXP centre, SEXP scale, SEXP unsafe, SEXP draws,
       .max_iterations = tt_count(max_iterations, "max_iterations"),
   };
   tt_error error = {0};
-  size_t scratch = 0;
-  tt_status status = tt_glm_scratch(model.n, model.d, &scratch);
+  size_t bytes = 0;
+  tt_status status = tt_glm_scratch(model.d, &bytes);
   if (status != TT_OK) {
     return tt_result(status, &error, R_NilValue);
   }
   SEXP value = PROTECT(tt_named_list(9, names));
   tt_glm_fit_result fit = allocate_fit(value, model.d, lambda);
-  status =
-      tt_glm_fit(&model, &fit, &lapack, tt_scratch_doubles(scratch), &tt_r_poll, &error);
+  status = tt_glm_fit(&model, &fit, &lapack, R_alloc(bytes, 1), &tt_r_poll, &error);
   fill_diagnostics(value, &fit);
   SEXP result = tt_result(status, &error, value);
   UNPROTECT(1);

@@ -16,14 +16,14 @@ SEXP ffi_interaction_statistics(SEXP x, SEXP centre, SEXP scale, SEXP limit, SEX
       .weight = tt_doubles(weight, n, "weight"),
   };
   tt_error error = {0};
-  size_t scratch = 0;
-  tt_status status = tt_interaction_scratch(model.d, &scratch);
+  size_t bytes = 0;
+  tt_status status = tt_interaction_scratch(model.d, &bytes);
   if (status != TT_OK) {
     return tt_result(status, &error, R_NilValue);
   }
   SEXP statistic = PROTECT(Rf_allocMatrix(REALSXP, (int)d, (int)d));
-  status = tt_interaction_statistics(&model, REAL(statistic), tt_scratch_doubles(scratch),
-                                     &tt_r_poll);
+  status =
+      tt_interaction_statistics(&model, REAL(statistic), R_alloc(bytes, 1), &tt_r_poll);
   SEXP result = tt_result(status, &error, statistic);
   UNPROTECT(1);
   return result;

@@ -1,5 +1,6 @@
 #include "evidence.h"
 
+#include "arena.h"
 #include "geometric.h"
 #include "miscoverage-replicated.h"
 #include "numeric.h"
@@ -21,12 +22,12 @@
 typedef struct {
   const tt_losses *losses;
   const tt_rule *rule;
-  double gains;         /* their sum */
-  double squares;       /* and that of their squares */
-  const double *growth; /* growth[t]: log wealth after t prompts, had none lost */
-  double *least;        /* m: each loss at the lower end, or below it */
-  double *most;         /* m: and at the upper end */
-  double *now;          /* m: at the level looked at, where a rule looked */
+  double gains;   /* their sum */
+  double squares; /* and that of their squares */
+  double *growth; /* n + 1: log wealth after so many prompts, had none lost */
+  double *least;  /* m: each loss at the lower end, or below it */
+  double *most;   /* m: and at the upper end */
+  double *now;    /* m: at the level looked at, where a rule looked */
 } evidence;
 
 static double gain_of(const tt_losses *losses, size_t j) {
@@ -97,9 +98,27 @@ static int rule_holds(evidence *e, double tau) {
   return holds;
 }
 
-static tt_status gather(const tt_losses *losses, const tt_rule *rule, double *scratch,
-                        evidence *e, tt_error *error) {
-  double *growth = scratch;
+static void lay_out(tt_arena *a, size_t n, size_t m, evidence *e) {
+  e->growth = tt_arena_doubles(a, n + 1, 1);
+  e->least = tt_arena_doubles(a, m, 1);
+  e->most = tt_arena_doubles(a, m, 1);
+  e->now = tt_arena_doubles(a, m, 1);
+}
+
+tt_status tt_certify_scratch(size_t n, size_t m, size_t *bytes) {
+  tt_arena a = tt_arena_measure();
+  evidence e;
+  if (n > SIZE_MAX / 2) {
+    return TT_EOVERFLOW;
+  }
+  lay_out(&a, n, m, &e);
+  *bytes = a.used;
+  return tt_arena_failed(&a) ? TT_EOVERFLOW : TT_OK;
+}
+
+static tt_status gather(const tt_losses *losses, const tt_rule *rule, evidence *e,
+                        tt_error *error) {
+  double *growth = e->growth;
   tt_sum gains = {0.0, 0.0};
   tt_sum squares = {0.0, 0.0};
   tt_sum wealth = {0.0, 0.0};
@@ -116,14 +135,8 @@ static tt_status gather(const tt_losses *losses, const tt_rule *rule, double *sc
     }
     growth[i + 1] = tt_sum_value(&wealth);
   }
-  e->losses = losses;
-  e->rule = rule;
   e->gains = tt_sum_value(&gains);
   e->squares = tt_sum_value(&squares);
-  e->growth = growth;
-  e->least = growth + losses->n + 1;
-  e->most = e->least + losses->m;
-  e->now = e->most + losses->m;
   for (size_t j = 0; j < losses->m; j++) {
     e->least[j] = 0.0;
     e->most[j] = INFINITY;
@@ -168,13 +181,19 @@ static tt_status bisect(evidence *e, double high, double *low, const tt_poll *po
 }
 
 tt_status tt_certify(const tt_losses *losses, const tt_rule *rule, double limit,
-                     double *scratch, double *level, int *capped, const tt_poll *poll,
+                     void *scratch, double *level, int *capped, const tt_poll *poll,
                      tt_error *error) {
   if (!(limit >= 0.0 && limit <= 1.0)) {
     return tt_fail(error, TT_EINVAL, "tau_prior", 0, limit);
   }
-  evidence e;
-  tt_status status = gather(losses, rule, scratch, &e, error);
+  evidence e = {.losses = losses, .rule = rule};
+  size_t bytes = 0;
+  tt_status status = tt_certify_scratch(losses->n, losses->m, &bytes);
+  if (status == TT_OK) {
+    tt_arena a = tt_arena_over(scratch, bytes);
+    lay_out(&a, losses->n, losses->m, &e);
+    status = gather(losses, rule, &e, error);
+  }
   if (status == TT_OK) {
     status = check_losses(losses, rule, error);
   }

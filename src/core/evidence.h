@@ -44,15 +44,18 @@ typedef struct {
   double last;  /* log(U / delta), at most `reach` */
 } tt_rule;
 
+/* Bytes of scratch that tt_certify needs, aligned as malloc aligns; it need not be
+ * cleared. TT_EOVERFLOW when that does not fit. */
+tt_status tt_certify_scratch(size_t n, size_t m, size_t *bytes);
+
 /* sup{tau <= limit : the rule holds at tau}, found by bisection: 0 when it holds
  * nowhere. Lies below the level at which it fails by 2^-46 of itself (see
  * tt_select_jump()).
  *
- *   scratch(n + 1 + 3 * m)  overwritten
- *   level                   out: in [0, limit]
- *   capped                  out: 1 when the rule holds at the limit */
+ *   level   out: in [0, limit]
+ *   capped  out: 1 when the rule holds at the limit */
 tt_status tt_certify(const tt_losses *losses, const tt_rule *rule, double limit,
-                     double *scratch, double *level, int *capped, const tt_poll *poll,
+                     void *scratch, double *level, int *capped, const tt_poll *poll,
                      tt_error *error);
 
 #endif

@@ -1,5 +1,6 @@
 #include "hazard-glm.h"
 
+#include "arena.h"
 #include "cloglog.h"
 #include "gram.h"
 #include "numeric.h"
@@ -27,7 +28,7 @@
 #define LIKELIHOOD_SETTLED 1e-2
 #define STAGE_TOLERANCE 1e-4
 
-/* Where the buffers lie in the scratch, and the state of one fit. */
+/* The state of one fit, and its arrays in the scratch. */
 typedef struct {
   const tt_glm_model *model;
   tt_glm_fit_result *fit;
@@ -388,26 +389,39 @@ static tt_status finish(work *w) {
   return TT_OK;
 }
 
-tt_status tt_glm_scratch(size_t n, size_t d, size_t *count) {
-  (void)n; /* rows are visited in blocks: nothing grows with them */
-  size_t size, padded, square, panel, factor, vectors, total;
-  if (!tt_size_add(d, 1, &size) || (padded = tt_gram_padded(d + 2)) == 0 ||
-      !tt_size_mul(padded, padded, &square) || !tt_size_mul(padded, ROWS, &panel) ||
-      !tt_size_mul(size, size, &factor) || !tt_size_add(square, panel, &total) ||
-      !tt_size_add(total, factor, &total) || !tt_size_mul(size, 5, &vectors) ||
-      !tt_size_add(total, vectors, &total) ||
-      !tt_size_mul(total, sizeof(double), &square)) {
+static void lay_out(tt_arena *a, size_t d, work *w) {
+  w->size = d + 1;
+  w->padded = tt_gram_padded(d + 2);
+  w->slope = tt_arena_doubles(a, w->size, 1);
+  w->previous = tt_arena_doubles(a, w->size, 1);
+  w->penalty.column = tt_arena_doubles(a, d, 1);
+  w->penalty.trail = tt_arena_doubles(a, d, 2);
+  w->panel = tt_arena_doubles(a, w->padded, ROWS);
+  w->gram = tt_arena_doubles(a, w->padded, w->padded);
+  w->factor = tt_arena_doubles(a, w->size, w->size);
+}
+
+tt_status tt_glm_scratch(size_t d, size_t *bytes) {
+  /* Rows are visited in blocks: nothing grows with them. */
+  tt_arena a = tt_arena_measure();
+  work w = {0};
+  if (d > SIZE_MAX / 2) {
     return TT_EOVERFLOW;
   }
-  *count = total;
-  return TT_OK;
+  lay_out(&a, d, &w);
+  *bytes = a.used;
+  return tt_arena_failed(&a) ? TT_EOVERFLOW : TT_OK;
 }
 
 tt_status tt_glm_fit(const tt_glm_model *model, tt_glm_fit_result *fit,
-                     const tt_linalg *linalg, double *scratch, const tt_poll *poll,
+                     const tt_linalg *linalg, void *scratch, const tt_poll *poll,
                      tt_error *error) {
   double rate;
-  tt_status status = check_rows(model, &rate, error);
+  size_t bytes = 0;
+  tt_status status = tt_glm_scratch(model->d, &bytes);
+  if (status == TT_OK) {
+    status = check_rows(model, &rate, error);
+  }
   if (status != TT_OK) {
     return status;
   }
@@ -416,22 +430,15 @@ tt_status tt_glm_fit(const tt_glm_model *model, tt_glm_fit_result *fit,
   w.fit = fit;
   w.linalg = linalg;
   w.poll = poll;
-  w.size = model->d + 1;
-  w.padded = tt_gram_padded(model->d + 2);
-  w.slope = scratch;
-  w.previous = w.slope + w.size;
   w.penalty = (tt_penalty){.d = model->d,
                            .n_groups = model->n_groups,
                            .group = model->group,
                            .weight = model->weight,
                            .shape = model->shape,
                            .lambda = fit->lambda,
-                           .edf = fit->edf,
-                           .column = w.previous + w.size,
-                           .trail = w.previous + 2 * w.size};
-  w.panel = w.previous + 4 * w.size;
-  w.gram = w.panel + w.padded * ROWS;
-  w.factor = w.gram + w.padded * w.padded;
+                           .edf = fit->edf};
+  tt_arena a = tt_arena_over(scratch, bytes);
+  lay_out(&a, model->d, &w);
   w.saturated = saturated_likelihood(model);
   fit->dispersion = isnan(model->dispersion) ? 1.0 : model->dispersion;
   fit->ridged = 0;

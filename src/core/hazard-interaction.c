@@ -1,5 +1,6 @@
 #include "hazard-interaction.h"
 
+#include "arena.h"
 #include "gram.h"
 #include "numeric.h"
 
@@ -82,36 +83,51 @@ static void test_products(const tt_interaction_model *model, const work *w,
   }
 }
 
-tt_status tt_interaction_scratch(size_t d, size_t *count) {
-  size_t padded = tt_gram_padded(d);
-  size_t panels, grams, bytes;
-  if ((padded == 0 && d > 0) || !tt_size_mul(padded, 3 * ROWS, &panels) ||
-      !tt_size_mul(padded, padded, &grams) || !tt_size_mul(grams, 3, &grams) ||
-      !tt_size_add(panels, grams, count) ||
-      !tt_size_mul(*count, sizeof(double), &bytes)) {
-    return TT_EOVERFLOW;
+static void lay_out(tt_arena *a, size_t d, work *w) {
+  w->padded = tt_gram_padded(d);
+  w->plain = tt_arena_doubles(a, w->padded, ROWS);
+  w->square = tt_arena_doubles(a, w->padded, ROWS);
+  w->weighted = tt_arena_doubles(a, w->padded, ROWS);
+  w->score = tt_arena_doubles(a, w->padded, w->padded);
+  w->mean = tt_arena_doubles(a, w->padded, w->padded);
+  w->information = tt_arena_doubles(a, w->padded, w->padded);
+}
+
+tt_status tt_interaction_scratch(size_t d, size_t *bytes) {
+  tt_arena a = tt_arena_measure();
+  work w;
+  lay_out(&a, d, &w);
+  *bytes = a.used;
+  return tt_arena_failed(&a) || d > w.padded ? TT_EOVERFLOW : TT_OK;
+}
+
+static void clear(size_t count, double *const *arrays, size_t size) {
+  for (size_t k = 0; k < count && size > 0; k++) {
+    memset(arrays[k], 0, size * sizeof(double));
   }
-  return TT_OK;
 }
 
 tt_status tt_interaction_statistics(const tt_interaction_model *model, double *statistic,
-                                    double *scratch, const tt_poll *poll) {
-  work w = {.padded = tt_gram_padded(model->d), .plain = scratch};
-  size_t panel = w.padded * ROWS;
-  size_t gram = w.padded * w.padded;
-  w.square = w.plain + panel;
-  w.weighted = w.square + panel;
-  w.score = w.weighted + panel;
-  w.mean = w.score + gram;
-  w.information = w.mean + gram;
-  memset(scratch, 0, (3 * panel + 3 * gram) * sizeof(double));
+                                    void *scratch, const tt_poll *poll) {
+  size_t bytes = 0;
+  tt_status status = tt_interaction_scratch(model->d, &bytes);
+  if (status != TT_OK) {
+    return status;
+  }
+  tt_arena a = tt_arena_over(scratch, bytes);
+  work w;
+  lay_out(&a, model->d, &w);
+  double *const panels[] = {w.plain, w.square, w.weighted};
+  double *const sums[] = {w.score, w.mean, w.information};
+  clear(3, panels, w.padded * ROWS);
+  clear(3, sums, w.padded * w.padded);
   for (size_t first = 0; first < model->n; first += ROWS) {
     size_t rows = model->n - first < ROWS ? model->n - first : ROWS;
     if (tt_stop_requested(first / ROWS % 64 == 0 ? poll : NULL)) {
       return TT_EINTERRUPT;
     }
     if (rows < ROWS) {
-      memset(scratch, 0, 3 * panel * sizeof(double));
+      clear(3, panels, w.padded * ROWS);
     }
     fill_panels(model, &w, first, rows);
     add_weighted(&w, rows, model->score + first, w.plain, w.score);

@@ -16,14 +16,15 @@ typedef struct {
   const double *weight; /* n: its information, >= 0 */
 } tt_interaction_model;
 
-/* Doubles of scratch that tt_interaction_statistics needs. */
-tt_status tt_interaction_scratch(size_t d, size_t *count);
+/* Bytes of scratch that tt_interaction_statistics needs, aligned as malloc aligns; it
+ * need not be cleared. TT_EOVERFLOW when that does not fit. */
+tt_status tt_interaction_scratch(size_t d, size_t *bytes);
 
 /* statistic[j * d + i], i > j: the squared score of the product z_i z_j, centred, over
  * its information; under the fitted model about chi-squared with one degree of freedom,
  * or smaller, as what the model's other columns explain of the product is counted as
  * information. 0 where a product does not vary, and on and above the diagonal. */
 tt_status tt_interaction_statistics(const tt_interaction_model *model, double *statistic,
-                                    double *scratch, const tt_poll *poll);
+                                    void *scratch, const tt_poll *poll);
 
 #endif

@@ -1,5 +1,7 @@
 #include "hazard-mlp.h"
 
+#include "arena.h"
+
 #include <math.h>
 #include <stdint.h>
 #include <string.h>
@@ -74,26 +76,6 @@ typedef struct {
 
 /* ---- Sizes and memory ---------------------------------------------------- */
 
-/* A cursor through the caller's scratch. With base null it only counts, so the
- * size asked for and the memory used come from the same lines of code. */
-typedef struct {
-  unsigned char *base;
-  size_t used;
-  int overflow;
-} arena;
-
-static void *carve(arena *a, size_t rows, size_t columns, size_t item) {
-  const size_t align = 64; /* bytes; a->used stays a multiple of it */
-  const size_t room = SIZE_MAX / 2 / align * align - a->used;
-  if (rows > room / item / columns) {
-    a->overflow = 1;
-    return NULL;
-  }
-  void *start = a->base == NULL ? NULL : a->base + a->used;
-  a->used += (rows * columns * item + align - 1) / align * align;
-  return start;
-}
-
 static size_t padded(size_t width) {
   return (width + LANES - 1) / LANES * LANES;
 }
@@ -137,14 +119,14 @@ tt_status tt_mlp_weights(const tt_mlp_params *params, size_t *count, tt_error *e
   return TT_OK;
 }
 
-static void lay_out_network(arena *a, const tt_mlp_params *params, size_t n_weights,
+static void lay_out_network(tt_arena *a, const tt_mlp_params *params, size_t n_weights,
                             const double *weights, int training, network *net) {
   net->n_layers = params->n_layers + 1;
   net->n_weights = n_weights;
   net->weights = weights;
-  net->layers = carve(a, net->n_layers, 1, sizeof(layer));
-  net->input = carve(a, TILE, padded(params->n_features), sizeof(float));
-  net->logit = carve(a, TILE, 1, sizeof(double));
+  net->layers = tt_arena_take(a, net->n_layers, 1, sizeof(layer));
+  net->input = tt_arena_take(a, TILE, padded(params->n_features), sizeof(float));
+  net->logit = tt_arena_take(a, TILE, 1, sizeof(double));
   size_t offset = 0;
   for (size_t l = 0; l < net->n_layers; l++) {
     layer here = {.fan_in = fan_in(params, l), .fan_out = fan_out(params, l)};
@@ -152,14 +134,14 @@ static void lay_out_network(arena *a, const tt_mlp_params *params, size_t n_weig
     here.out_width = padded(here.fan_out);
     here.offset = offset;
     offset += here.fan_out * (here.fan_in + 1);
-    here.forward = carve(a, here.fan_in, here.out_width, sizeof(float));
-    here.bias = carve(a, 1, here.out_width, sizeof(float));
-    here.active = carve(a, TILE, here.out_width, sizeof(float));
+    here.forward = tt_arena_take(a, here.fan_in, here.out_width, sizeof(float));
+    here.bias = tt_arena_take(a, 1, here.out_width, sizeof(float));
+    here.active = tt_arena_take(a, TILE, here.out_width, sizeof(float));
     if (training) {
-      here.backward = carve(a, here.fan_out, here.in_width, sizeof(float));
-      here.delta = carve(a, TILE, here.out_width, sizeof(float));
-      here.slope = carve(a, here.fan_out, here.in_width, sizeof(float));
-      here.slope_bias = carve(a, 1, here.out_width, sizeof(float));
+      here.backward = tt_arena_take(a, here.fan_out, here.in_width, sizeof(float));
+      here.delta = tt_arena_take(a, TILE, here.out_width, sizeof(float));
+      here.slope = tt_arena_take(a, here.fan_out, here.in_width, sizeof(float));
+      here.slope_bias = tt_arena_take(a, 1, here.out_width, sizeof(float));
     }
     if (net->layers != NULL) {
       net->layers[l] = here;
@@ -167,15 +149,15 @@ static void lay_out_network(arena *a, const tt_mlp_params *params, size_t n_weig
   }
 }
 
-static void lay_out_trainer(arena *a, size_t n, size_t n_weights, const double *weights,
-                            trainer *t) {
+static void lay_out_trainer(tt_arena *a, size_t n, size_t n_weights,
+                            const double *weights, trainer *t) {
   lay_out_network(a, t->params, n_weights, weights, 1, &t->net);
-  t->x = carve(a, n, padded(t->params->n_features), sizeof(float));
-  t->order = carve(a, n, 1, sizeof(size_t));
-  t->gradient = carve(a, n_weights, 1, sizeof(double));
-  t->moment1 = carve(a, n_weights, 1, sizeof(double));
-  t->moment2 = carve(a, n_weights, 1, sizeof(double));
-  t->best = carve(a, n_weights, 1, sizeof(double));
+  t->x = tt_arena_take(a, n, padded(t->params->n_features), sizeof(float));
+  t->order = tt_arena_take(a, n, 1, sizeof(size_t));
+  t->gradient = tt_arena_take(a, n_weights, 1, sizeof(double));
+  t->moment1 = tt_arena_take(a, n_weights, 1, sizeof(double));
+  t->moment2 = tt_arena_take(a, n_weights, 1, sizeof(double));
+  t->best = tt_arena_take(a, n_weights, 1, sizeof(double));
 }
 
 tt_status tt_mlp_fit_scratch(const tt_mlp_params *params, size_t n, size_t *bytes,
@@ -185,11 +167,11 @@ tt_status tt_mlp_fit_scratch(const tt_mlp_params *params, size_t n, size_t *byte
   if (status != TT_OK) {
     return status;
   }
-  arena a = {NULL, 0, 0};
+  tt_arena a = tt_arena_measure();
   trainer t = {.params = params};
   lay_out_trainer(&a, n, n_weights, NULL, &t);
   *bytes = a.used;
-  return a.overflow ? tt_fail(error, TT_EOVERFLOW, "n", 0, (double)n) : TT_OK;
+  return tt_arena_failed(&a) ? tt_fail(error, TT_EOVERFLOW, "n", 0, (double)n) : TT_OK;
 }
 
 tt_status tt_mlp_predict_scratch(const tt_mlp_params *params, size_t *bytes,
@@ -199,12 +181,13 @@ tt_status tt_mlp_predict_scratch(const tt_mlp_params *params, size_t *bytes,
   if (status != TT_OK) {
     return status;
   }
-  arena a = {NULL, 0, 0};
+  tt_arena a = tt_arena_measure();
   network net;
   lay_out_network(&a, params, n_weights, NULL, 0, &net);
   *bytes = a.used;
-  return a.overflow ? tt_fail(error, TT_EOVERFLOW, "hidden", 0, (double)n_weights)
-                    : TT_OK;
+  return tt_arena_failed(&a)
+             ? tt_fail(error, TT_EOVERFLOW, "hidden", 0, (double)n_weights)
+             : TT_OK;
 }
 
 /* ---- The network --------------------------------------------------------- */
@@ -618,7 +601,7 @@ static tt_status start_trainer(trainer *t, size_t n, const double *x, size_t n_t
     return status;
   }
   memset(scratch, 0, bytes);
-  arena a = {scratch, 0, 0};
+  tt_arena a = tt_arena_over(scratch, bytes);
   lay_out_trainer(&a, n, n_weights, weights, t);
   load_weights(&t->net);
   t->pace = new_pacer(poll, n_weights);
@@ -718,7 +701,7 @@ tt_status tt_mlp_predict(const tt_mlp_params *params, size_t n, const double *x,
     return status;
   }
   memset(scratch, 0, bytes);
-  arena a = {scratch, 0, 0};
+  tt_arena a = tt_arena_over(scratch, bytes);
   network net;
   lay_out_network(&a, params, n_weights, weights, 0, &net);
   load_weights(&net);

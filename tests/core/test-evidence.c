@@ -42,7 +42,11 @@ static tt_losses losses_of(const problem *p) {
 static tt_status certify(const problem *p, double *level, int *capped,
                          const tt_poll *poll, tt_error *error) {
   const tt_losses losses = losses_of(p);
-  double *scratch = new_numbers(p->n + 1 + 3 * p->m);
+  size_t bytes = 0;
+  if (tt_certify_scratch(p->n, p->m, &bytes) != TT_OK) {
+    abort();
+  }
+  void *scratch = new_garbage(bytes);
   const tt_status status =
       tt_certify(&losses, &p->rule, p->limit, scratch, level, capped, poll, error);
   free(scratch);

@@ -48,13 +48,13 @@ static void free_problem(problem *p) {
 
 /* The statistics, in memory of exact size that held NaN before. */
 static double *statistics(const problem *p, const tt_poll *poll, tt_status *status) {
-  size_t count = 0;
+  size_t bytes = 0;
   const size_t d = p->model.d;
-  if (tt_interaction_scratch(d, &count) != TT_OK) {
+  if (tt_interaction_scratch(d, &bytes) != TT_OK) {
     abort();
   }
-  double *scratch = new_numbers(count), *statistic = new_numbers(d * d);
-  memset(scratch, 0xff, count * sizeof(double));
+  void *scratch = new_garbage(bytes);
+  double *statistic = new_numbers(d * d);
   memset(statistic, 0xff, d * d * sizeof(double));
   *status = tt_interaction_statistics(&p->model, statistic, scratch, poll);
   free(scratch);
@@ -325,17 +325,17 @@ static void test_poll(void) {
 }
 
 static void test_scratch(void) {
-  size_t count = 77;
-  check_that(tt_interaction_scratch(0, &count) == TT_OK && count == 0,
+  size_t bytes = 77;
+  check_that(tt_interaction_scratch(0, &bytes) == TT_OK && bytes == 0,
              "no columns need no scratch");
-  check_that(tt_interaction_scratch(5, &count) == TT_OK &&
-                 count == 3 * 64 * 8 + 3 * 8 * 8,
+  check_that(tt_interaction_scratch(5, &bytes) == TT_OK &&
+                 bytes == (3 * 64 * 8 + 3 * 8 * 8) * sizeof(double),
              "five columns: three panels and three sums of eight");
   const size_t huge[] = {SIZE_MAX,       SIZE_MAX - 3,    SIZE_MAX / 2,   SIZE_MAX / 8,
                          SIZE_MAX / 192, (size_t)1 << 32, (size_t)1 << 31};
   int refused = 1;
   for (size_t k = 0; k < 7; k++) {
-    refused = refused && tt_interaction_scratch(huge[k], &count) == TT_EOVERFLOW;
+    refused = refused && tt_interaction_scratch(huge[k], &bytes) == TT_EOVERFLOW;
   }
   check_that(refused, "more columns than memory can hold are refused");
 }

@@ -175,7 +175,7 @@ find_binomial <- function(audit, alpha, delta) {
   }
   limit <- audit$tau_prior[1L]
   at <- if (most < 0) 0 else sort(event_jumps(audit))[most + 1]
-  list(level = min(limit, at * (1 - 2^-46)), capped = at >= limit)
+  list(level = min(limit, below_jump(at)), capped = at >= limit)
 }
 
 # What a plan does to the assumptions of the certificate.

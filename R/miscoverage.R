@@ -126,6 +126,11 @@ select_level <- function(tau, miscoverage, alpha) {
   if (feasible == 0) NA_real_ else tau[feasible]
 }
 
+# The level that lies just below a jump of the curve.
+below_jump <- function(level) {
+  core_value(.Call(ffi_below_jump, level))
+}
+
 # The estimate of P(T < quantile) for each prompt. Quantiles beyond its draws
 # are taken for the largest that these can answer for.
 replicated_loss <- function(unsafe, draws, quantile) {

@@ -30,6 +30,14 @@ SEXP ffi_select_level(SEXP tau, SEXP miscoverage, SEXP alpha) {
   return result;
 }
 
+SEXP ffi_below_jump(SEXP level) {
+  tt_error error = {0};
+  SEXP value = PROTECT(Rf_ScalarReal(tt_below_jump(tt_scalar(level, "level"))));
+  SEXP result = tt_result(TT_OK, &error, value);
+  UNPROTECT(1);
+  return result;
+}
+
 /* Copies the jumps out before the selection reorders them. */
 static void fill_jumps(SEXP value, size_t n_jumps, const tt_jump *jumps) {
   SEXP level = Rf_allocVector(REALSXP, (R_xlen_t)n_jumps);

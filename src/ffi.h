@@ -47,6 +47,7 @@ SEXP ffi_geometric_distribution(SEXP time, SEXP prob);
 SEXP ffi_geometric_sample(SEXP prob);
 SEXP ffi_miscoverage_curve(SEXP time, SEXP censor, SEXP pi, SEXP quantiles);
 SEXP ffi_select_level(SEXP tau, SEXP miscoverage, SEXP alpha);
+SEXP ffi_below_jump(SEXP level);
 SEXP ffi_select_jump(SEXP prob, SEXP time, SEXP censor, SEXP reach, SEXP alpha,
                      SEXP limit);
 SEXP ffi_replicated_loss(SEXP unsafe, SEXP draws, SEXP quantile);

@@ -3,6 +3,7 @@
 #include "arena.h"
 #include "geometric.h"
 #include "miscoverage-replicated.h"
+#include "miscoverage.h"
 #include "numeric.h"
 
 #include <math.h>
@@ -14,7 +15,6 @@
 /* Levels are told apart down to this; a level below SMALLEST is as good as none. */
 #define RESOLUTION 0x1p-50
 #define SMALLEST 1e-15
-#define BELOW (1.0 - 0x1p-46)
 
 /* What does not depend on the level, and what is known of the losses between the
  * levels that are still in question: most of them soon do not change any more, as the
@@ -207,6 +207,6 @@ tt_status tt_certify(const tt_losses *losses, const tt_rule *rule, double limit,
   }
   double low = 0.0;
   status = bisect(&e, limit, &low, poll);
-  *level = low * BELOW;
+  *level = tt_below_jump(low);
   return status;
 }

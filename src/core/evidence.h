@@ -49,8 +49,7 @@ typedef struct {
 tt_status tt_certify_scratch(size_t n, size_t m, size_t *bytes);
 
 /* sup{tau <= limit : the rule holds at tau}, found by bisection: 0 when it holds
- * nowhere. Lies below the level at which it fails by 2^-46 of itself (see
- * tt_select_jump()).
+ * nowhere. Lies just below the level at which it fails: see tt_below_jump().
  *
  *   level   out: in [0, limit]
  *   capped  out: 1 when the rule holds at the limit */

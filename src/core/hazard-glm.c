@@ -2,10 +2,12 @@
 
 #include "arena.h"
 #include "cloglog.h"
+#include "counts.h"
 #include "gram.h"
 #include "numeric.h"
 #include "penalty.h"
 
+#include <float.h>
 #include <math.h>
 #include <string.h>
 
@@ -218,15 +220,14 @@ static double saturated_likelihood(const tt_glm_model *model) {
 }
 
 static tt_status check_rows(const tt_glm_model *model, double *rate, tt_error *error) {
+  tt_status status =
+      tt_check_trials(model->n, model->unsafe, model->draws, DBL_MAX, error);
+  if (status != TT_OK) {
+    return status;
+  }
   tt_sum events = {0.0, 0.0};
   tt_sum total = {0.0, 0.0};
   for (size_t i = 0; i < model->n; i++) {
-    if (!(model->draws[i] > 0.0 && model->draws[i] < INFINITY)) {
-      return tt_fail(error, TT_EINVAL, "draws", i, model->draws[i]);
-    }
-    if (!(model->unsafe[i] >= 0.0 && model->unsafe[i] <= model->draws[i])) {
-      return tt_fail(error, TT_EINVAL, "unsafe", i, model->unsafe[i]);
-    }
     tt_sum_add(&events, model->unsafe[i]);
     tt_sum_add(&total, model->draws[i]);
   }

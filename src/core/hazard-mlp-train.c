@@ -1,3 +1,4 @@
+#include "counts.h"
 #include "hazard-mlp-network.h"
 
 #include <string.h>
@@ -223,19 +224,6 @@ static tt_status check_training(const tt_mlp_params *params, size_t n, size_t n_
   return TT_OK;
 }
 
-static tt_status check_counts(size_t n, const double *unsafe, const double *draws,
-                              tt_error *error) {
-  for (size_t i = 0; i < n; i++) {
-    if (!(draws[i] > 0.0 && draws[i] <= TT_MLP_LARGEST)) {
-      return tt_fail(error, TT_EINVAL, "draws", i, draws[i]);
-    }
-    if (!(unsafe[i] >= 0.0 && unsafe[i] <= draws[i])) {
-      return tt_fail(error, TT_EINVAL, "unsafe", i, unsafe[i]);
-    }
-  }
-  return TT_OK;
-}
-
 /* Checks the data and makes everything ready for the first batch. */
 static tt_status start_trainer(trainer *t, size_t n, const double *x, size_t n_train,
                                const double *weights, void *scratch, const tt_poll *poll,
@@ -245,7 +233,7 @@ static tt_status start_trainer(trainer *t, size_t n, const double *x, size_t n_t
   size_t bytes = 0;
   tt_status status = tt_mlp_fit_scratch(t->params, n, &bytes, error);
   if (status == TT_OK) {
-    status = check_counts(n, t->unsafe, t->draws, error);
+    status = tt_check_trials(n, t->unsafe, t->draws, TT_MLP_LARGEST, error);
   }
   if (status == TT_OK) {
     status = tt_mlp_check_weights(t->params, weights, TT_EINVAL, &n_weights, error);

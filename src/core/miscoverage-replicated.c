@@ -1,5 +1,6 @@
 #include "miscoverage-replicated.h"
 
+#include "counts.h"
 #include "miscoverage.h"
 #include "numeric.h"
 
@@ -31,33 +32,13 @@ double tt_replicated_loss1(double unsafe, double draws, double quantile) {
   return loss < 1.0 ? loss : 1.0;
 }
 
-static int bad_draws(double draws) {
-  return !(draws >= 0.0 && draws < INFINITY);
-}
-
-static int bad_counts(double unsafe, double draws) {
-  return bad_draws(draws) || !(unsafe >= 0.0 && unsafe <= draws);
-}
-
 static int bad_quantile(double draws, double quantile) {
   return !(quantile >= 1.0) || (draws > 0.0 && !(quantile - 1.0 <= draws));
 }
 
-static tt_status check_counts(size_t n, const double *unsafe, const double *draws,
-                              tt_error *error) {
-  for (size_t i = 0; i < n; i++) {
-    if (bad_counts(unsafe[i], draws[i])) {
-      int at_draws = bad_draws(draws[i]);
-      return tt_fail(error, TT_EINVAL, at_draws ? "draws" : "unsafe", i,
-                     at_draws ? draws[i] : unsafe[i]);
-    }
-  }
-  return TT_OK;
-}
-
 tt_status tt_replicated_loss(size_t n, const double *unsafe, const double *draws,
                              const double *quantile, double *loss, tt_error *error) {
-  tt_status status = check_counts(n, unsafe, draws, error);
+  tt_status status = tt_check_counts(n, unsafe, draws, error);
   for (size_t i = 0; i < n && status == TT_OK; i++) {
     if (bad_quantile(draws[i], quantile[i])) {
       return tt_fail(error, TT_EINVAL, "quantiles", i, quantile[i]);
@@ -90,7 +71,7 @@ tt_status tt_replicated_miscoverage(size_t n, const double *unsafe, const double
   if (n == 0) {
     return tt_fail(error, TT_EINVAL, "unsafe", 0, 0.0);
   }
-  tt_status status = check_counts(n, unsafe, draws, error);
+  tt_status status = tt_check_counts(n, unsafe, draws, error);
   if (status == TT_OK) {
     status = tt_check_pi(pi_by_level ? n * n_levels : n, pi, error);
   }

@@ -13,14 +13,14 @@
 double tt_replicated_loss1(double unsafe, double draws, double quantile);
 
 /* The same for n prompts. A prompt without draws loses nothing, whatever its quantile;
- * where quantile - 1 exceeds `draws` otherwise, the estimate does not exist: TT_EINVAL.
- * All of length n. */
+ * where quantile - 1 exceeds `draws` otherwise, the estimate does not exist: TT_EINVAL,
+ * as for counts that are not (see tt_check_counts()). All of length n. */
 tt_status tt_replicated_loss(size_t n, const double *unsafe, const double *draws,
                              const double *quantile, double *loss, tt_error *error);
 
 /* curve[k] = (1/n) sum_i loss_i(q_ik) / pi_i(k) at K levels.
  *
- *   unsafe(n), draws(n)  0 <= unsafe <= draws; 0 and 0 for a prompt not audited
+ *   unsafe(n), draws(n)  whole, 0 <= unsafe <= draws; 0 and 0 for a prompt not audited
  *   pi                   in (0, 1]: n values, or n x K when pi_by_level is not 0
  *   quantiles(n x K)     column-major, from 1 to draws + 1 where there are draws
  *   curve(K)             out */

@@ -252,7 +252,7 @@ tt_status tt_select_jump(size_t n, size_t n_jumps, tt_jump *jumps, double alpha,
       return status;
     }
     *capped = at >= limit;
-    at *= 1.0 - 0x1p-46;
+    at = tt_below_jump(at);
   }
   *level = at < limit ? at : limit;
   return TT_OK;

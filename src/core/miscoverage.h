@@ -28,6 +28,12 @@ tt_status tt_miscoverage_curve(size_t n, const double *time, const double *censo
 tt_status tt_select_level(size_t n_levels, const double *tau, const double *miscoverage,
                           double alpha, size_t *selected, tt_error *error);
 
+/* The level that lies below a jump: by 2^-46 of itself, so that rounding in the 16th
+ * digit of a hazard cannot lift a bound past the draw that set it. */
+static inline double tt_below_jump(double level) {
+  return level * (1.0 - 0x1p-46);
+}
+
 /* A prompt that is known to be missed by every level above `level`, and its share. */
 typedef struct {
   double level;  /* u = 1 - (1 - p)^T: T < q_tau(x) exactly when tau > u */
@@ -48,8 +54,7 @@ tt_status tt_miscoverage_jumps(size_t n, const double *prob, const double *time,
 /* The exact level: sup{tau <= limit : (1/n) sum of weights with u < tau' stays below
  * alpha for all tau' <= tau}. It is the smallest jump at which the cumulative weight
  * reaches alpha * n, found by weighted selection in expected O(m) time; ties are one
- * jump. The level returned lies below that jump by 2^-46 of itself, so that rounding
- * in the 16th digit of a hazard cannot lift a bound past the draw that set it.
+ * jump. The level returned lies just below that jump: see tt_below_jump().
  *
  *   n           number of planned prompts, audited or not
  *   jumps(m)    reordered

@@ -54,3 +54,11 @@ many_lpbs <- function() {
     nobody = bound_on(1e-3, budget = 0.01)
   )
 }
+
+# Without the warnings that a test is not about.
+quiet <- function(code) {
+  suppressWarnings(code, classes = "timetounsafe_warning")
+}
+
+# What is printed.
+lines_of <- function(x, ...) capture.output(print(x, ...))

@@ -1,5 +1,4 @@
 # The loop: what stops it, what it costs, and what it shows.
-
 unfinished <- "timetounsafe_warning_unfinished"
 
 # Each draw costs 0.25, and every `bad`-th attempt fails.

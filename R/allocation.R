@@ -85,11 +85,3 @@ stop_infeasible <- function(budget, minimum, call) {
     budget = budget, minimum = minimum, call = call
   )
 }
-
-allocate_given <- function(cost, policy, upper) {
-  if (length(cost) == 0L) {
-    return(numeric())
-  }
-  core_value(.Call(ffi_allocate_given, as.double(cost), 1, policy$lower, upper,
-                   policy$multiplier))
-}

@@ -136,7 +136,7 @@ assess_held_out <- function(lpb, newx, outcomes, groups,
   } else {
     groups <- check_bound_groups(lpb, groups, n, call)
   }
-  bound <- bound_of(lpb, prob, if (!is.null(lpb$groups)) groups)
+  bound <- bound_of(lpb, list(prob = prob), if (!is.null(lpb$groups)) groups)
   outcome <- do.call(read_assessment, c(list(bound, n), outcomes,
                                         list(call = call)))
   list(prob = prob, bound = bound, outcome = outcome, groups = groups,
@@ -147,11 +147,11 @@ assess_held_out <- function(lpb, newx, outcomes, groups,
 # level that the others choose.
 assess_calibration <- function(lpb, groups, folds,
                                call = rlang::caller_env()) {
-  audit <- lpb$audit
+  audit <- plan_parts(lpb$audit)
   groups <- if (is.null(groups)) {
     lpb$membership
   } else {
-    check_groups(groups, nrow(audit), call)
+    check_groups(groups, length(audit$prob), call)
   }
   bound <- if (is.null(folds)) {
     calibration_bound(lpb)
@@ -171,36 +171,28 @@ assess_calibration <- function(lpb, groups, folds,
 
 # Folds by the random order of the plan: the same each time.
 cross_fit_bound <- function(lpb, folds) {
-  audit <- lpb$audit
+  audit <- plan_parts(lpb$audit)
   fold <- rank(audit$order, ties.method = "first") %% folds
-  bound <- numeric(nrow(audit))
+  bound <- numeric(length(fold))
   for (k in unique(fold)) {
     out <- fold == k
-    others <- audit[!out, , drop = FALSE]
+    others <- take_part(audit, !out)
     chosen <- if (is.null(lpb$groups)) {
       select_by(others, lpb$rule)
     } else {
       select_groups(others, lpb$rule, lpb$membership[!out], lpb$group_delta)
     }
     part <- list(level = chosen$level, groups = chosen$groups, cap = lpb$cap)
-    bound[out] <- bound_of(part, audit$prob[out], lpb$membership[out])
+    bound[out] <- bound_of(part, take_part(audit, out), lpb$membership[out])
   }
   bound
 }
 
-# The loss of each prompt at its bound, P(T < bound), times its weight; for
-# "naive" plans each unsafe draw has a weight of its own.
+# The loss of each prompt at its bound, P(T < bound), times its weight.
 weighted_losses <- function(audit, bound) {
-  lost <- numeric(nrow(audit))
-  if (audit$method[1L] == "replicated") {
-    unsafe <- replicated_unsafe(audit)
-    at <- which(unsafe > 0)
-    lost[at] <- replicated_loss(unsafe[at], audit$limit[at], bound[at]) /
-      audit$pi[at]
-  } else {
-    at <- which(audit$time < pmin(audit$horizon, bound))
-    lost[at] <- 1 / reach_beyond(audit, audit$time)[at]
-  }
+  lost <- design_of(audit)$loss(audit, bound)
+  at <- which(lost > 0)
+  lost[at] <- lost[at] / reach_beyond(audit, audit$time)[at]
   lost
 }
 

@@ -225,7 +225,7 @@ check_draws <- function(draws, plan, call) {
       i = sprintf("It has %s.", list_names(names(draws)))
     ), argument = "file", call = call)
   }
-  others <- which(draws$plan_id != plan$plan_id[1L])
+  others <- which(draws$plan_id != plan_parts(plan)$constants$plan_id)
   if (length(others) > 0L) {
     stop_classed("plan", sprintf("`file` has draws of another plan (%s).",
                                  name_rows(others)), rows = others, call = call)

@@ -48,12 +48,12 @@ delta_of_group <- function(delta, sharing, groups) {
 
 # As select_by(), with the table of the groups in place of one level.
 select_groups <- function(audit, rule, membership, sharing) {
-  rows <- split(seq_len(nrow(audit)), membership)
+  rows <- split(seq_along(membership), membership)
   rule$delta <- delta_of_group(rule$delta, sharing, length(rows))
   # A group whose draws all failed, and were dropped, is one not calibrated.
   rows <- Filter(length, rows)
   parts <- lapply(rows, function(at) {
-    part <- audit[at, , drop = FALSE]
+    part <- take_part(audit, at)
     c(select_by(part, rule), describe_audit(part))
   })
   table <- do.call(rbind, Map(group_row, names(rows), parts))

@@ -110,6 +110,9 @@ check_class <- function(x, class, arg, made_by, call = rlang::caller_env()) {
       fix = paste0("Make it with ", made_by, "."), call = call
     )
   }
+  if (class %in% names(schema_numbers)) {
+    check_schema(class, x$schema, sprintf("`%s`", arg), call, argument = arg)
+  }
   x
 }
 
@@ -152,4 +155,34 @@ need_package <- function(name, why, version = NULL,
       sprintf("install.packages(\"%s\")", name), call = call
     )
   }
+}
+
+# ---- What was kept -----------------------------------------------------------
+
+# The forms in which this version keeps things, in files and in saved objects:
+# a number for each, which grows when earlier versions could not read them.
+schema_numbers <- c(plan = 1L, ledger = 1L, hazard_fit = 1L, lpb = 1L)
+
+# `subject` is what is told of, `found` the number that it has, or NULL. The
+# error is also one of what it is about.
+check_schema <- function(kind, found, subject, call, ...) {
+  known <- schema_numbers[[kind]]
+  number <- suppressWarnings(as.numeric(found %||% NA))[1L]
+  if (!is.na(number) && number == known) {
+    return(invisible())
+  }
+  newer <- !is.na(number) && number > known
+  about <- c(plan = "plan", ledger = "ledger")[kind]
+  if (is.na(about)) about <- "argument"
+  stop_classed(c("schema", about), c(
+    sprintf("%s has %s; this version of timetounsafe reads schema %d.", subject,
+            if (is.na(number)) "no schema number" else
+              paste("schema", format(number)), known),
+    i = if (newer) {
+      "A newer version made it: update the package."
+    } else {
+      paste("An older version made it: finish it with that one, or begin",
+            "again with this one.")
+    }
+  ), found = number, known = known, call = call, ...)
 }

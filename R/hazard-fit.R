@@ -47,7 +47,8 @@ new_hazard_fit <- function(model, learnt, unsafe, draws, sampling, how, call) {
       fitted = fitted, unsafe = unsafe, draws = draws, sampling = sampling,
       deviance = 2 * (fit$saturated - fit$likelihood),
       null_deviance = 2 * (fit$saturated - null$saturated),
-      n = length(unsafe), version = 1L, call = call,
+      n = length(unsafe), schema = schema_numbers[["hazard_fit"]],
+      call = call,
       training = c(list(matrix = learnt$matrix), how)
     ),
     class = "hazard_fit"
@@ -138,6 +139,7 @@ predict.hazard_fit <- function(object, newx, type = c("prob", "quantile"),
 
 predict_hazard <- function(object, newx, arg = "newx",
                            call = rlang::caller_env()) {
+  check_schema("hazard_fit", object$schema, "The hazard", call)
   if (object$engine == "user") {
     return(predict_user(object, newx, call))
   }
@@ -205,7 +207,8 @@ as_hazard <- function(object, predict = NULL) {
   check_function(predict, "predict", "of `object` and `newx`")
   structure(
     list(engine = "user", model = list(object = object, predict = predict),
-         fitted = NULL, version = 1L, call = match.call()),
+         fitted = NULL, schema = schema_numbers[["hazard_fit"]],
+         call = match.call()),
     class = "hazard_fit"
   )
 }

@@ -47,7 +47,7 @@ read_ledger <- function(ledger, what = c("audit", "draws", "meta"),
     }
     read_meta(con)
   }, call)
-  check_schema(path, meta, call)
+  check_ledger_schema(path, meta, call)
   if (!is.null(judge)) {
     check_function(judge, "judge", "of prompts and responses")
   }
@@ -115,7 +115,7 @@ judge_again <- function(draws, rows, judge, call) {
 
 # For a report on this very audit.
 read_totals <- function(path, audit, call = rlang::caller_env()) {
-  totals <- ledger_totals(path, audit$plan_id[1L], call)
+  totals <- ledger_totals(path, plan_parts(audit)$constants$plan_id, call)
   check_same_run(path, audit, call)
   totals
 }

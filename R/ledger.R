@@ -31,8 +31,6 @@
 #' @seealso [read_ledger()], [run_audit()]
 NULL
 
-ledger_schema <- 1L
-
 # The key begins with the draw because batches go over prompts first: so rows
 # are nearly appended, and reading back goes over each prompt's draws upwards.
 # (A CHECK of the status would double the time.)
@@ -215,7 +213,7 @@ begin_ledger <- function(con, rows, refusal, call) {
   plan <- flatten_plan(rows, call)
   flags <- names(plan)[vapply(plan, is.logical, NA)]
   meta <- list(
-    schema = ledger_schema,
+    schema = schema_numbers[["ledger"]],
     package = format(utils::packageVersion("timetounsafe")),
     r = R.version.string, began = format(Sys.time(), "%Y-%m-%dT%H:%M:%S%z"),
     plan = rows_hash(rows), refusal = refusal, writer = "",
@@ -243,7 +241,7 @@ rows_hash <- function(rows) {
 }
 
 check_same_audit <- function(path, meta, rows, refusal, call) {
-  check_schema(path, meta, call)
+  check_ledger_schema(path, meta, call)
   if (!identical(meta$plan, rows_hash(rows))) {
     stop_ledger(path, "belongs to another plan", c(
       "Name another file, or go on with the plan that is in this one:",
@@ -257,13 +255,11 @@ check_same_audit <- function(path, meta, rows, refusal, call) {
   }
 }
 
-check_schema <- function(path, meta, call) {
-  if (!identical(meta$schema, as.character(ledger_schema))) {
-    stop_ledger(path, "has a schema that this version does not know",
-                sprintf("It was written by timetounsafe %s.",
-                        meta$package %||% "(unknown)"),
-                call = call)
-  }
+check_ledger_schema <- function(path, meta, call) {
+  check_schema("ledger", meta$schema, sprintf(
+    "The ledger %s, written by timetounsafe %s,", path,
+    meta$package %||% "(unknown)"
+  ), call, argument = "ledger")
 }
 
 read_meta <- function(con) {

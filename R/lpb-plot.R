@@ -73,7 +73,7 @@ miscoverage_picture <- function(lpb) {
     split(lpb$curve, factor(lpb$curve$group, lpb$groups$group))
   }
   curves <- lapply(parts, extend_curve, lpb$tau_prior)
-  steps <- lpb$exact && lpb$method != "replicated"
+  steps <- lpb$exact && is.null(find_design(lpb$method)$curve)
   marks <- find_marks(lpb)
   marks$miscoverage <- mapply(read_curve, curves[marks$curve], marks$level,
                               steps)
@@ -125,10 +125,11 @@ bound_picture <- function(lpb) {
 }
 
 weights_picture <- function(lpb) {
-  used <- lpb$audit$horizon > 0
+  audit <- plan_parts(lpb$audit)
+  used <- audit$horizon > 0
   rows <- data.frame(
-    prob = lpb$audit$prob[used], weight = included_weights(lpb$audit),
-    unsafe = lpb$audit$unsafe[used] > 0
+    prob = audit$prob[used], weight = included_weights(audit),
+    unsafe = audit$unsafe[used] > 0
   )
   # A hazard of 0 has no place on a logarithmic axis.
   rows$prob <- pmax(rows$prob, min(rows$prob[rows$prob > 0], 1) / 2)

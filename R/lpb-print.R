@@ -3,6 +3,7 @@
 
 #' @export
 print.lpb <- function(x, ...) {
+  check_schema("lpb", x$schema, "The bound", rlang::current_env())
   say("<lpb> a lower bound that %s of prompts reach before an unsafe draw",
       target(x$alpha))
   say("%s, selected from %d prompts (%d included, %d with unsafe draws)",
@@ -145,6 +146,6 @@ augment.lpb <- function(x, data = NULL, groups = NULL, ...) {
     groups <- check_bound_groups(x, groups, nrow(prompts))
   }
   prompts$.group <- groups
-  prompts$.pred_lower <- bound_of(x, prompts$.prob, groups)
+  prompts$.pred_lower <- bound_of(x, list(prob = prompts$.prob), groups)
   prompts
 }

@@ -92,12 +92,13 @@ evidence_facts <- function(lpb) {
 }
 
 draw_facts <- function(lpb) {
-  audit <- lpb$audit
+  audit <- plan_parts(lpb$audit)
+  constants <- audit$constants
   draws <- lpb$draws
   training <- sum(lpb$hazard$draws)
   html_facts(
-    c("Budget", big(audit$budget[1L] * audit$n[1L]), sprintf(
-      "%s draws a prompt, on average over plans", big(audit$budget[1L])
+    c("Budget", big(constants$budget * constants$n), sprintf(
+      "%s draws a prompt, on average over plans", big(constants$budget)
     )),
     c("Allowed by this plan", big(sum(audit$limit)),
       "After the random choice of prompts"),
@@ -201,7 +202,7 @@ setting_facts <- function(lpb) {
     c("Longest bound", if (is.finite(lpb$cap)) big(lpb$cap) else "no limit",
       "cap"),
     c("Method", lpb$method, "How the budget was spread over prompts"),
-    c("Policy", sub("^policy ", "", design_text(audit$design[1L])),
+    c("Policy", sub("^policy ", "", design_text(plan_parts(lpb$audit)$constants$design)),
       "Inclusion probabilities follow from it"),
     c("Hazard model", hazard_name(lpb$hazard))
   )
@@ -228,7 +229,8 @@ hazard_name <- function(hazard) {
 
 origin_facts <- function(lpb) {
   html_facts(
-    c("Plan", lpb$audit$plan_id[1L], "plan_id: a hash of ids and horizons"),
+    c("Plan", plan_parts(lpb$audit)$constants$plan_id,
+      "plan_id: a hash of ids and horizons"),
     c("Random choices", "in the plan", paste(
       "Who was included, and the order of prompts, were drawn before the first",
       "response; columns u, order and threshold"

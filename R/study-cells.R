@@ -1,8 +1,19 @@
 # The cells of a study: hazards, methods, budgets and targets, checked, and
 # the numbers of each.
 
-study_methods <- c("uncalibrated", "naive", "naive_fresh", "basic", "trimmed",
-                   "optimized", "replicated")
+# The methods that are compared, and the sampling design of each: none where
+# nothing is drawn. `fresh`: with a new horizon for each level.
+study_methods <- data.frame(
+  method = c("uncalibrated", "naive", "naive_fresh", "basic", "trimmed",
+             "optimized", "replicated"),
+  design = c(NA, "naive", "naive", "basic", "trimmed", "optimized",
+             "replicated"),
+  fresh = c(FALSE, FALSE, TRUE, FALSE, FALSE, FALSE, FALSE)
+)
+
+study_method <- function(name) {
+  as.list(study_methods[match(name, study_methods$method), ])
+}
 
 study_numbers <- c(
   "level", "coverage", "coverage_hard", "coverage_rest", "coverage_low",
@@ -96,8 +107,11 @@ check_plans <- function(plans, methods, budgets, max_weight, hazards,
 }
 
 check_budgets <- function(budgets, methods, call, arg = "budgets") {
-  naive <- any(c("naive", "naive_fresh") %in% methods)
-  check_set(budgets, arg, min = if (naive) 1 else 0, open = c(TRUE, FALSE),
+  designs <- study_methods$design[study_methods$method %in% methods]
+  least <- vapply(designs[!is.na(designs)], function(name) {
+    find_design(name)$least_budget
+  }, 0)
+  check_set(budgets, arg, min = max(0, least), open = c(TRUE, FALSE),
             call = call)
 }
 
@@ -111,12 +125,12 @@ check_set <- function(x, arg, ..., call) {
 }
 
 check_methods <- function(methods, call, arg = "methods") {
-  quoted <- paste0("\"", study_methods, "\"", collapse = ", ")
+  quoted <- paste0("\"", study_methods$method, "\"", collapse = ", ")
   if (!is.character(methods) || length(methods) == 0L) {
     stop_argument(arg, paste("must hold some of", quoted),
                   describe(methods), call = call)
   }
-  wrong <- which(!methods %in% study_methods | duplicated(methods))
+  wrong <- which(!methods %in% study_methods$method | duplicated(methods))
   if (length(wrong) > 0L) {
     stop_argument(arg, paste("must hold some of", quoted, "once each"),
                   describe(methods[wrong[1L]]), call = call)

@@ -120,7 +120,8 @@ study_bands <- function(cells, metric) {
   if (is_length(metric)) {
     cells$low <- pmax(cells$low, cells$mean / 10)
   }
-  cells$method <- factor(cells$method, intersect(study_methods, cells$method))
+  cells$method <- factor(cells$method,
+                         intersect(study_methods$method, cells$method))
   cells$hazard <- factor(cells$hazard, unique(cells$hazard))
   cells$panel <- sprintf("alpha = %s", format(cells$alpha))
   cells[!is.na(cells$mean), ]
@@ -151,7 +152,7 @@ choose_axis <- function(cells, against, call = rlang::caller_env()) {
 
 # Colours, line types and shapes, so that methods differ in grey print, too.
 study_looks <- data.frame(
-  method = study_methods,
+  method = study_methods$method,
   colour = c("#000000", "#D55E00", "#E69F00", "#CC79A7", "#56B4E9", "#0072B2",
              "#009E73"),
   line = c("dotted", "dotdash", "twodash", "longdash", "22", "solid", "42"),

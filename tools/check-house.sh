@@ -63,7 +63,7 @@ classes() {
 in_code=$objects/classes-in-code
 in_help=$objects/classes-in-help
 sed 's/^[[:space:]]*#.*//' R/*.R | tr '\n' ' ' |
-  sed -E 's/stop_classed\( *"/timetounsafe_error_/g
+  sed -E 's/stop_classed\( *(c\( *)?"/timetounsafe_error_/g
     s/warn_classed\( *"/timetounsafe_warning_/g
     s/inform_classed\( *"/timetounsafe_message_/g' | classes >"$in_code"
 cat man/*.Rd | classes >"$in_help"

@@ -203,7 +203,7 @@ test_that("cross-fitting uses for each fold the level of the others", {
   fold <- rank(audit$order) %% 2
   bound <- numeric(200)
   for (k in 0:1) {
-    level <- select_exact(audit[fold != k, ], 0.1)$level
+    level <- select_exact(plan_parts(audit[fold != k, ]), 0.1)$level
     bound[fold == k] <- geometric_quantile(p[fold == k], level, lpb$cap)
   }
   missed <- audit$time < pmin(bound, audit$horizon)

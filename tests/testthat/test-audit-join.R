@@ -45,6 +45,7 @@ test_that("draws after the first unsafe one are overshoot", {
 test_that("where a prompt does not stop, all of its draws count", {
   plan <- known_plan(c(0.05, 0.05), 100, tau_prior = 0.3)
   plan$stop <- c(FALSE, TRUE)
+  plan <- reseal(plan)
   draws <- by_draw(plan, unsafe = c(2, 5, 9))
   audit <- as_audit(draws, plan)
   expect_equal(audit$unsafe, c(2, 1))

@@ -84,13 +84,13 @@ test_that("the certified level is the last one whose wealth suffices", {
                           cap = 60, max_weight = 10)
     alpha <- runif(1, 0.1, 0.3)
     delta <- runif(1, 0.1, 0.5)
-    found <- certify_level(audit, alpha, delta, "exact")
+    found <- certify_level(plan_parts(audit), alpha, delta, "exact")
     inside <- inside + (found$level > 0 && !found$capped)
     if (found$kind == "binomial") {
       next
     }
-    stakes <- plan_stakes(audit, alpha, delta)
-    bets <- place_bets(gather_evidence(audit, alpha), stakes)
+    stakes <- plan_stakes(plan_parts(audit), alpha, delta)
+    bets <- place_bets(gather_evidence(plan_parts(audit), alpha), stakes)
     expect_identical(unique(bets), found$bet)
     if (hopeless(stakes)) {
       audit$threshold <- 1
@@ -106,7 +106,8 @@ test_that("a bet depends on the prompts before it alone", {
   set.seed(9)
   audit <- random_audit("replicated", 640, 300, 2)
   bets_of <- function(audit) {
-    place_bets(gather_evidence(audit, 0.1), plan_stakes(audit, 0.1, 0.1))
+    parts <- plan_parts(audit)
+    place_bets(gather_evidence(parts, 0.1), plan_stakes(parts, 0.1, 0.1))
   }
   bets <- bets_of(audit)
   changes <- which(diff(bets) != 0)
@@ -126,8 +127,9 @@ test_that("a spread that the plan did not foresee lowers the bets", {
   plan <- known_plan(hat, 500, method = "replicated")
   last <- vapply(list(hat, rev(hat)), function(p) {
     audit <- simulate_audit(plan, p)
-    bets <- place_bets(gather_evidence(audit, 0.1),
-                       plan_stakes(audit, 0.1, 0.1))
+    parts <- plan_parts(audit)
+    bets <- place_bets(gather_evidence(parts, 0.1),
+                       plan_stakes(parts, 0.1, 0.1))
     bets[2000] / bets[1]
   }, 0)
   expect_equal(last[1], 1, tolerance = 0.15)
@@ -143,7 +145,7 @@ test_that("with equal weights losses are counted, by the binomial tail", {
     expect_lt(pi, 1)
     jumps <- sort(1 - 0.98^audit$time[audit$time < audit$horizon])
     for (delta in c(0.05, 0.3)) {
-      found <- certify_level(audit, 0.2, delta, "exact")
+      found <- certify_level(plan_parts(audit), 0.2, delta, "exact")
       expect_identical(found$kind, "binomial")
       # A count proves it when it is that small with probability delta at most.
       proves <- pbinom(0:n, n, 0.2 * pi) <= delta
@@ -177,14 +179,14 @@ test_that("certified levels are below those of the point rule", {
 test_that("a plan says where it does not meet the assumptions", {
   set.seed(7)
   p <- 10^runif(100, -2, -1)
-  remarks <- function(plan) certificate_remarks(plan)
+  remarks <- function(plan) certificate_remarks(plan_parts(plan))
   own <- known_plan(p, method = "replicated")
   expect_match(remarks(own), "on these prompts themselves")
   expect_null(remarks(known_plan(p, design = 10^seq(-2, -1, length.out = 99))))
   basic <- known_plan(p, method = "basic", design = p)
   expect_match(remarks(basic), "no limit")
   # A prompt far safer than all of the design, on a plan without a cap.
-  own$weight_limit <- largest_weight(own) / 2
+  own$weight_limit <- largest_weight(plan_parts(own)) / 2
   own$design <- "given"
   expect_match(remarks(own), "beyond the limit")
 })
@@ -209,17 +211,15 @@ miss_of <- function(hat, level, cap) {
 simulate_levels <- function(hat, method, n, budget, runs, alpha, delta) {
   policy <- new_policy(method, budget, alpha, delta, 0.4, 20, 400)
   policy$design <- "given"
-  quantile <- prior_quantile(hat, policy)
+  quantile <- prior_quantile(list(prob = hat), policy)
   policy <- fix_policy(policy, quantile, n)
   replicate(runs, {
     at <- sort(sample.int(5, n, TRUE))
     audit <- draw_inclusion(quantile[at], policy)
-    audit[c("prob", "stop", "order", "method")] <-
-      list(hat[at], method != "replicated", sample.int(n), method)
+    audit <- c(audit, list(prob = hat[at], order = sample.int(n),
+                           failed = FALSE, constants = policy))
     audit <- simulate_outcomes(audit, kinds$truth[at])
-    constants <- policy[setdiff(policy_columns, "method")]
-    audit <- c(audit, constants, threshold = runif(1), failed = FALSE)
-    audit <- list2DF(lapply(audit, rep_len, n))
+    audit$constants$threshold <- runif(1)
     planned <- certify_level(audit, alpha, delta, "exact")$level
     audit$order <- seq_len(n)
     c(planned, certify_level(audit, alpha, delta, "exact")$level)

@@ -6,8 +6,8 @@ every_outcome <- function(p, hat, times, q, policy) {
   ends <- ends[ends >= 0 & ends <= 1]
   rows <- lapply(seq_len(length(ends) - 1), function(k) {
     u <- (ends[k] + ends[k + 1]) / 2
-    horizon <- draw_horizon(u, pi, q, policy)
-    limit <- draw_limit(u, times, horizon, policy)
+    horizon <- design_replicated()$horizon(u, pi, q, policy)
+    limit <- design_replicated()$limit(u, times, horizon, policy)
     data.frame(chance = (ends[k + 1] - ends[k]) * dbinom(0:limit, limit, p),
                unsafe = 0:limit, draws = limit, horizon = horizon,
                limit = limit)
@@ -46,8 +46,8 @@ test_that("gains less losses have a mean of alpha less the miscoverage", {
     all <- every_outcome(p, hat, times, q, policy)
     # Each outcome in turn is the only prompt of an audit.
     evidence <- lapply(seq_len(nrow(all)), function(i) {
-      one <- cbind(all[i, ], as.data.frame(policy), order = 1, failed = FALSE,
-                   time = 0)
+      one <- c(as.list(all[i, ]), order = 1, failed = FALSE, time = 0,
+               list(constants = policy))
       gather_evidence(one, 0.1)
     })
     gain <- vapply(evidence, function(e) e$gain, 0)
@@ -84,6 +84,7 @@ test_that("the predicted variance is that of the estimate", {
     loss <- choose_formula(s, draws, as.vector(q))
     chance <- dbinom(s, draws, p)
     spread <- sum(loss^2 * chance) - sum(loss * chance)^2
-    expect_equal(replicated_variance(times, policy), spread, tolerance = 2e-3)
+    variance <- find_law(policy)$counts_variance(times, 0.1, 0.19)
+    expect_equal(variance, spread, tolerance = 2e-3)
   }
 })

@@ -5,7 +5,7 @@ test_that("a fit has the documented parts", {
   fit <- fit_hazard(x, unsafe, 20)
   expect_s3_class(fit, "hazard_fit", exact = TRUE)
   expect_named(fit, c("engine", "encoder", "model", "fitted", "unsafe", "draws",
-                      "sampling", "deviance", "null_deviance", "n", "version",
+                      "sampling", "deviance", "null_deviance", "n", "schema",
                       "call", "training"))
   expect_identical(fit$engine, "glm")
   expect_identical(fit$n, 100L)

@@ -4,7 +4,8 @@ test_that("a plan has the documented columns and one row for each prompt", {
   expect_s3_class(plan, c("audit_plan", "data.frame"), exact = TRUE)
   expect_named(plan, c(
     "id", "prompt", "prob", "horizon", "intensity", "pi", "limit", "stop",
-    "order", "u", "plan_id", "method", "budget", "alpha", "delta", "cap",
+    "order", "u", "schema", "plan_id", "method", "budget", "alpha", "delta",
+    "cap",
     "tau_prior", "weight_limit", "variance", "design", "threshold",
     "hazard_check", "n",
     "checksum"

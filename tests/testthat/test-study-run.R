@@ -59,7 +59,7 @@ test_that("a run is the public path, and its grid the curve on the grid", {
       if (naive) (1 - 1 / 60)^audit$time else audit$pi,
       geometric_quantile(audit$prob, levels, lpb$cap)
     )
-    found <- find_jumps(audit, 0.05)
+    found <- find_jumps(plan_parts(audit), 0.05)
     expect_equal(jump_curve(found, levels, nrow(audit)), curve)
     expect_true(any(curve >= 0.05))
     level <- select_level(levels, curve, 0.05)
@@ -85,8 +85,8 @@ test_that("with no feasible level the bound is 1, and the published one not", {
   expect_gt(study$level, 0)
   expect_lt(study$level, 0.05)
   expect_identical(study$grid_level, 0.05)
-  audit <- list(method = "naive_fresh",
-                curves = list(exact = c(0.3, 0), published = c(0.3, 0)))
+  audit <- list(prob = 0.1,
+                fresh = list(exact = c(0.3, 0), published = c(0.3, 0)))
   expect_identical(study_levels(audit, c(0.2, 0.4), c(0.1, 0.2)),
                    list(level = c(0, 0.2), grid_level = c(0.1, 0.2)))
 })

@@ -1,11 +1,8 @@
 # Checks of arguments. Each returns its argument, in the type that the core
-# wants, or raises timetounsafe_error_argument.
+# wants, or raises timetounsafe_error_argument. missing() sees through to the
+# exported function's own argument.
 
-outside <- function(x, min, max, open) {
-  low <- if (open[1L]) x <= min else x < min
-  high <- if (open[2L]) x >= max else x > max
-  low | high
-}
+# ---- Values ------------------------------------------------------------------
 
 check_number <- function(x, arg, min = -Inf, max = Inf, open = c(FALSE, FALSE),
                          whole = FALSE, finite = TRUE, null_ok = FALSE,
@@ -25,25 +22,6 @@ check_number <- function(x, arg, min = -Inf, max = Inf, open = c(FALSE, FALSE),
     stop_argument(arg, must, describe(x), fix, call = call)
   }
   as.double(x)
-}
-
-check_flag <- function(x, arg, call = rlang::caller_env()) {
-  if (!is.logical(x) || length(x) != 1L || is.na(x)) {
-    stop_argument(arg, "must be TRUE or FALSE", describe(x), call = call)
-  }
-  x
-}
-
-check_choice <- function(x, choices, arg, call = rlang::caller_env()) {
-  if (identical(x, choices)) {
-    return(choices[1L])
-  }
-  if (!is.character(x) || length(x) != 1L || !x %in% choices) {
-    quoted <- paste0("\"", choices, "\"", collapse = ", ")
-    stop_argument(arg, paste("must be one of", quoted), describe(x),
-                  call = call)
-  }
-  x
 }
 
 # A numeric vector without missing values. `n` is the wanted length; `recycle`
@@ -80,6 +58,32 @@ check_numeric <- function(x, arg, n = NULL, min = -Inf, max = Inf,
     stop_argument(arg, must, found, call = call)
   }
   as.double(x)
+}
+
+# Which values lie beyond a limit, or on one that is `open`.
+outside <- function(x, min, max, open) {
+  low <- if (open[1L]) x <= min else x < min
+  high <- if (open[2L]) x >= max else x > max
+  low | high
+}
+
+check_flag <- function(x, arg, call = rlang::caller_env()) {
+  if (!is.logical(x) || length(x) != 1L || is.na(x)) {
+    stop_argument(arg, "must be TRUE or FALSE", describe(x), call = call)
+  }
+  x
+}
+
+check_choice <- function(x, choices, arg, call = rlang::caller_env()) {
+  if (identical(x, choices)) {
+    return(choices[1L])
+  }
+  if (!is.character(x) || length(x) != 1L || !x %in% choices) {
+    quoted <- paste0("\"", choices, "\"", collapse = ", ")
+    stop_argument(arg, paste("must be one of", quoted), describe(x),
+                  call = call)
+  }
+  x
 }
 
 check_string <- function(x, arg, call = rlang::caller_env()) {
@@ -119,6 +123,8 @@ check_class <- function(x, class, arg, made_by, call = rlang::caller_env()) {
 check_price <- function(price, call = rlang::caller_env()) {
   check_number(price, "price", min = 0, null_ok = TRUE, call = call)
 }
+
+# ---- Dots and packages -------------------------------------------------------
 
 check_no_dots <- function(..., call = rlang::caller_env()) {
   check_whole_names(rlang::caller_call(), rlang::caller_fn(), call)

@@ -1,4 +1,7 @@
-# The hazard_fit: an engine's model or a user's own, and its predictions.
+# The hazard_fit: an engine's model, a constant or a model of the user's own,
+# and its predictions.
+
+# ---- Fitting -----------------------------------------------------------------
 
 fit_engine <- function(learnt, unsafe, draws, engine, sampling, settings, call,
                        error_call = rlang::caller_env()) {
@@ -33,6 +36,29 @@ fit_model <- function(x, unsafe, draws, engine, settings, call) {
   do.call(run, c(list(x, unsafe, draws, call), settings))
 }
 
+# Jeffreys' mean, for all prompts.
+fit_constant <- function(unsafe, draws, call) {
+  prob <- (sum(unsafe) + 0.5) / (sum(draws) + 1)
+  if (sum(unsafe) == 0 || sum(unsafe) == sum(draws)) {
+    warn_classed(
+      "no_unsafe",
+      c(
+        sprintf("All %s training draws are %s.", format(sum(draws)),
+                if (sum(unsafe) == 0) "safe" else "unsafe"),
+        i = sprintf("The hazard of every prompt is set to %s.",
+                    format(prob, digits = 3)),
+        i = paste("More training draws, or",
+                  if (sum(unsafe) == 0) "riskier" else "safer",
+                  "prompts, would tell them apart.")
+      ),
+      call = call
+    )
+  }
+  structure(list(prob = prob, converged = TRUE), class = "constant_model")
+}
+
+# ---- The object --------------------------------------------------------------
+
 # The encoded features stay in the fit, for models that leave some prompts out.
 new_hazard_fit <- function(model, learnt, unsafe, draws, sampling, how, call) {
   constant <- inherits(model, "constant_model")
@@ -55,41 +81,21 @@ new_hazard_fit <- function(model, learnt, unsafe, draws, sampling, how, call) {
   )
 }
 
-# Every engine's model is a list with a class of its own and this method.
-predict_model <- function(model, matrix, arg = "newx",
-                          call = rlang::caller_env()) {
-  UseMethod("predict_model")
-}
-
 # list(likelihood, saturated) of counts.
 binomial_likelihood <- function(unsafe, draws, prob) {
   core_value(.Call(ffi_binomial_likelihood, unsafe, draws, prob))
 }
 
-fit_constant <- function(unsafe, draws, call) {
-  prob <- (sum(unsafe) + 0.5) / (sum(draws) + 1)
-  if (sum(unsafe) == 0 || sum(unsafe) == sum(draws)) {
-    warn_classed(
-      "no_unsafe",
-      c(
-        sprintf("All %s training draws are %s.", format(sum(draws)),
-                if (sum(unsafe) == 0) "safe" else "unsafe"),
-        i = sprintf("The hazard of every prompt is set to %s.",
-                    format(prob, digits = 3)),
-        i = paste("More training draws, or",
-                  if (sum(unsafe) == 0) "riskier" else "safer",
-                  "prompts, would tell them apart.")
-      ),
-      call = call
-    )
+# A number by which a fit is known again, also after a file has cut off digits.
+hazard_check <- function(hazard) {
+  if (is.null(hazard$fitted)) {
+    return(NA_real_)
   }
-  structure(list(prob = prob, converged = TRUE), class = "constant_model")
+  place <- seq_along(hazard$fitted) / length(hazard$fitted)
+  mean(log(pmax(hazard$fitted, 1e-300)) * place)
 }
 
-#' @export
-predict_model.constant_model <- function(model, matrix, arg, call) {
-  rep_len(model$prob, nrow(matrix))
-}
+# ---- Prediction --------------------------------------------------------------
 
 #' Hazards and quantiles from a hazard fit
 #'
@@ -146,6 +152,19 @@ predict_hazard <- function(object, newx, arg = "newx",
   predict_model(object$model, encode(object$encoder, newx, arg, call), arg,
                 call)
 }
+
+# Every engine's model is a list with a class of its own and this method.
+predict_model <- function(model, matrix, arg = "newx",
+                          call = rlang::caller_env()) {
+  UseMethod("predict_model")
+}
+
+#' @export
+predict_model.constant_model <- function(model, matrix, arg, call) {
+  rep_len(model$prob, nrow(matrix))
+}
+
+# ---- A model of the user's own -----------------------------------------------
 
 #' Use your own model as a hazard
 #'
@@ -242,13 +261,4 @@ predict_user <- function(object, newx, call) {
     )
   }
   as.double(prob)
-}
-
-# A number by which a fit is known again, also after a file has cut off digits.
-hazard_check <- function(hazard) {
-  if (is.null(hazard$fitted)) {
-    return(NA_real_)
-  }
-  place <- seq_along(hazard$fitted) / length(hazard$fitted)
-  mean(log(pmax(hazard$fitted, 1e-300)) * place)
 }

@@ -1,5 +1,7 @@
-# The level: that of the point rule, exact or on a grid, and the certified
-# one.
+# The level: that of the point rule, exact or on a grid, and the certified one,
+# which holds with probability 1 - delta over the calibration prompts and their
+# draws, not only on average. Derivation: methods vignette, "Calibration" and
+# "The certificate".
 
 # The level of the point rule, and the certified one.
 select_by <- function(audit, rule) {
@@ -38,6 +40,8 @@ select_nothing <- function() {
   none <- data.frame(level = numeric(), miscoverage = numeric())
   list(level = 0, point_level = 0, capped = FALSE, curve = none, exact = TRUE)
 }
+
+# ---- The point rule ----------------------------------------------------------
 
 # The exact level and the jumps it was found from.
 find_jumps <- function(audit, alpha) {
@@ -109,6 +113,8 @@ weighted_curve <- function(audit, levels) {
   miscoverage_curve(audit$time, audit$horizon, pi, quantiles)
 }
 
+# ---- The certified level -----------------------------------------------------
+
 # The level, whether it is capped, the kind of certificate and its bet.
 certify_level <- function(audit, alpha, delta, kind, randomised = TRUE) {
   if (kind == "normal") {
@@ -119,6 +125,21 @@ certify_level <- function(audit, alpha, delta, kind, randomised = TRUE) {
     return(c(find_binomial(audit, alpha, delta), kind = "binomial"))
   }
   certify_by_bets(audit, plan_stakes(audit, alpha, delta), randomised)
+}
+
+# Where all weights are equal, losses are counted: the number of them at a level
+# is binomial. The most that a miscoverage of alpha shows with probability
+# delta, and the level at which there would be one more.
+find_binomial <- function(audit, alpha, delta) {
+  n <- length(audit$prob)
+  rate <- alpha * equal_weight(audit)
+  most <- stats::qbinom(delta, n, rate)
+  if (stats::pbinom(most, n, rate) > delta) {
+    most <- most - 1
+  }
+  limit <- audit$constants$tau_prior
+  at <- if (most < 0) 0 else sort(event_jumps(audit))[most + 1]
+  list(level = min(limit, at * (1 - 2^-46)), capped = at >= limit)
 }
 
 certify_by_bets <- function(audit, stakes, randomised) {
@@ -150,21 +171,6 @@ place_bets <- function(evidence, stakes) {
     bets[seq_along(bets) > seen] <- bet_for(stakes, variance)
   }
   bets
-}
-
-# Where all weights are equal, losses are counted: the number of them at a level
-# is binomial. The most that a miscoverage of alpha shows with probability
-# delta, and the level at which there would be one more.
-find_binomial <- function(audit, alpha, delta) {
-  n <- length(audit$prob)
-  rate <- alpha * equal_weight(audit)
-  most <- stats::qbinom(delta, n, rate)
-  if (stats::pbinom(most, n, rate) > delta) {
-    most <- most - 1
-  }
-  limit <- audit$constants$tau_prior
-  at <- if (most < 0) 0 else sort(event_jumps(audit))[most + 1]
-  list(level = min(limit, at * (1 - 2^-46)), capped = at >= limit)
 }
 
 # What a plan does to the assumptions of the certificate.

@@ -1,4 +1,5 @@
-# calibrate_lpb(): conformal calibration of a carried-out plan.
+# calibrate_lpb(): conformal calibration of a carried-out plan. Derivation:
+# methods vignette, "Calibration" and "The certificate".
 
 #' Calibrate a lower predictive bound
 #'
@@ -207,19 +208,7 @@ check_levels_grid <- function(levels, audit, call = rlang::caller_env()) {
   levels
 }
 
-warn_failed <- function(failed, call = rlang::caller_env()) {
-  if (failed$n > 0) {
-    warn_classed("failed_draws", c(
-      sprintf("Draws of %s failed for good.", counted(failed$n, "prompt")),
-      if (failed$policy == "drop") {
-        c(x = "Without these prompts the bound has no guarantee.")
-      } else {
-        c(i = paste("Each counts as unsafe at its first missing draw: the",
-                    "guarantee stays, the bound may be shorter."))
-      }
-    ), call = call)
-  }
-}
+# ---- The plan's hazard, and no other -----------------------------------------
 
 # Levels are only worth anything for the hazard that the plan was made with: the
 # one that the audit carries, or one that is checked against the plan.
@@ -273,4 +262,20 @@ is_same_hazard <- function(hazard, own, audit, x, call) {
     return(NA)
   }
   TRUE
+}
+
+# ---- Failed draws ------------------------------------------------------------
+
+warn_failed <- function(failed, call = rlang::caller_env()) {
+  if (failed$n > 0) {
+    warn_classed("failed_draws", c(
+      sprintf("Draws of %s failed for good.", counted(failed$n, "prompt")),
+      if (failed$policy == "drop") {
+        c(x = "Without these prompts the bound has no guarantee.")
+      } else {
+        c(i = paste("Each counts as unsafe at its first missing draw: the",
+                    "guarantee stays, the bound may be shorter."))
+      }
+    ), call = call)
+  }
 }

@@ -1,5 +1,5 @@
-# How much a certificate bets, from what the plan predicts. Derivation: methods
-# vignette, "The certificate".
+# How much a certificate bets, from the variance and the largest weight that
+# were predicted. Derivation: methods vignette, "The certificate".
 
 # The best growth of the wealth for a variance that is known, half of which is
 # lost to it. A loss of the largest weight leaves a twentieth of the wealth.
@@ -19,7 +19,7 @@ bet_for <- function(stakes, variance = stakes$variance) {
   size_bet(stakes$n, stakes$alpha, stakes$delta, variance, stakes$largest_loss)
 }
 
-# Whether not even prompts that lose nothing could certify anything.
+# Whether not even prompts without a loss could certify a level.
 hopeless <- function(stakes) {
   stakes$n * log1p(bet_for(stakes) * stakes$alpha) < log(1 / stakes$delta)
 }

@@ -1,4 +1,7 @@
-# What each prompt says about a level, in the plan's random order.
+# What each prompt says about a level, in the plan's random order, and the rules
+# by which that is enough. Derivation: methods vignette, "The certificate".
+
+# ---- The evidence ------------------------------------------------------------
 
 # For each prompt, in the plan's random order, what it says at a level: gain -
 # loss(level). Its mean is alpha minus an unbiased estimate of the miscoverage,
@@ -48,6 +51,17 @@ evidence_losses <- function(evidence, level) {
   evidence$weight * replicated_loss(outcome$unsafe, outcome$draws, quantile)
 }
 
+# ---- Rules -------------------------------------------------------------------
+
+# The last level at which the evidence meets the rule: list(level, capped).
+find_level <- function(evidence, rule) {
+  core_value(.Call(
+    ffi_certify, evidence$gain, evidence$place, evidence$weight,
+    unname(evidence$outcome[c("jump", "prob", "unsafe", "draws")]),
+    as.double(evidence$cap), rule, evidence$limit
+  ))
+}
+
 # The core's, in its order; see tt_rule.
 point_rule <- c(kind = 0, z = 0, spare = 0, bet = 0, reach = 0, last = 0)
 
@@ -76,12 +90,4 @@ stake_evidence <- function(evidence, bets) {
   evidence$gain <- evidence$gain * bets
   evidence$weight <- evidence$weight * bets[evidence$place]
   evidence
-}
-
-find_level <- function(evidence, rule) {
-  core_value(.Call(
-    ffi_certify, evidence$gain, evidence$place, evidence$weight,
-    unname(evidence$outcome[c("jump", "prob", "unsafe", "draws")]),
-    as.double(evidence$cap), rule, evidence$limit
-  ))
 }

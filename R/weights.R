@@ -1,5 +1,8 @@
-# What a prompt counts for: the probability that its loss was to be seen, and
-# weighted means.
+# What a prompt counts for: the probability that its loss was to be seen, what
+# there is to calibrate on, and weighted means. Source of the last: methods
+# vignette, "Weighted means".
+
+# ---- Weights -----------------------------------------------------------------
 
 # Probability that the horizon exceeds `time`: that an event there was to be
 # seen.
@@ -40,16 +43,9 @@ equal_weight <- function(audit) {
   if (same && length(pi) > 0L && all(pi == pi[1L])) pi[1L] else NA_real_
 }
 
-# Prompts whose unsafe draws tell something.
-count_events <- function(audit) {
-  if (design_of(audit)$stops) {
-    sum(audit$time < audit$horizon)
-  } else {
-    sum(audit$unsafe > 0)
-  }
-}
+# ---- What there is to calibrate on -------------------------------------------
 
-# How much there is to calibrate on.
+# Counts of prompts, and how much one of them can count for.
 describe_audit <- function(audit) {
   included <- audit$horizon > 0
   weight <- included_weights(audit)
@@ -60,8 +56,17 @@ describe_audit <- function(audit) {
   )
 }
 
-# The same from a plan, perhaps for another alpha than that which its variance
-# was predicted for.
+# Prompts whose unsafe draws tell something.
+count_events <- function(audit) {
+  if (design_of(audit)$stops) {
+    sum(audit$time < audit$horizon)
+  } else {
+    sum(audit$unsafe > 0)
+  }
+}
+
+# What the bets go by, from a plan: perhaps for another alpha than that which
+# its variance was predicted for.
 plan_stakes <- function(plan, alpha, delta) {
   constants <- plan$constants
   planned <- constants$alpha
@@ -72,6 +77,8 @@ plan_stakes <- function(plan, alpha, delta) {
       (planned * (1 - planned))
   ), length(plan$prob))
 }
+
+# ---- Weighted means ----------------------------------------------------------
 
 # The ratio of two sums over prompts (Hajek's estimate where `total` holds the
 # weights and `part` the weights times values from 0 to 1), with its linearised

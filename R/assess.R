@@ -1,4 +1,6 @@
-# assess_lpb(): coverage overall and by group.
+# assess_lpb(): coverage overall, by predicted risk and by group, on held-out
+# prompts or on the calibration audit. Derivation: methods vignette,
+# "Assessment".
 
 #' Check a bound: coverage overall, by risk and by group
 #'
@@ -123,7 +125,9 @@ check_folds <- function(folds, held_out, lpb, call = rlang::caller_env()) {
                null_ok = TRUE, call = call)
 }
 
-# Both give list(prob, bound, outcome, groups, basis).
+# ---- Held-out prompts --------------------------------------------------------
+
+# As assess_calibration(): list(prob, bound, outcome, groups, basis).
 assess_held_out <- function(lpb, newx, outcomes, groups,
                             call = rlang::caller_env()) {
   if (missing(newx)) {
@@ -142,6 +146,48 @@ assess_held_out <- function(lpb, newx, outcomes, groups,
   list(prob = prob, bound = bound, outcome = outcome, groups = groups,
        basis = "held-out")
 }
+
+# list(covered, kind): covered is from 0 to 1, NA where unresolved.
+read_assessment <- function(bound, n, time, status, unsafe, draws, prob,
+                            call = rlang::caller_env()) {
+  given <- c(time = !is.null(time) || !is.null(status),
+             counts = !is.null(unsafe) || !is.null(draws),
+             prob = !is.null(prob))
+  if (sum(given) != 1L) {
+    stop_argument(
+      "time", "and `status`, or `unsafe` and `draws`, or `prob` must be given",
+      sprintf("%d of the three", sum(given)), call = call
+    )
+  }
+  if (given[["prob"]]) {
+    prob <- check_numeric(prob, "prob", n, min = 0, max = 1, call = call)
+    return(list(covered = geometric_coverage(bound, prob), kind = "exact"))
+  }
+  if (given[["time"]]) {
+    time <- check_numeric(time, "time", n, min = 1, whole = TRUE, call = call)
+    status <- check_numeric(status, "status", n, min = 0, max = 1, whole = TRUE,
+                            call = call)
+    covered <- ifelse(time >= bound, 1, ifelse(status == 1, 0, NA))
+    return(list(covered = covered, kind = "binary"))
+  }
+  draws <- check_numeric(draws, "draws", n, min = 0, whole = TRUE,
+                         recycle = TRUE, finite = TRUE, call = call)
+  unsafe <- check_numeric(unsafe, "unsafe", n, min = 0, whole = TRUE,
+                          call = call)
+  check_counts(unsafe, draws, n, call)
+  list(covered = replicated_coverage(bound, unsafe, rep_len(draws, n)),
+       kind = "fraction")
+}
+
+# Share of the orders of the draws in which the first bound - 1 are safe.
+replicated_coverage <- function(bound, unsafe, draws) {
+  needed <- bound - 1
+  enough <- needed <= draws
+  share <- exp(lchoose(draws - unsafe, needed) - lchoose(draws, needed))
+  ifelse(enough, share, ifelse(unsafe > 0, 0, NA))
+}
+
+# ---- The calibration audit ---------------------------------------------------
 
 # The prompts that the level was chosen on, or, with folds, each fold with the
 # level that the others choose.
@@ -196,6 +242,8 @@ weighted_losses <- function(audit, bound) {
   lost
 }
 
+# ---- Coverage of all prompts, and of parts of them ---------------------------
+
 # All prompts, those of about equal predicted hazard, and the user's groups.
 assessment_parts <- function(prompts, risk_groups) {
   n <- length(prompts$prob)
@@ -211,46 +259,6 @@ assessment_parts <- function(prompts, risk_groups) {
     parts$group <- droplevels(prompts$groups)
   }
   parts
-}
-
-# list(covered, kind): covered is from 0 to 1, NA where unresolved.
-read_assessment <- function(bound, n, time, status, unsafe, draws, prob,
-                            call = rlang::caller_env()) {
-  given <- c(time = !is.null(time) || !is.null(status),
-             counts = !is.null(unsafe) || !is.null(draws),
-             prob = !is.null(prob))
-  if (sum(given) != 1L) {
-    stop_argument(
-      "time", "and `status`, or `unsafe` and `draws`, or `prob` must be given",
-      sprintf("%d of the three", sum(given)), call = call
-    )
-  }
-  if (given[["prob"]]) {
-    prob <- check_numeric(prob, "prob", n, min = 0, max = 1, call = call)
-    return(list(covered = geometric_coverage(bound, prob), kind = "exact"))
-  }
-  if (given[["time"]]) {
-    time <- check_numeric(time, "time", n, min = 1, whole = TRUE, call = call)
-    status <- check_numeric(status, "status", n, min = 0, max = 1, whole = TRUE,
-                            call = call)
-    covered <- ifelse(time >= bound, 1, ifelse(status == 1, 0, NA))
-    return(list(covered = covered, kind = "binary"))
-  }
-  draws <- check_numeric(draws, "draws", n, min = 0, whole = TRUE,
-                         recycle = TRUE, finite = TRUE, call = call)
-  unsafe <- check_numeric(unsafe, "unsafe", n, min = 0, whole = TRUE,
-                          call = call)
-  check_counts(unsafe, draws, n, call)
-  list(covered = replicated_coverage(bound, unsafe, rep_len(draws, n)),
-       kind = "fraction")
-}
-
-# Share of the orders of the draws in which the first bound - 1 are safe.
-replicated_coverage <- function(bound, unsafe, draws) {
-  needed <- bound - 1
-  enough <- needed <= draws
-  share <- exp(lchoose(draws - unsafe, needed) - lchoose(draws, needed))
-  ifelse(enough, share, ifelse(unsafe > 0, 0, NA))
 }
 
 risk_group <- function(predicted, k) {

@@ -64,6 +64,8 @@ autoplot.lpb <- function(object, which = c("miscoverage", "bound", "coverage",
 
 lpb_pictures <- c("miscoverage", "bound", "coverage", "weights")
 
+# ---- What is shown -----------------------------------------------------------
+
 # `curve` has a curve for each group, or for all prompts together; `marks` are
 # the levels that were found, the one that the bound uses last.
 miscoverage_picture <- function(lpb) {
@@ -137,6 +139,8 @@ weights_picture <- function(lpb) {
   rows[order(rows$unsafe), ]
 }
 
+# ---- How levels are marked ---------------------------------------------------
+
 # What is known of a level that was found: "certified: 0.0769".
 mark_text <- function(marks) {
   level <- vapply(marks$level, format, "", digits = 3)
@@ -160,6 +164,8 @@ mark_inks <- function(picture) {
 mark_shapes <- function(picture) {
   ifelse(picture$marks$what == "point rule" & !picture$grouped, 16, 17)
 }
+
+# ---- Base graphics -----------------------------------------------------------
 
 draw_miscoverage <- function(picture, ...) {
   curve <- picture$curve
@@ -233,6 +239,8 @@ draw_weights <- function(rows, ...) {
                    pch = c(16, 17), col = ink[c("main", "mark")], bty = "n",
                    horiz = TRUE)
 }
+
+# ---- The same with ggplot2 ---------------------------------------------------
 
 layer_miscoverage <- function(picture) {
   marks <- picture$marks

@@ -1,5 +1,7 @@
-# The lpb: the object, its predictions, and what it warns of.
+# The lpb: the object, its predictions, what may be said of it, and what it
+# warns of.
 
+# `chosen` is what select_by() or select_groups() returned.
 new_lpb <- function(audit, rule, chosen, hazard, failed, call) {
   parts <- plan_parts(audit)
   constants <- parts$constants
@@ -24,6 +26,8 @@ new_lpb <- function(audit, rule, chosen, hazard, failed, call) {
     class = "lpb"
   )
 }
+
+# ---- Bounds ------------------------------------------------------------------
 
 #' The calibrated bound of prompts
 #'
@@ -115,6 +119,8 @@ calibration_bound <- function(lpb) {
   bound_of(lpb, lpb$audit, lpb$membership)
 }
 
+# ---- What it is, and what it claims ------------------------------------------
+
 # What tells this bound from others: of another plan, another run of the same
 # one, or another choice of its level.
 bound_identity <- function(lpb) {
@@ -154,6 +160,8 @@ guarantee_reach <- function(lpb) {
     "one group"
   }
 }
+
+# ---- Warnings ----------------------------------------------------------------
 
 warn_level <- function(lpb, call = rlang::caller_env()) {
   if (!is.null(lpb$groups)) {

@@ -1,5 +1,5 @@
 # advise_budget(): the whole way simulated before a draw is paid for, and how
-# the advice looks.
+# the advice looks. What is predicted: methods vignette, "The certificate".
 
 #' What a budget buys, before anything is spent
 #'
@@ -158,6 +158,8 @@ least_prompts <- function(policy, quantile) {
   }
   high
 }
+
+# ---- How it looks ------------------------------------------------------------
 
 #' @export
 print.budget_advice <- function(x, ...) {

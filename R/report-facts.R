@@ -1,4 +1,7 @@
-# What a report tells of coverage, evidence, draws, settings and origin.
+# What a report tells of coverage, evidence, draws, settings and origin: its
+# tables, and lists of facts.
+
+# ---- Coverage ----------------------------------------------------------------
 
 coverage_table <- function(assessment) {
   rows <- as.data.frame(assessment)
@@ -12,6 +15,16 @@ coverage_table <- function(assessment) {
   html_table(columns)
 }
 
+# "93.0% (91.1-94.9)", which breaks before the interval or not at all.
+coverage_cells <- function(rows) {
+  interval <- sprintf(" (%.1f\u2013\u2060%.1f)", 100 * rows$low,
+                      100 * rows$high)
+  # Where no prompt was included, nothing is known.
+  ifelse(is.na(rows$coverage), "unknown",
+         paste0(sprintf("%.1f%%", 100 * rows$coverage),
+                ifelse(is.na(rows$low), "", interval)))
+}
+
 # Two digits each, and all in one notation, so that a column can be compared at
 # a glance. What is beyond six decimals would be nothing but zeros.
 hazard_cells <- function(hazard) {
@@ -21,16 +34,6 @@ hazard_cells <- function(hazard) {
   }
   decimals <- pmax(2, 1 - floor(log10(signif(hazard, 2))))
   sprintf("%.*f", as.integer(ifelse(hazard %in% known, decimals, 2)), hazard)
-}
-
-# "93.0% (91.1-94.9)", which breaks before the interval or not at all.
-coverage_cells <- function(rows) {
-  interval <- sprintf(" (%.1f\u2013\u2060%.1f)", 100 * rows$low,
-                      100 * rows$high)
-  # Where no prompt was included, nothing is known.
-  ifelse(is.na(rows$coverage), "unknown",
-         paste0(sprintf("%.1f%%", 100 * rows$coverage),
-                ifelse(is.na(rows$low), "", interval)))
 }
 
 coverage_text <- function(lpb, coverage) {
@@ -74,6 +77,8 @@ group_table <- function(lpb) {
     "Median bound" = vapply(middle, big, "")
   ))
 }
+
+# ---- Evidence, draws and cost ------------------------------------------------
 
 evidence_facts <- function(lpb) {
   weight <- included_weights(lpb$audit)
@@ -153,6 +158,8 @@ ledger_facts <- function(totals) {
   )
 }
 
+# ---- The riskiest prompts ----------------------------------------------------
+
 risk_table <- function(lpb, show_prompts, n = 10) {
   audit <- lpb$audit
   top <- utils::head(order(-audit$prob), n)
@@ -170,6 +177,8 @@ risk_table <- function(lpb, show_prompts, n = 10) {
   }
   html_table(columns)
 }
+
+# ---- Settings and origin -----------------------------------------------------
 
 about_facts <- function(about) {
   if (!is.null(about)) {

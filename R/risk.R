@@ -1,5 +1,5 @@
-# population_risk(): the share of prompts with an unsafe draw among so many,
-# and how it looks.
+# population_risk(): the share of prompts with an unsafe draw among so many, and
+# how it looks. Derivation: methods vignette, "Population risk".
 
 #' The risk of a population of prompts
 #'
@@ -138,6 +138,8 @@ check_times_of_risk <- function(times, audit, depth, weight,
   sort(unique(times))
 }
 
+# ---- The estimate ------------------------------------------------------------
+
 risk_by <- function(time, audit, depth, weight, conf_level) {
   seen <- unsafe_by(pmin(time, depth), audit)
   # Of the prompts that were safe so far, the share that the model expects.
@@ -176,6 +178,8 @@ heaviest_by <- function(time, audit) {
   }
   largest_weight(audit)
 }
+
+# ---- How it looks ------------------------------------------------------------
 
 #' @export
 print.population_risk <- function(x, max_rows = 12, ...) {
@@ -241,14 +245,6 @@ plot.population_risk <- function(x, ...) {
   invisible(x)
 }
 
-# Without and with a model; the second line begins where the first one ends.
-risk_parts <- function(x) {
-  design <- x$basis == "design"
-  last <- max(0, which(design))
-  parts <- list(x[design, ], x[seq_len(nrow(x)) >= max(1, last), ])
-  Filter(function(part) nrow(part) > 0L, parts[c(any(design), any(!design))])
-}
-
 #' @rdname population_risk
 #' @exportS3Method ggplot2::autoplot
 autoplot.population_risk <- function(object, ...) {
@@ -273,4 +269,12 @@ autoplot.population_risk <- function(object, ...) {
                   linetype = NULL) +
     ggplot2::theme_bw(base_size = 11) +
     ggplot2::theme(legend.position = "bottom")
+}
+
+# Without and with a model; the second line begins where the first one ends.
+risk_parts <- function(x) {
+  design <- x$basis == "design"
+  last <- max(0, which(design))
+  parts <- list(x[design, ], x[seq_len(nrow(x)) >= max(1, last), ])
+  Filter(function(part) nrow(part) > 0L, parts[c(any(design), any(!design))])
 }

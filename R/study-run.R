@@ -1,5 +1,7 @@
 # The repetitions of a study, and the one audit of each cell.
 
+# ---- Repetitions -------------------------------------------------------------
+
 # One matrix for each repetition: a row for each cell, a column for each number.
 run_study <- function(settings, streams, workers, call = rlang::caller_env()) {
   world <- if (settings$resample != "all") {
@@ -89,6 +91,8 @@ run_plans <- function(plans, planned, held_out, settings) {
   })
   do.call(rbind, rows)
 }
+
+# ---- One audit ---------------------------------------------------------------
 
 # The parts of an audit that its level depends on, from the same functions as
 # plan_audit() and simulate_audit(), without ids, hashes and data frames. Where

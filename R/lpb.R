@@ -126,7 +126,8 @@ calibration_bound <- function(lpb) {
 bound_identity <- function(lpb) {
   audit <- lpb$audit
   list(
-    plan_id = as.character(plan_parts(audit)$constants$plan_id), n = nrow(audit),
+    plan_id = as.character(plan_parts(audit)$constants$plan_id),
+    n = nrow(audit),
     draws = sum(audit$draws), unsafe = sum(audit$unsafe), alpha = lpb$alpha,
     delta = lpb$delta %||% NA_real_, cap = lpb$cap,
     group = lpb$groups$group %||% character(),

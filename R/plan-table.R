@@ -98,8 +98,8 @@ check_plan_schema <- function(plan, arg, call) {
 check_seals <- function(plan, arg, call) {
   constants <- plan$constants
   if (!identical(plan_hash(plan), as.character(constants$plan_id))) {
-    stop_plan(arg, "has ids, horizons, limits, stops, a method or a design that",
-              "are not those of the plan", call = call)
+    stop_plan(arg, "has ids, horizons, limits, stops, a method or a design",
+              "that are not those of the plan", call = call)
   }
   off <- abs(plan_checksum(plan) - constants$checksum)
   if (!(off <= 1e-9 * abs(constants$checksum))) {

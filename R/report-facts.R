@@ -187,7 +187,7 @@ about_facts <- function(about) {
 }
 
 setting_facts <- function(lpb) {
-  audit <- lpb$audit
+  constants <- plan_parts(lpb$audit)$constants
   html_facts(
     c("Target coverage", target(lpb$alpha), sprintf("alpha = %s",
                                                     format(lpb$alpha))),
@@ -211,7 +211,7 @@ setting_facts <- function(lpb) {
     c("Longest bound", if (is.finite(lpb$cap)) big(lpb$cap) else "no limit",
       "cap"),
     c("Method", lpb$method, "How the budget was spread over prompts"),
-    c("Policy", sub("^policy ", "", design_text(plan_parts(lpb$audit)$constants$design)),
+    c("Policy", sub("^policy ", "", design_text(constants$design)),
       "Inclusion probabilities follow from it"),
     c("Hazard model", hazard_name(lpb$hazard))
   )

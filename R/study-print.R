@@ -189,7 +189,7 @@ draw_study <- function(cells, metric, against) {
 
 # Colours, line types and shapes, so that methods differ in grey print, too.
 study_looks <- data.frame(
-  method = study_methods,
+  method = study_methods$method,
   colour = c("#000000", "#D55E00", "#E69F00", "#CC79A7", "#56B4E9", "#0072B2",
              "#009E73"),
   line = c("dotted", "dotdash", "twodash", "longdash", "22", "solid", "42"),

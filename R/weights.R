@@ -50,7 +50,8 @@ describe_audit <- function(audit) {
   included <- audit$horizon > 0
   weight <- included_weights(audit)
   list(
-    n = length(included), included = sum(included), events = count_events(audit),
+    n = length(included), included = sum(included),
+    events = count_events(audit),
     ess = sum(weight)^2 / max(sum(weight^2), 1),
     coarseness = largest_weight(audit) / length(included)
   )

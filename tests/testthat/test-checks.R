@@ -27,17 +27,17 @@ test_that("what another version kept is refused, and what to do is said", {
     })
   }
   for (schema in list(2, 0, NULL)) {
-    refused(function(s) as_audit(data.frame(id = 1, draw = 1, unsafe = 0),
-                                 kept(plan, s)), schema,
-            "timetounsafe_error_plan")
+    refused(function(s) {
+      as_audit(data.frame(id = 1, draw = 1, unsafe = 0), kept(plan, s))
+    }, schema, "timetounsafe_error_plan")
     refused(function(s) {
       table <- as.data.frame(kept(plan, s))
       utils::write.csv(table, file, row.names = FALSE)
       read_plan(file)
     }, schema, "timetounsafe_error_plan")
-    refused(function(s) plan_audit(kept(hazard, s), "a", matrix(0.1),
-                                   budget = 5), schema,
-            "timetounsafe_error_argument")
+    refused(function(s) {
+      plan_audit(kept(hazard, s), "a", matrix(0.1), budget = 5)
+    }, schema, "timetounsafe_error_argument")
     refused(function(s) predict(kept(hazard, s), matrix(0.1)), schema,
             "timetounsafe_error_argument")
     refused(function(s) predict(kept(lpb, s), matrix(0.1)), schema,

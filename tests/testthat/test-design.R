@@ -22,7 +22,7 @@ test_that("weights of every design are at most the limit that it gives", {
   }
 })
 
-test_that("losses over reach are an unbiased miscoverage, whatever the design", {
+test_that("losses over reach are an unbiased miscoverage in every design", {
   skip_on_cran()
   set.seed(2)
   # What the hazard says, and what is true.
@@ -38,7 +38,7 @@ test_that("losses over reach are an unbiased miscoverage, whatever the design", 
   }
 })
 
-test_that("draws without a plan have the design of one that includes everybody", {
+test_that("draws without a plan are as if everybody had been included", {
   set.seed(3)
   sampler <- function(prompts) runif(length(prompts)) < 0.1
   for (stop in c(TRUE, FALSE)) {

@@ -12,7 +12,7 @@ test_that("the law answers as the geometric distribution does", {
   expect_equal(law$cost(rows, limit), mapply(function(p, m) {
     sum((1 - p)^(seq_len(m) - 1))
   }, rows$prob, limit))
-  # P(T <= 10 | T > depth)
+  # The share of those safe up to `depth` that are not up to 10.
   depth <- c(0, 4, 9)
   some <- list(prob = rows$prob[1:3])
   safe <- 1 - first_by(depth, some$prob)

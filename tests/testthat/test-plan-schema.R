@@ -1,4 +1,4 @@
-test_that("every column of a plan and an audit is in the schema, in its place", {
+test_that("every column of plans and audits is in the schema, in its place", {
   set.seed(1)
   p <- c(0.2, 0.01, 0.001)
   plan <- known_plan(p)

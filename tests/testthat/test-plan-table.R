@@ -26,7 +26,7 @@ test_that("a plan that was tampered with is refused", {
                class = "timetounsafe_error_argument")
 })
 
-test_that("a seal holds whatever a file did to types and to the order of rows", {
+test_that("a seal holds whatever a file did to types and to the rows' order", {
   set.seed(4)
   plan <- known_plan(rep(c(0.1, 0.05, 0.002), 5), 10, tau_prior = 0.3)
   file <- tempfile(fileext = ".csv")

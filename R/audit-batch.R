@@ -178,9 +178,9 @@ batch_status <- function(outcome, missing, final) {
 count_batch <- function(batch, unsafe, again, tries, run, control) {
   if (any(again)) {
     wait <- pmin(60, control$retry_wait * 2^(tries[again] - 1))
-    run$tally$retry(keep_draws(batch[draw_fields], again), now() + wait)
+    retry_draws(run$state, keep_draws(batch[draw_fields], again), now() + wait)
   }
-  run$tally$settle(batch$row[!again], batch$draw[!again], unsafe[!again])
+  settle_draws(run$state, batch$row[!again], batch$draw[!again], unsafe[!again])
 }
 
 # The last thing that the sampler, or the service behind it, said. That may be

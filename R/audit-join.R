@@ -94,11 +94,12 @@ match_prompts <- function(draws, plan, call = rlang::caller_env()) {
 # Draws in any order, `unsafe` NA for those that failed for good.
 join_draws <- function(audit, draws, row, call = rlang::caller_env()) {
   check_sequence(audit, row, draws$draw, call)
-  tally <- new_tally(audit)
-  tally$restore(list(row = row, draw = draws$draw, outcome = draws$unsafe,
-                     attempt = rep(1, length(row)),
-                     known = rep(TRUE, length(row))))
-  tally_audit(audit, tally)
+  state <- new_audit_state(audit)
+  restore_draws(state, list(
+    row = row, draw = draws$draw, outcome = draws$unsafe,
+    attempt = rep(1, length(row)), known = rep(TRUE, length(row))
+  ))
+  audit_so_far(audit, state)
 }
 
 check_sequence <- function(audit, row, draw, call) {

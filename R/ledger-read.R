@@ -69,14 +69,18 @@ read_attempts <- function(con) {
 
 rebuild_audit <- function(con, meta, judge, call) {
   rows <- read_plan_back(con, meta$flags)
-  tally <- new_tally(start_audit(rows))
+  state <- new_audit_state(start_audit(rows))
   read_draws_back(con, meta$refusal, responses = !is.null(judge), function(x) {
-    tally$restore(if (is.null(judge)) x else judge_again(x, rows, judge, call))
+    restore_draws(state, if (is.null(judge)) {
+      x
+    } else {
+      judge_again(x, rows, judge, call)
+    })
   })
   if ("plan_id" %in% names(rows)) {
     rows <- new_audit_plan(rows)
   }
-  audit <- tally_audit(rows, tally)
+  audit <- audit_so_far(rows, state)
   attr(audit, "judged") <- if (!is.null(judge)) TRUE
   audit
 }

@@ -24,22 +24,6 @@ carry_out <- function(rows, control, call = rlang::caller_env()) {
   audit
 }
 
-# What several runs under the same limits have spent together, and why the last
-# of them stopped: for a caller that carries out more than one, and tells the
-# user itself.
-new_meter <- function() {
-  list2env(list(paid = 0, cost = 0, began = now(), stopped = NULL),
-           parent = emptyenv())
-}
-
-note_spent <- function(run, meter) {
-  if (!is.null(meter)) {
-    meter$paid <- run$paid
-    meter$cost <- run$cost
-    meter$stopped <- run$stopped
-  }
-}
-
 # What changes while the loop runs. An environment, so that an interrupt loses
 # nothing that was recorded.
 new_run <- function(rows, control) {
@@ -61,7 +45,9 @@ new_run <- function(rows, control) {
   run
 }
 
-# Draws of earlier runs. With a ledger what is in it counts, and nothing else.
+# ---- Draws of earlier runs ---------------------------------------------------
+
+# With a ledger what is in it counts, and nothing else.
 read_earlier <- function(rows, run, control, call) {
   if (is.null(control$ledger)) {
     restore_draws(run$state, kept_early(rows))
@@ -94,6 +80,8 @@ stop_without_ledger <- function(path, call) {
               "An audit that was begun without a ledger goes on without one.",
               call = call)
 }
+
+# ---- The loop ----------------------------------------------------------------
 
 make_draws <- function(rows, run, control) {
   bar <- start_progress(rows, run, control)
@@ -149,6 +137,8 @@ wait_for_retries <- function(run, control) {
   Sys.sleep(max(0.001, until - now()))
 }
 
+# ---- The end -----------------------------------------------------------------
+
 stop_sampler <- function(error, audit, control, call) {
   # conditionMessage() would add what the sampler raised a second time.
   broken <- inherits(error, "timetounsafe_broken")
@@ -196,6 +186,26 @@ warn_unfinished <- function(audit, stopped, control, call) {
     }
   ), call = call)
 }
+
+# ---- Several runs under the same limits --------------------------------------
+
+# What several runs under the same limits have spent together, and why the last
+# of them stopped: for a caller that carries out more than one, and tells the
+# user itself.
+new_meter <- function() {
+  list2env(list(paid = 0, cost = 0, began = now(), stopped = NULL),
+           parent = emptyenv())
+}
+
+note_spent <- function(run, meter) {
+  if (!is.null(meter)) {
+    meter$paid <- run$paid
+    meter$cost <- run$cost
+    meter$stopped <- run$stopped
+  }
+}
+
+# ---- Progress ----------------------------------------------------------------
 
 # Failures and luck may take more draws than were expected: the bar then stays
 # full, and only the count goes on.

@@ -181,12 +181,6 @@ new_line_id <- function() {
   paste(Sys.getpid(), line_count$n, format(now(), digits = 15))
 }
 
-lately <- function(id) {
-  times <- sent_lately[[id]]
-  sent_lately[[id]] <- times[times > now() - 60]
-  sent_lately[[id]]
-}
-
 free_slots <- function(id, rpm) max(0, floor(rpm) - length(lately(id)))
 
 use_slots <- function(id, n) {
@@ -196,6 +190,12 @@ use_slots <- function(id, n) {
 next_slot <- function(id, rpm) {
   times <- lately(id)
   if (length(times) < floor(rpm)) now() else times[1L] + 60
+}
+
+lately <- function(id) {
+  times <- sent_lately[[id]]
+  sent_lately[[id]] <- times[times > now() - 60]
+  sent_lately[[id]]
 }
 
 # ---- What an error means -----------------------------------------------------

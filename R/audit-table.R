@@ -30,6 +30,8 @@ fill_outcomes <- function(audit, first, count) {
   audit
 }
 
+# ---- Checks ------------------------------------------------------------------
+
 # An audit whose rows are the whole plan, all finished.
 check_audit <- function(audit, arg = "audit", call = rlang::caller_env()) {
   if (missing(audit)) {
@@ -92,7 +94,8 @@ check_outcomes <- function(audit, arg, call) {
   }
 }
 
-# First of all, as check_audit() speaks of calibration.
+# Before check_audit(), which speaks of calibration: for those who do not
+# calibrate.
 refuse_unfinished <- function(audit, call) {
   open <- which(is.na(audit$status))
   if (length(open) > 0L) {
@@ -120,6 +123,8 @@ stop_audit <- function(problem, id, call = rlang::caller_env(2), rows = NULL) {
   stop_classed("audit", paste0("Prompt ", format(id), " ", problem, where, "."),
                id = id, rows = rows, call = call)
 }
+
+# ---- Draws that failed for good ----------------------------------------------
 
 drop_failed <- function(audit, call = rlang::caller_env()) {
   if (all(audit$failed)) {

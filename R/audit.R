@@ -92,8 +92,7 @@ run_audit <- function(plan, sampler, batch_size = 64, ledger = NULL,
     plan <- read_ledger(ledger)
   }
   # An audit_prompts() that is gone on with has no plan behind it.
-  if (missing(plan) || !inherits(plan, "audit") ||
-        "plan_id" %in% names(plan)) {
+  if (missing(plan) || !inherits(plan, "audit") || is_planned(plan)) {
     plan <- check_plan(plan)
   }
   check_plan_prompts(plan)

@@ -91,9 +91,10 @@ replicated_losses <- function(audit, levels) {
   }
   constants <- audit$constants
   law <- find_law(constants)
-  rows <- lapply(audit[law$columns], `[`, at)
-  quantiles <- as_level_matrix(law$quantile(rows, levels, constants$cap),
-                               length(at), "levels")
+  quantiles <- as_level_matrix(
+    law$quantile(law_rows(law, audit, at), levels, constants$cap), length(at),
+    "levels"
+  )
   length(at) * replicated_miscoverage(unsafe[at], audit$limit[at],
                                       audit$pi[at], quantiles)
 }

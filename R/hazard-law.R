@@ -43,6 +43,11 @@ geometric_law <- list(
   }
 )
 
+# What the law needs of some rows.
+law_rows <- function(law, rows, at) {
+  lapply(as.list(rows)[law$columns], `[`, at)
+}
+
 # That of a plan (by its constants), a policy or a hazard. There is one so far;
 # another one is a list like that above, and a constant of the plan that names
 # it.

@@ -50,71 +50,7 @@ ledger_tables <- c(
   )
 )
 
-stop_ledger <- function(path, problem, fix = NULL, parent = NULL,
-                        call = rlang::caller_env()) {
-  stop_classed(
-    "ledger", c(sprintf("The ledger %s %s.", path, problem), i = fix),
-    argument = "ledger", call = call, parent = parent
-  )
-}
-
-check_ledger <- function(ledger, call = rlang::caller_env()) {
-  fine <- is.character(ledger) && length(ledger) == 1L && !is.na(ledger) &&
-    nzchar(ledger)
-  if (!fine) {
-    stop_argument("ledger", "must be the path of a file", describe(ledger),
-                  call = call)
-  }
-  path <- path.expand(ledger)
-  if (dir.exists(path) || !dir.exists(dirname(path))) {
-    stop_argument(
-      "ledger", "must be a file in a folder that exists", ledger, call = call
-    )
-  }
-  path
-}
-
-not_a_database <- "It is no database: name a new file, or a ledger."
-
-# Every error of the database is one of the ledger.
-with_database <- function(path, code, call) {
-  withCallingHandlers(code, error = function(e) {
-    if (!inherits(e, "timetounsafe_error")) {
-      foreign <- grepl("not a database", conditionMessage(e))
-      stop_ledger(path, "could not be used",
-                  if (foreign) not_a_database else conditionMessage(e),
-                  parent = e, call = call)
-    }
-  })
-}
-
-connect_ledger <- function(path, write = TRUE) {
-  flags <- if (write) RSQLite::SQLITE_RWC else RSQLite::SQLITE_RO
-  con <- DBI::dbConnect(RSQLite::SQLite(), path, flags = flags,
-                        synchronous = NULL)
-  ready <- FALSE
-  on.exit(if (!ready) DBI::dbDisconnect(con))
-  DBI::dbExecute(con, "PRAGMA busy_timeout = 10000")
-  # A file that is no database is noticed only when it is read.
-  DBI::dbGetQuery(con, "PRAGMA schema_version")
-  # RSQLite's own default, "off", would lose draws.
-  DBI::dbExecute(con, "PRAGMA synchronous = NORMAL")
-  ready <- TRUE
-  con
-}
-
-# WAL survives a kill at any moment without a wait for the disk; where the file
-# system has no shared memory, the slower journal does.
-set_journal <- function(con) {
-  mode <- tryCatch(
-    DBI::dbGetQuery(con, "PRAGMA journal_mode = WAL")[[1L]],
-    error = function(e) ""
-  )
-  if (!identical(mode, "wal")) {
-    DBI::dbGetQuery(con, "PRAGMA journal_mode = DELETE")
-    DBI::dbExecute(con, "PRAGMA synchronous = FULL")
-  }
-}
+# ---- Opening -----------------------------------------------------------------
 
 # The ledger of these rows, new or gone on with: list(record, read, close).
 open_ledger <- function(path, rows, refusal, responses,
@@ -176,16 +112,44 @@ lock_ledger <- function(path, call) {
               call = call)
 }
 
-this_process <- function() {
-  paste0("process ", Sys.getpid(), " on ", Sys.info()[["nodename"]])
-}
-
 last_writer <- function(path) {
   tryCatch({
     con <- connect_ledger(path, write = FALSE)
     on.exit(DBI::dbDisconnect(con))
     paste0(", ", read_meta(con)$writer)
   }, error = function(e) "")
+}
+
+this_process <- function() {
+  paste0("process ", Sys.getpid(), " on ", Sys.info()[["nodename"]])
+}
+
+connect_ledger <- function(path, write = TRUE) {
+  flags <- if (write) RSQLite::SQLITE_RWC else RSQLite::SQLITE_RO
+  con <- DBI::dbConnect(RSQLite::SQLite(), path, flags = flags,
+                        synchronous = NULL)
+  ready <- FALSE
+  on.exit(if (!ready) DBI::dbDisconnect(con))
+  DBI::dbExecute(con, "PRAGMA busy_timeout = 10000")
+  # A file that is no database is noticed only when it is read.
+  DBI::dbGetQuery(con, "PRAGMA schema_version")
+  # RSQLite's own default, "off", would lose draws.
+  DBI::dbExecute(con, "PRAGMA synchronous = NORMAL")
+  ready <- TRUE
+  con
+}
+
+# WAL survives a kill at any moment without a wait for the disk; where the file
+# system has no shared memory, the slower journal does.
+set_journal <- function(con) {
+  mode <- tryCatch(
+    DBI::dbGetQuery(con, "PRAGMA journal_mode = WAL")[[1L]],
+    error = function(e) ""
+  )
+  if (!identical(mode, "wal")) {
+    DBI::dbGetQuery(con, "PRAGMA journal_mode = DELETE")
+    DBI::dbExecute(con, "PRAGMA synchronous = FULL")
+  }
 }
 
 # At rest a ledger is one plain file, which can be copied, and read where nobody
@@ -196,6 +160,8 @@ fold_journal <- function(con) {
     DBI::dbGetQuery(con, "PRAGMA journal_mode = DELETE")
   }, silent = TRUE)
 }
+
+# ---- The audit that it belongs to --------------------------------------------
 
 find_meta <- function(con, path, rows, refusal, call) {
   tables <- DBI::dbListTables(con)
@@ -274,6 +240,8 @@ set_meta <- function(con, values) {
   )
 }
 
+# ---- Draws -------------------------------------------------------------------
+
 # One transaction, so that a batch is there as a whole or not at all.
 record_draws <- function(con, batch, outcome, responses) {
   extras <- draw_extras(outcome, responses)
@@ -339,4 +307,44 @@ read_draws_back <- function(con, refusal, use, responses = FALSE,
     draws$known <- !is.na(draws$outcome) | draws$status == "failed"
     use(draws)
   }
+}
+
+# ---- Paths and errors --------------------------------------------------------
+
+check_ledger <- function(ledger, call = rlang::caller_env()) {
+  fine <- is.character(ledger) && length(ledger) == 1L && !is.na(ledger) &&
+    nzchar(ledger)
+  if (!fine) {
+    stop_argument("ledger", "must be the path of a file", describe(ledger),
+                  call = call)
+  }
+  path <- path.expand(ledger)
+  if (dir.exists(path) || !dir.exists(dirname(path))) {
+    stop_argument(
+      "ledger", "must be a file in a folder that exists", ledger, call = call
+    )
+  }
+  path
+}
+
+# Every error of the database is one of the ledger.
+with_database <- function(path, code, call) {
+  withCallingHandlers(code, error = function(e) {
+    if (!inherits(e, "timetounsafe_error")) {
+      foreign <- grepl("not a database", conditionMessage(e))
+      stop_ledger(path, "could not be used",
+                  if (foreign) not_a_database else conditionMessage(e),
+                  parent = e, call = call)
+    }
+  })
+}
+
+not_a_database <- "It is no database: name a new file, or a ledger."
+
+stop_ledger <- function(path, problem, fix = NULL, parent = NULL,
+                        call = rlang::caller_env()) {
+  stop_classed(
+    "ledger", c(sprintf("The ledger %s %s.", path, problem), i = fix),
+    argument = "ledger", call = call, parent = parent
+  )
 }

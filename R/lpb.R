@@ -109,8 +109,7 @@ bound_of <- function(lpb, rows, groups = NULL) {
   bound <- numeric(length(level))
   # Few levels differ.
   for (at in split(seq_along(level), level)) {
-    part <- lapply(rows[law$columns], `[`, at)
-    bound[at] <- law$quantile(part, level[at[1L]], lpb$cap)
+    bound[at] <- law$quantile(law_rows(law, rows, at), level[at[1L]], lpb$cap)
   }
   bound
 }

@@ -34,6 +34,13 @@ else
   not_ok "the files of R/ form layers, as ARCHITECTURE.md has them"
 fi
 
+if lengths=$(Rscript tools/lengths.R); then
+  ok "no function of R/ is longer than 80 lines"
+else
+  printf '%s\n' "$lengths" | sed 's/^/  /'
+  not_ok "no function of R/ is longer than 80 lines"
+fi
+
 # What the compiled core refers to is what it really calls, comments and macros
 # aside. Without builtins no call is turned into another one, and without
 # position independence a constant table of strings is a constant.

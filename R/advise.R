@@ -1,5 +1,5 @@
 # advise_budget(): the whole way simulated before a draw is paid for, and how
-# the advice looks.
+# the advice looks. What is predicted: methods vignette, "The certificate".
 
 #' What a budget buys, before anything is spent
 #'
@@ -70,7 +70,7 @@ advise_budget <- function(hazard, x, budget = c(5, 10, 20, 50, 100, 200, 500),
   repetitions <- check_number(repetitions, "repetitions", min = 10,
                               whole = TRUE)
   pilot <- if (is.null(tau_prior)) new_pilot(hazard)
-  design <- hazard$fitted %||% prob
+  design <- list(prob = hazard$fitted %||% prob)
   rows <- expand.grid(budget = budget, n = n)
   rows <- Map(function(budget, n) {
     policy <- new_policy(method, budget, alpha, delta, tau_prior, max_weight,
@@ -112,14 +112,11 @@ advise_row <- function(policy, prob, quantile, n, repetitions) {
 
 # One calibration, without the checks and the data frames of a real one.
 advise_once <- function(policy, prob) {
-  quantile <- prior_quantile(prob, policy)
-  n <- length(prob)
-  audit <- c(
-    policy[c(policy_columns, "multiplier")],
-    draw_inclusion(quantile, policy),
-    list(prob = prob, stop = rep(policy$method != "replicated", n),
-         order = sample.int(n), threshold = stats::runif(1), failed = FALSE)
-  )
+  rows <- list(prob = prob)
+  audit <- c(rows, draw_inclusion(prior_quantile(rows, policy), policy))
+  audit$order <- sample.int(length(prob))
+  audit$failed <- FALSE
+  audit$constants <- c(policy, threshold = stats::runif(1))
   audit <- simulate_outcomes(audit, prob)
   point <- find_point(audit, policy$alpha)$level
   level <- if (is.na(policy$delta)) {
@@ -128,10 +125,10 @@ advise_once <- function(policy, prob) {
     min(point,
         certify_level(audit, policy$alpha, policy$delta, "exact")$level)
   }
-  bound <- geometric_quantile(prob, level, policy$cap)
+  bound <- bound_at(audit, level)
   c(coverage = mean(geometric_coverage(bound, prob)),
     bound = mean(log(bound)),
-    point_bound = mean(log(geometric_quantile(prob, point, policy$cap))),
+    point_bound = mean(log(bound_at(audit, point))),
     trivial = as.numeric(all(bound == 1)))
 }
 
@@ -145,7 +142,7 @@ least_prompts <- function(policy, quantile) {
   quantile <- sort(quantile)[unique(round(seq(1, length(quantile),
                                               length.out = 500)))]
   can <- function(n) {
-    !hopeless(new_stakes(fix_policy(policy, quantile, n), n))
+    !hopeless(policy_stakes(fix_policy(policy, quantile, n), n))
   }
   high <- 10
   while (!can(high)) {
@@ -161,6 +158,8 @@ least_prompts <- function(policy, quantile) {
   }
   high
 }
+
+# ---- How it looks ------------------------------------------------------------
 
 #' @export
 print.budget_advice <- function(x, ...) {

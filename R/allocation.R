@@ -1,4 +1,5 @@
-# The convex program that spreads a budget over prompts.
+# The convex program that spreads a budget over prompts; it is solved in the C
+# core. Derivation: methods vignette, "Allocation".
 
 #' Spread a budget over prompts
 #'
@@ -59,6 +60,7 @@ solve_allocation <- function(cost, total_budget, benefit = 1, lower = 0,
   core_value(result, call)
 }
 
+# One number for each prompt, or one for all.
 as_column <- function(x, arg, n, call) {
   if (missing(x)) {
     stop_missing(arg, call)
@@ -84,12 +86,4 @@ stop_infeasible <- function(budget, minimum, call) {
     ),
     budget = budget, minimum = minimum, call = call
   )
-}
-
-allocate_given <- function(cost, policy, upper) {
-  if (length(cost) == 0L) {
-    return(numeric())
-  }
-  core_value(.Call(ffi_allocate_given, as.double(cost), 1, policy$lower, upper,
-                   policy$multiplier))
 }

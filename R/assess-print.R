@@ -36,6 +36,8 @@ assessment_remark <- function(basis) {
   )
 }
 
+# ---- Pictures ----------------------------------------------------------------
+
 #' @rdname plot.lpb
 #' @export
 plot.lpb_assessment <- function(x, ...) {

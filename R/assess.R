@@ -1,4 +1,6 @@
-# assess_lpb(): coverage overall and by group.
+# assess_lpb(): coverage overall, by predicted risk and by group, on held-out
+# prompts or on the calibration audit. Derivation: methods vignette,
+# "Assessment".
 
 #' Check a bound: coverage overall, by risk and by group
 #'
@@ -123,7 +125,9 @@ check_folds <- function(folds, held_out, lpb, call = rlang::caller_env()) {
                null_ok = TRUE, call = call)
 }
 
-# Both give list(prob, bound, outcome, groups, basis).
+# ---- Held-out prompts --------------------------------------------------------
+
+# As assess_calibration(): list(prob, bound, outcome, groups, basis).
 assess_held_out <- function(lpb, newx, outcomes, groups,
                             call = rlang::caller_env()) {
   if (missing(newx)) {
@@ -136,89 +140,11 @@ assess_held_out <- function(lpb, newx, outcomes, groups,
   } else {
     groups <- check_bound_groups(lpb, groups, n, call)
   }
-  bound <- bound_of(lpb, prob, if (!is.null(lpb$groups)) groups)
+  bound <- bound_of(lpb, list(prob = prob), if (!is.null(lpb$groups)) groups)
   outcome <- do.call(read_assessment, c(list(bound, n), outcomes,
                                         list(call = call)))
   list(prob = prob, bound = bound, outcome = outcome, groups = groups,
        basis = "held-out")
-}
-
-# The prompts that the level was chosen on, or, with folds, each fold with the
-# level that the others choose.
-assess_calibration <- function(lpb, groups, folds,
-                               call = rlang::caller_env()) {
-  audit <- lpb$audit
-  groups <- if (is.null(groups)) {
-    lpb$membership
-  } else {
-    check_groups(groups, nrow(audit), call)
-  }
-  bound <- if (is.null(folds)) {
-    calibration_bound(lpb)
-  } else {
-    cross_fit_bound(lpb, folds)
-  }
-  # A bound of 1 is known to be kept, without a draw.
-  known <- bound <= 1
-  outcome <- list(
-    lost = weighted_losses(audit, bound), kind = "weighted",
-    weight = replace(prompt_weight(audit), known, 1),
-    heaviest = replace(1 / reach_beyond(audit, bound - 1), known, 0)
-  )
-  list(prob = audit$prob, bound = bound, outcome = outcome, groups = groups,
-       basis = if (is.null(folds)) "calibration" else "cross-fitted")
-}
-
-# Folds by the random order of the plan: the same each time.
-cross_fit_bound <- function(lpb, folds) {
-  audit <- lpb$audit
-  fold <- rank(audit$order, ties.method = "first") %% folds
-  bound <- numeric(nrow(audit))
-  for (k in unique(fold)) {
-    out <- fold == k
-    others <- audit[!out, , drop = FALSE]
-    chosen <- if (is.null(lpb$groups)) {
-      select_by(others, lpb$rule)
-    } else {
-      select_groups(others, lpb$rule, lpb$membership[!out], lpb$group_delta)
-    }
-    part <- list(level = chosen$level, groups = chosen$groups, cap = lpb$cap)
-    bound[out] <- bound_of(part, audit$prob[out], lpb$membership[out])
-  }
-  bound
-}
-
-# The loss of each prompt at its bound, P(T < bound), times its weight; for
-# "naive" plans each unsafe draw has a weight of its own.
-weighted_losses <- function(audit, bound) {
-  lost <- numeric(nrow(audit))
-  if (audit$method[1L] == "replicated") {
-    unsafe <- replicated_unsafe(audit)
-    at <- which(unsafe > 0)
-    lost[at] <- replicated_loss(unsafe[at], audit$limit[at], bound[at]) /
-      audit$pi[at]
-  } else {
-    at <- which(audit$time < pmin(audit$horizon, bound))
-    lost[at] <- 1 / reach_beyond(audit, audit$time)[at]
-  }
-  lost
-}
-
-# All prompts, those of about equal predicted hazard, and the user's groups.
-assessment_parts <- function(prompts, risk_groups) {
-  n <- length(prompts$prob)
-  seen <- if (prompts$outcome$kind == "weighted") {
-    sum(prompts$outcome$weight > 0)
-  } else {
-    n
-  }
-  risk_groups <- risk_groups %||% max(1, min(10, seen %/% 20))
-  parts <- list(all = rep("all", n),
-                risk = risk_group(prompts$prob, min(risk_groups, n)))
-  if (!is.null(prompts$groups)) {
-    parts$group <- droplevels(prompts$groups)
-  }
-  parts
 }
 
 # list(covered, kind): covered is from 0 to 1, NA where unresolved.
@@ -259,6 +185,80 @@ replicated_coverage <- function(bound, unsafe, draws) {
   enough <- needed <= draws
   share <- exp(lchoose(draws - unsafe, needed) - lchoose(draws, needed))
   ifelse(enough, share, ifelse(unsafe > 0, 0, NA))
+}
+
+# ---- The calibration audit ---------------------------------------------------
+
+# The prompts that the level was chosen on, or, with folds, each fold with the
+# level that the others choose.
+assess_calibration <- function(lpb, groups, folds,
+                               call = rlang::caller_env()) {
+  audit <- plan_parts(lpb$audit)
+  groups <- if (is.null(groups)) {
+    lpb$membership
+  } else {
+    check_groups(groups, length(audit$prob), call)
+  }
+  bound <- if (is.null(folds)) {
+    calibration_bound(lpb)
+  } else {
+    cross_fit_bound(lpb, folds)
+  }
+  # A bound of 1 is known to be kept, without a draw.
+  known <- bound <= 1
+  outcome <- list(
+    lost = weighted_losses(audit, bound), kind = "weighted",
+    weight = replace(prompt_weight(audit), known, 1),
+    heaviest = replace(1 / reach_beyond(audit, bound - 1), known, 0)
+  )
+  list(prob = audit$prob, bound = bound, outcome = outcome, groups = groups,
+       basis = if (is.null(folds)) "calibration" else "cross-fitted")
+}
+
+# Folds by the random order of the plan: the same each time.
+cross_fit_bound <- function(lpb, folds) {
+  audit <- plan_parts(lpb$audit)
+  fold <- rank(audit$order, ties.method = "first") %% folds
+  bound <- numeric(length(fold))
+  for (k in unique(fold)) {
+    out <- fold == k
+    others <- take_part(audit, !out)
+    chosen <- if (is.null(lpb$groups)) {
+      select_by(others, lpb$rule)
+    } else {
+      select_groups(others, lpb$rule, lpb$membership[!out], lpb$group_delta)
+    }
+    part <- list(level = chosen$level, groups = chosen$groups, cap = lpb$cap)
+    bound[out] <- bound_of(part, take_part(audit, out), lpb$membership[out])
+  }
+  bound
+}
+
+# The loss of each prompt at its bound, P(T < bound), times its weight.
+weighted_losses <- function(audit, bound) {
+  lost <- design_of(audit)$loss(audit, bound)
+  at <- which(lost > 0)
+  lost[at] <- lost[at] / reach_beyond(audit, audit$time)[at]
+  lost
+}
+
+# ---- Coverage of all prompts, and of parts of them ---------------------------
+
+# All prompts, those of about equal predicted hazard, and the user's groups.
+assessment_parts <- function(prompts, risk_groups) {
+  n <- length(prompts$prob)
+  seen <- if (prompts$outcome$kind == "weighted") {
+    sum(prompts$outcome$weight > 0)
+  } else {
+    n
+  }
+  risk_groups <- risk_groups %||% max(1, min(10, seen %/% 20))
+  parts <- list(all = rep("all", n),
+                risk = risk_group(prompts$prob, min(risk_groups, n)))
+  if (!is.null(prompts$groups)) {
+    parts$group <- droplevels(prompts$groups)
+  }
+  parts
 }
 
 risk_group <- function(predicted, k) {

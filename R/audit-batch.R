@@ -1,6 +1,13 @@
 # One batch: handed to the sampler by this process or a daemon, and read when
 # it is back.
 
+# ---- Who calls the sampler ---------------------------------------------------
+
+# This process, one batch at a time, or mirai's daemons, several at once. Either
+# way a dispatcher is a list of functions: room() is how many more batches may
+# be submitted now, busy() how many are under way; submit(batch, prompts) sends
+# one; collect() waits for one and returns list(batch, value), where value may
+# be an error; cancel() gives up what is under way.
 new_dispatcher <- function(sampler, parallel) {
   if (parallel) daemon_dispatcher(sampler) else local_dispatcher(sampler)
 }
@@ -25,27 +32,6 @@ local_dispatcher <- function(sampler) {
     cancel = function() task <<- NULL
   )
 }
-
-# Whether batches go to the daemons that the user has set.
-use_daemons <- function(parallel, call = rlang::caller_env()) {
-  if (is.null(parallel)) {
-    return(rlang::is_installed("mirai") && mirai::daemons_set())
-  }
-  parallel <- check_flag(parallel, "parallel", call = call)
-  if (parallel) {
-    need_package("mirai", "to draw in parallel", "2.7.0", call)
-    if (!mirai::daemons_set()) {
-      stop_argument(
-        "parallel", "needs daemons", "none",
-        fix = "Set them first, for example mirai::daemons(8).", call = call
-      )
-    }
-  }
-  parallel
-}
-
-# Evaluated on a daemon, which need not have this package.
-sampler_call <- quote(do.call(sampler, arguments))
 
 # Twice as many batches as daemons, so that none waits for this process. Daemons
 # may be launched again, by the user or a scheduler: `patience` is how many
@@ -78,6 +64,9 @@ daemon_dispatcher <- function(sampler, patience = 60) {
   )
 }
 
+# Evaluated on a daemon, which need not have this package.
+sampler_call <- quote(do.call(sampler, arguments))
+
 wait_for_daemons <- function(patience) {
   until <- now() + patience
   while (mirai::status()$connections == 0) {
@@ -101,6 +90,26 @@ daemon_value <- function(value) {
     list(message = paste("a daemon was lost:", format(value)), call = NULL)
   )
 }
+
+# Whether batches go to the daemons that the user has set.
+use_daemons <- function(parallel, call = rlang::caller_env()) {
+  if (is.null(parallel)) {
+    return(rlang::is_installed("mirai") && mirai::daemons_set())
+  }
+  parallel <- check_flag(parallel, "parallel", call = call)
+  if (parallel) {
+    need_package("mirai", "to draw in parallel", "2.7.0", call)
+    if (!mirai::daemons_set()) {
+      stop_argument(
+        "parallel", "needs daemons", "none",
+        fix = "Set them first, for example mirai::daemons(8).", call = call
+      )
+    }
+  }
+  parallel
+}
+
+# ---- One batch comes back ----------------------------------------------------
 
 next_batch <- function(run) {
   tryCatch(run$dispatcher$collect(), timetounsafe_no_daemons = function(e) {
@@ -178,10 +187,12 @@ batch_status <- function(outcome, missing, final) {
 count_batch <- function(batch, unsafe, again, tries, run, control) {
   if (any(again)) {
     wait <- pmin(60, control$retry_wait * 2^(tries[again] - 1))
-    run$tally$retry(keep_draws(batch[draw_fields], again), now() + wait)
+    retry_draws(run$state, keep_draws(batch[draw_fields], again), now() + wait)
   }
-  run$tally$settle(batch$row[!again], batch$draw[!again], unsafe[!again])
+  settle_draws(run$state, batch$row[!again], batch$draw[!again], unsafe[!again])
 }
+
+# ---- Failures ----------------------------------------------------------------
 
 # The last thing that the sampler, or the service behind it, said. That may be
 # anything: a factor, bytes of no encoding, a page of HTML.
@@ -231,6 +242,8 @@ broken <- function(message, last) {
   rlang::error_cnd("timetounsafe_broken", message = message,
                    parent = last$raised)
 }
+
+# ---- The same answer every time ----------------------------------------------
 
 # A cache, a fixed seed or a temperature of 0 returns one and the same text for
 # every draw of a prompt, which then are not draws. Looks at the first thousand

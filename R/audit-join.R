@@ -91,14 +91,17 @@ match_prompts <- function(draws, plan, call = rlang::caller_env()) {
   row
 }
 
+# ---- One row for each draw ---------------------------------------------------
+
 # Draws in any order, `unsafe` NA for those that failed for good.
 join_draws <- function(audit, draws, row, call = rlang::caller_env()) {
   check_sequence(audit, row, draws$draw, call)
-  tally <- new_tally(audit)
-  tally$restore(list(row = row, draw = draws$draw, outcome = draws$unsafe,
-                     attempt = rep(1, length(row)),
-                     known = rep(TRUE, length(row))))
-  tally_audit(audit, tally)
+  state <- new_audit_state(audit)
+  restore_draws(state, list(
+    row = row, draw = draws$draw, outcome = draws$unsafe,
+    attempt = rep(1, length(row)), known = rep(TRUE, length(row))
+  ))
+  audit_so_far(audit, state)
 }
 
 check_sequence <- function(audit, row, draw, call) {
@@ -141,35 +144,7 @@ refuse_lacking <- function(audit, call = rlang::caller_env()) {
   audit
 }
 
-# One row for each prompt with draws.
-check_once <- function(audit, draws, row, call = rlang::caller_env(2)) {
-  if (anyDuplicated(row) > 0L) {
-    stop_audit("is there twice", draws$id[anyDuplicated(row)], call)
-  }
-  absent <- setdiff(which(audit$limit > 0), row)
-  if (length(absent) > 0L) {
-    stop_audit("has no row in `draws`", audit$id[absent[1L]], call)
-  }
-}
-
-# Where the first unsafe draw was is not known from counts.
-join_counts <- function(audit, draws, row) {
-  made <- check_numeric(draws$draws, "draws$draws", min = 0, whole = TRUE)
-  unsafe <- check_numeric(draws$unsafe, "draws$unsafe", min = 0, whole = TRUE)
-  check_once(audit, draws, row)
-  wrong <- which(made != audit$limit[row] | unsafe > made)
-  if (length(wrong) > 0L) {
-    k <- wrong[1L]
-    stop_audit(sprintf("has %.0f draws, %.0f unsafe ones, and a limit of %.0f",
-                       made[k], unsafe[k], audit$limit[row[k]]), draws$id[k],
-               rows = wrong)
-  }
-  audit$draws[row] <- made
-  audit$unsafe[row] <- unsafe
-  audit$time <- ifelse(audit$unsafe > 0, NA, audit$horizon)
-  audit$status <- as.numeric(audit$unsafe > 0)
-  audit
-}
+# ---- One row for each prompt -------------------------------------------------
 
 join_times <- function(audit, draws, row) {
   time <- check_numeric(draws$time, "draws$time", min = 0, whole = TRUE)
@@ -194,6 +169,38 @@ join_times <- function(audit, draws, row) {
   first[row] <- ifelse(status == 1, time, NA)
   fill_outcomes(audit, first, ifelse(is.na(first), audit$limit, first))
 }
+
+# Where the first unsafe draw was is not known from counts.
+join_counts <- function(audit, draws, row) {
+  made <- check_numeric(draws$draws, "draws$draws", min = 0, whole = TRUE)
+  unsafe <- check_numeric(draws$unsafe, "draws$unsafe", min = 0, whole = TRUE)
+  check_once(audit, draws, row)
+  wrong <- which(made != audit$limit[row] | unsafe > made)
+  if (length(wrong) > 0L) {
+    k <- wrong[1L]
+    stop_audit(sprintf("has %.0f draws, %.0f unsafe ones, and a limit of %.0f",
+                       made[k], unsafe[k], audit$limit[row[k]]), draws$id[k],
+               rows = wrong)
+  }
+  audit$draws[row] <- made
+  audit$unsafe[row] <- unsafe
+  audit$time <- ifelse(audit$unsafe > 0, NA, audit$horizon)
+  audit$status <- as.numeric(audit$unsafe > 0)
+  audit
+}
+
+# One row for each prompt with draws.
+check_once <- function(audit, draws, row, call = rlang::caller_env(2)) {
+  if (anyDuplicated(row) > 0L) {
+    stop_audit("is there twice", draws$id[anyDuplicated(row)], call)
+  }
+  absent <- setdiff(which(audit$limit > 0), row)
+  if (length(absent) > 0L) {
+    stop_audit("has no row in `draws`", audit$id[absent[1L]], call)
+  }
+}
+
+# ---- From a file -------------------------------------------------------------
 
 #' @rdname exchange
 #' @export
@@ -225,7 +232,7 @@ check_draws <- function(draws, plan, call) {
       i = sprintf("It has %s.", list_names(names(draws)))
     ), argument = "file", call = call)
   }
-  others <- which(draws$plan_id != plan$plan_id[1L])
+  others <- which(draws$plan_id != plan_parts(plan)$constants$plan_id)
   if (length(others) > 0L) {
     stop_classed("plan", sprintf("`file` has draws of another plan (%s).",
                                  name_rows(others)), rows = others, call = call)

@@ -13,7 +13,7 @@ carry_out <- function(rows, control, call = rlang::caller_env()) {
     make_draws(rows, run, control),
     interrupt = function(e) run$stopped <- "interrupted"
   )
-  audit <- tally_audit(rows, run$tally)
+  audit <- audit_so_far(rows, run$state)
   if (!is.null(run$error)) {
     stop_sampler(run$error, audit, control, call)
   }
@@ -24,28 +24,12 @@ carry_out <- function(rows, control, call = rlang::caller_env()) {
   audit
 }
 
-# What several runs under the same limits have spent together, and why the last
-# of them stopped: for a caller that carries out more than one, and tells the
-# user itself.
-new_meter <- function() {
-  list2env(list(paid = 0, cost = 0, began = now(), stopped = NULL),
-           parent = emptyenv())
-}
-
-note_spent <- function(run, meter) {
-  if (!is.null(meter)) {
-    meter$paid <- run$paid
-    meter$cost <- run$cost
-    meter$stopped <- run$stopped
-  }
-}
-
 # What changes while the loop runs. An environment, so that an interrupt loses
 # nothing that was recorded.
 new_run <- function(rows, control) {
   run <- new.env(parent = emptyenv())
   run$ledger <- list(record = function(...) NULL, close = function() NULL)
-  run$tally <- new_tally(rows, control$ahead)
+  run$state <- new_audit_state(rows, control$ahead)
   run$dispatcher <- new_dispatcher(control$sampler, control$parallel)
   # What the limits look at: draws handed to the sampler, their cost, the time.
   run$began <- control$meter$began %||% now()
@@ -61,19 +45,21 @@ new_run <- function(rows, control) {
   run
 }
 
-# Draws of earlier runs. With a ledger what is in it counts, and nothing else.
+# ---- Draws of earlier runs ---------------------------------------------------
+
+# With a ledger what is in it counts, and nothing else.
 read_earlier <- function(rows, run, control, call) {
   if (is.null(control$ledger)) {
-    run$tally$restore(find_early(rows))
+    restore_draws(run$state, kept_early(rows))
     return(invisible())
   }
   check_may_use(rows, control$ledger, call)
   run$ledger <- open_ledger(control$ledger, rows, control$refusal,
                             control$responses, call)
   anew <- start_audit(rows[setdiff(names(rows), outcome_columns)])
-  run$tally <- new_tally(anew, control$ahead)
-  run$ledger$read(run$tally$restore)
-  if (any(rows$draws > run$tally$outcomes()$draws)) {
+  run$state <- new_audit_state(anew, control$ahead)
+  run$ledger$read(function(draws) restore_draws(run$state, draws))
+  if (any(rows$draws > find_outcomes(run$state)$draws)) {
     stop_without_ledger(control$ledger, call)
   }
 }
@@ -95,6 +81,8 @@ stop_without_ledger <- function(path, call) {
               call = call)
 }
 
+# ---- The loop ----------------------------------------------------------------
+
 make_draws <- function(rows, run, control) {
   bar <- start_progress(rows, run, control)
   on.exit(end_progress(bar))
@@ -105,7 +93,7 @@ make_draws <- function(rows, run, control) {
       step_progress(bar, run)
     } else if (!is.null(run$stopped) || !is.null(run$error)) {
       break
-    } else if (run$tally$n_open() > 0L) {
+    } else if (run$state$n_open > 0L) {
       wait_for_retries(run, control)
     } else {
       break
@@ -120,7 +108,7 @@ submit_batches <- function(rows, run, control) {
       return(invisible())
     }
     slots <- min(control$batch_size, control$max_draws - run$paid)
-    batch <- run$tally$take(slots, now())
+    batch <- take_draws(run$state, slots, now())
     if (length(batch$row) == 0L) {
       return(invisible())
     }
@@ -131,7 +119,7 @@ submit_batches <- function(rows, run, control) {
 }
 
 limit_reached <- function(run, control) {
-  if (run$tally$n_open() == 0L) {
+  if (run$state$n_open == 0L) {
     return(NULL)
   }
   reached <- c(
@@ -144,10 +132,12 @@ limit_reached <- function(run, control) {
 
 # Nothing is under way: everything open waits for its next try.
 wait_for_retries <- function(run, control) {
-  until <- max(run$pause, min(run$tally$next_due(), now() + 60))
+  until <- max(run$pause, min(next_due(run$state), now() + 60))
   until <- min(until, run$began + control$max_seconds)
   Sys.sleep(max(0.001, until - now()))
 }
+
+# ---- The end -----------------------------------------------------------------
 
 stop_sampler <- function(error, audit, control, call) {
   # conditionMessage() would add what the sampler raised a second time.
@@ -197,19 +187,39 @@ warn_unfinished <- function(audit, stopped, control, call) {
   ), call = call)
 }
 
+# ---- Several runs under the same limits --------------------------------------
+
+# What several runs under the same limits have spent together, and why the last
+# of them stopped: for a caller that carries out more than one, and tells the
+# user itself.
+new_meter <- function() {
+  list2env(list(paid = 0, cost = 0, began = now(), stopped = NULL),
+           parent = emptyenv())
+}
+
+note_spent <- function(run, meter) {
+  if (!is.null(meter)) {
+    meter$paid <- run$paid
+    meter$cost <- run$cost
+    meter$stopped <- run$stopped
+  }
+}
+
+# ---- Progress ----------------------------------------------------------------
+
 # Failures and luck may take more draws than were expected: the bar then stays
 # full, and only the count goes on.
 start_progress <- function(rows, run, control) {
   if (!control$progress) {
     return(NULL)
   }
-  expected <- max(1, round(expected_left(rows, run$tally$outcomes())))
+  expected <- max(1, round(expected_left(rows, find_outcomes(run$state))))
   id <- cli::cli_progress_bar(
     total = expected, clear = TRUE, auto_terminate = FALSE,
     .auto_close = FALSE, format = paste(
       "{cli::pb_bar} {cli::pb_extra$run$done} of about {cli::pb_total} draws |",
-      "{cli::pb_extra$run$tally$n_unsafe()} prompts unsafe,",
-      "{cli::pb_extra$run$tally$n_open()} open,",
+      "{cli::pb_extra$run$state$n_unsafe} prompts unsafe,",
+      "{cli::pb_extra$run$state$n_open} open,",
       "{cli::pb_extra$run$errors} failures |",
       "{cli::pb_rate}, ETA {cli::pb_eta}"
     ),
@@ -220,10 +230,14 @@ start_progress <- function(rows, run, control) {
 
 # Prompts without a hazard are expected to make all their draws.
 expected_left <- function(rows, so_far) {
-  open <- is.na(so_far$status)
+  open <- which(is.na(so_far$status))
   left <- (rows$limit - so_far$draws)[open]
-  prob <- if (is.null(rows$prob)) 0 else rows$prob[open]
-  sum(ifelse(rows$stop[open], expected_draws(prob, left), left))
+  if (!is_planned(rows)) {
+    return(sum(left))
+  }
+  law <- find_law(plan_parts(rows)$constants)
+  cost <- law$cost(law_rows(law, rows, open), left)
+  sum(ifelse(rows$stop[open], cost, left))
 }
 
 step_progress <- function(bar, run) {

@@ -21,7 +21,7 @@ print.audit <- function(x, ...) {
   }
   if (open > 0L) {
     say("Unfinished: %d prompts are open; run_audit() goes on.", open)
-  } else if ("plan_id" %in% names(x) && nrow(x) == x$n[1L]) {
+  } else if (is_planned(x) && nrow(x) == plan_parts(x)$constants$n) {
     say("Next: calibrate_lpb(audit)")
   }
   invisible(x)

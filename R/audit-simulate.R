@@ -21,18 +21,21 @@
 simulate_audit <- function(plan, prob) {
   plan <- check_plan(plan)
   prob <- check_numeric(prob, "prob", nrow(plan), min = 0, max = 1)
-  new_audit(simulate_outcomes(start_audit(plan), prob))
+  audit <- start_audit(plan)
+  outcomes <- simulate_outcomes(plan_parts(audit), prob)
+  audit[outcome_columns] <- outcomes[outcome_columns]
+  new_audit(audit)
 }
 
-# `audit` is a data frame or a list of columns.
+# `audit` is a plan in parts, which need not have ids.
 simulate_outcomes <- function(audit, prob) {
   first <- rep(NA_real_, length(prob))
   audited <- which(audit$limit > 0)
   first[audited] <- geometric_sample(prob[audited])
-  if (audit$method[1L] == "replicated") {
-    observe_replicated(audit, first, prob)
-  } else {
+  if (design_of(audit)$stops) {
     observe(audit, first)
+  } else {
+    observe_all(audit, first, prob)
   }
 }
 
@@ -42,8 +45,8 @@ observe <- function(audit, first) {
   fill_outcomes(audit, first, pmin(first, audit$limit, na.rm = TRUE))
 }
 
-# Replicated draws go on after the first unsafe one.
-observe_replicated <- function(audit, first, prob) {
+# Draws that go on after the first unsafe one.
+observe_all <- function(audit, first, prob) {
   seen <- which(first <= audit$limit)
   audit$unsafe <- numeric(length(prob))
   audit$unsafe[seen] <- 1 + stats::rbinom(

@@ -3,14 +3,10 @@
 # The rows of a plan with nothing drawn yet; an unfinished audit as it stands.
 start_audit <- function(rows) {
   if (!all(outcome_columns %in% names(rows))) {
-    rows$draws <- 0
-    rows$unsafe <- 0
-    rows$time <- NA_real_
-    rows$status <- NA_real_
-    rows$overshoot <- 0
-    rows$failed <- FALSE
-    rows$time[rows$limit == 0] <- rows$horizon[rows$limit == 0]
-    rows$status[rows$limit == 0] <- 0
+    rows[outcome_columns] <- lapply(schema_part("outcome"), `[[`, "start")
+    undrawn <- rows$limit == 0
+    rows$time[undrawn] <- rows$horizon[undrawn]
+    rows$status[undrawn] <- 0
   }
   rows
 }
@@ -19,8 +15,6 @@ new_audit <- function(rows) {
   class(rows) <- unique(c("audit", class(rows)))
   rows
 }
-
-is_planned <- function(audit) "plan_id" %in% names(audit)
 
 # `audit` is a data frame or a list of columns. `first` is the first unsafe draw
 # or NA, `count` the number of draws made.
@@ -35,6 +29,8 @@ fill_outcomes <- function(audit, first, count) {
   audit$overshoot <- count - audit$draws
   audit
 }
+
+# ---- Checks ------------------------------------------------------------------
 
 # An audit whose rows are the whole plan, all finished.
 check_audit <- function(audit, arg = "audit", call = rlang::caller_env()) {
@@ -60,19 +56,9 @@ check_audit <- function(audit, arg = "audit", call = rlang::caller_env()) {
 
 # That what is said of each prompt's draws fits together, and the plan.
 check_outcomes <- function(audit, arg, call) {
-  column <- function(name, ...) {
-    check_numeric(audit[[name]], paste0(arg, "$", name), whole = TRUE, min = 0,
-                  call = call, ...)
-  }
-  draws <- column("draws")
-  unsafe <- column("unsafe")
-  column("overshoot")
-  column("status", max = 1)
-  failed <- audit$failed
-  if (!is.logical(failed) || anyNA(failed)) {
-    stop_argument(paste0(arg, "$failed"), "must be TRUE or FALSE",
-                  describe(failed), call = call)
-  }
+  check_fields(audit, "outcome", arg, call)
+  draws <- audit$draws
+  unsafe <- audit$unsafe
   refuse <- function(wrong, problem) {
     if (any(wrong)) {
       k <- which(wrong)[1L]
@@ -85,15 +71,15 @@ check_outcomes <- function(audit, arg, call) {
     }
   }
   refuse(unsafe > draws, "which cannot be (limit %s, horizon %s)")
-  stops <- audit$method[1L] != "replicated"
+  stops <- design_of(plan_parts(audit))$stops
+  # Where draws go on, counts alone do not tell when the first unsafe one came.
   if (stops) {
-    column("time")
+    check_numeric(audit$time, paste0(arg, "$time"), call = call)
   }
-  # Counts alone do not tell when the first unsafe draw came.
   time <- ifelse(is.na(audit$time), audit$horizon, audit$time)
   refuse(time > audit$horizon | (audit$horizon > 0 & time < 1),
          "beyond a limit of %s and a horizon of %s")
-  whole <- !failed
+  whole <- !audit$failed
   if (stops) {
     seen <- audit$status == 1
     refuse(whole & seen & (unsafe < 1 | draws != time | time >= audit$horizon),
@@ -108,7 +94,8 @@ check_outcomes <- function(audit, arg, call) {
   }
 }
 
-# First of all, as check_audit() speaks of calibration.
+# Before check_audit(), which speaks of calibration: for those who do not
+# calibrate.
 refuse_unfinished <- function(audit, call) {
   open <- which(is.na(audit$status))
   if (length(open) > 0L) {
@@ -136,6 +123,8 @@ stop_audit <- function(problem, id, call = rlang::caller_env(2), rows = NULL) {
   stop_classed("audit", paste0("Prompt ", format(id), " ", problem, where, "."),
                id = id, rows = rows, call = call)
 }
+
+# ---- Draws that failed for good ----------------------------------------------
 
 drop_failed <- function(audit, call = rlang::caller_env()) {
   if (all(audit$failed)) {

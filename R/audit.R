@@ -55,19 +55,13 @@
 #'   before the first draw.
 #' @param ... Must be empty.
 #' @returns An object of class `audit`: the plan, in its order, with the columns
-#'   * `draws`, `unsafe`: how many draws were made and used, and how many of
-#'     them were unsafe;
-#'   * `time`: the first unsafe draw, or the horizon when there was none; 0 for
-#'     prompts not included, `NA` for prompts not finished;
-#'   * `status`: 1 when an unsafe draw was seen before the horizon, else 0; `NA`
-#'     when not finished;
-#'   * `overshoot`: draws paid for and not used;
-#'   * `failed`: whether the prompt was ended by a draw that failed for good (it
-#'     then has status 1 at that draw; see `failed` of [calibrate_lpb()]).
+#'
+#' `r schema_help("outcome")`
 #' @section Errors: `timetounsafe_error_sampler` when the sampler fails or
 #'   breaks its contract: nothing that was drawn is lost, see [sampler].
 #'   `timetounsafe_error_ledger` when the ledger is of another audit, in use, or
-#'   cannot be written; `timetounsafe_error_plan`,
+#'   cannot be written; `timetounsafe_error_schema` when another version made
+#'   the plan or the ledger; `timetounsafe_error_plan`,
 #'   `timetounsafe_error_argument`, `timetounsafe_error_unavailable`. Warnings
 #'   `timetounsafe_warning_failed_draws`, `timetounsafe_warning_unfinished`, and
 #'   `timetounsafe_warning_repeated` when all responses to a prompt are the
@@ -98,8 +92,7 @@ run_audit <- function(plan, sampler, batch_size = 64, ledger = NULL,
     plan <- read_ledger(ledger)
   }
   # An audit_prompts() that is gone on with has no plan behind it.
-  if (missing(plan) || !inherits(plan, "audit") ||
-        "plan_id" %in% names(plan)) {
+  if (missing(plan) || !inherits(plan, "audit") || is_planned(plan)) {
     plan <- check_plan(plan)
   }
   check_plan_prompts(plan)

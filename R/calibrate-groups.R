@@ -1,5 +1,7 @@
-# Calibration within groups (Mondrian): each group is a calibration of its
-# own, with its own level.
+# Calibration within groups (Mondrian): each group is a calibration of its own,
+# with its own level. Why that keeps the guarantee: methods vignette, "Groups".
+
+# ---- Who is in which group ---------------------------------------------------
 
 # A factor, from values or from the name of a column.
 read_groups <- function(groups, audit, call = rlang::caller_env()) {
@@ -34,26 +36,30 @@ find_group_column <- function(name, audit, call) {
   found[[1L]][[name]]
 }
 
-# The delta of one group. Shared by Sidak: given their groups, prompts of
-# different groups are independent. The random last step of the bets is common
-# to all groups, and all certified levels fall as its share rises: failures then
-# go together, so that the chance of none is at least what it would be if they
-# were independent (Chebyshev's association inequality).
-delta_of_group <- function(delta, sharing, groups) {
-  if (is.null(delta) || sharing == "each") {
-    return(delta)
+# A rule that was fixed before the draws cannot tell their outcomes.
+warn_outcome_groups <- function(groups, audit, call = rlang::caller_env()) {
+  drawn <- audit$draws > 0
+  unsafe <- audit$unsafe[drawn] > 0
+  counts <- rowsum(cbind(unsafe, !unsafe) + 0, as.character(groups)[drawn])
+  told <- all(counts[, 1L] * counts[, 2L] == 0)
+  if (sum(drawn) >= 50 && any(unsafe) && told) {
+    warn_classed("group", c(
+      "The groups tell exactly which prompts had an unsafe draw.",
+      x = "Groups that are made after the outcomes have no guarantee."
+    ), call = call)
   }
-  -expm1(log1p(-delta) / groups)
 }
+
+# ---- Levels ------------------------------------------------------------------
 
 # As select_by(), with the table of the groups in place of one level.
 select_groups <- function(audit, rule, membership, sharing) {
-  rows <- split(seq_len(nrow(audit)), membership)
+  rows <- split(seq_along(membership), membership)
   rule$delta <- delta_of_group(rule$delta, sharing, length(rows))
   # A group whose draws all failed, and were dropped, is one not calibrated.
   rows <- Filter(length, rows)
   parts <- lapply(rows, function(at) {
-    part <- audit[at, , drop = FALSE]
+    part <- take_part(audit, at)
     c(select_by(part, rule), describe_audit(part))
   })
   table <- do.call(rbind, Map(group_row, names(rows), parts))
@@ -66,6 +72,18 @@ select_groups <- function(audit, rule, membership, sharing) {
     certificate = join_certificates(lapply(parts, `[[`, "certificate")),
     groups = table, membership = membership, sharing = sharing
   )
+}
+
+# The delta of one group. Shared by Sidak: given their groups, prompts of
+# different groups are independent. The random last step of the bets is common
+# to all groups, and all certified levels fall as its share rises: failures then
+# go together, so that the chance of none is at least what it would be if they
+# were independent (Chebyshev's association inequality).
+delta_of_group <- function(delta, sharing, groups) {
+  if (is.null(delta) || sharing == "each") {
+    return(delta)
+  }
+  -expm1(log1p(-delta) / groups)
 }
 
 group_row <- function(name, part) {
@@ -88,18 +106,4 @@ join_certificates <- function(certificates) {
   }
   each <- function(part) unique(unlist(lapply(certificates, `[[`, part)))
   list(kind = paste(each("kind"), collapse = " or "), remarks = each("remarks"))
-}
-
-# A rule that was fixed before the draws cannot tell their outcomes.
-warn_outcome_groups <- function(groups, audit, call = rlang::caller_env()) {
-  drawn <- audit$draws > 0
-  unsafe <- audit$unsafe[drawn] > 0
-  counts <- rowsum(cbind(unsafe, !unsafe) + 0, as.character(groups)[drawn])
-  told <- all(counts[, 1L] * counts[, 2L] == 0)
-  if (sum(drawn) >= 50 && any(unsafe) && told) {
-    warn_classed("group", c(
-      "The groups tell exactly which prompts had an unsafe draw.",
-      x = "Groups that are made after the outcomes have no guarantee."
-    ), call = call)
-  }
 }

@@ -1,5 +1,7 @@
-# The level: that of the point rule, exact or on a grid, and the certified
-# one.
+# The level: that of the point rule, exact or on a grid, and the certified one,
+# which holds with probability 1 - delta over the calibration prompts and their
+# draws, not only on average. Derivation: methods vignette, "Calibration" and
+# "The certificate".
 
 # The level of the point rule, and the certified one.
 select_by <- function(audit, rule) {
@@ -8,10 +10,10 @@ select_by <- function(audit, rule) {
   }
   chosen <- if (!is.null(rule$levels)) {
     select_on_grid(audit, rule$alpha, rule$levels)
-  } else if (audit$method[1L] == "replicated") {
-    select_replicated(audit, rule$alpha)
-  } else {
+  } else if (is.null(design_of(audit)$curve)) {
     select_exact(audit, rule$alpha)
+  } else {
+    select_smooth(audit, rule$alpha)
   }
   chosen$point_level <- chosen$level
   if (!is.null(rule$delta)) {
@@ -23,9 +25,14 @@ select_by <- function(audit, rule) {
     chosen$certificate <- c(found[names(found) %in% c("kind", "bet")],
                             list(remarks = certificate_remarks(audit)))
   }
-  bound <- geometric_quantile(audit$prob, chosen$level, audit$cap[1L])
-  chosen$trivial <- all(bound == 1)
+  chosen$trivial <- all(bound_at(audit, chosen$level) == 1)
   chosen
+}
+
+# The bound of each prompt of the audit at one level.
+bound_at <- function(audit, level) {
+  constants <- audit$constants
+  find_law(constants)$quantile(audit, level, constants$cap)
 }
 
 # No prompt was included: nothing was looked at, so nothing is known.
@@ -34,13 +41,14 @@ select_nothing <- function() {
   list(level = 0, point_level = 0, capped = FALSE, curve = none, exact = TRUE)
 }
 
-# The exact level and the jumps it was found from. `audit` is a data frame or a
-# list of columns.
+# ---- The point rule ----------------------------------------------------------
+
+# The exact level and the jumps it was found from.
 find_jumps <- function(audit, alpha) {
   core_value(.Call(
     ffi_select_jump, as.double(audit$prob), as.double(audit$time),
     as.double(audit$horizon), as.double(reach_beyond(audit, audit$time)), alpha,
-    audit$tau_prior[1L]
+    audit$constants$tau_prior
   ))
 }
 
@@ -49,10 +57,10 @@ find_point <- function(audit, alpha) {
   if (!any(audit$horizon > 0)) {
     return(select_nothing())
   }
-  if (audit$method[1L] == "replicated") {
-    find_level(gather_evidence(audit, alpha), point_rule)
-  } else {
+  if (is.null(design_of(audit)$curve)) {
     find_jumps(audit, alpha)
+  } else {
+    find_level(gather_evidence(audit, alpha), point_rule)
   }
 }
 
@@ -61,64 +69,51 @@ select_exact <- function(audit, alpha) {
   at <- order(found$jump_level)
   curve <- data.frame(
     level = found$jump_level[at],
-    miscoverage = cumsum(found$jump_weight[at]) / nrow(audit)
+    miscoverage = cumsum(found$jump_weight[at]) / length(audit$prob)
   )
   list(level = found$level, capped = found$capped, curve = curve, exact = TRUE)
 }
 
-# The curve is the ratio whose comparison with alpha is the rule: the sum of
-# losses over the sum of weights.
-select_replicated <- function(audit, alpha) {
-  levels <- audit$tau_prior[1L] * seq_len(curve_points) / curve_points
+# Where there are no jumps the curve is shown at so many points.
+select_smooth <- function(audit, alpha) {
+  levels <- audit$constants$tau_prior * seq_len(curve_points) / curve_points
   curve <- data.frame(level = levels,
-                      miscoverage = replicated_curve(audit, levels))
+                      miscoverage = smooth_curve(audit, levels))
   c(find_point(audit, alpha), list(curve = curve, exact = TRUE))
 }
 
-replicated_curve <- function(audit, levels) {
-  replicated_losses(audit, levels) / sum(prompt_weight(audit))
+# The ratio whose comparison with alpha is the rule: the sum of losses over the
+# sum of weights.
+smooth_curve <- function(audit, levels) {
+  design_of(audit)$curve(audit, levels) / sum(prompt_weight(audit))
 }
 
 curve_points <- 200
 
-# The sum of weighted losses at each level.
-replicated_losses <- function(audit, levels) {
-  unsafe <- replicated_unsafe(audit)
-  at <- which(unsafe > 0)
-  if (length(at) == 0L) {
-    return(numeric(length(levels)))
-  }
-  quantiles <- as_level_matrix(
-    geometric_quantile(audit$prob[at], levels, audit$cap[1L]), length(at),
-    "levels"
-  )
-  length(at) * replicated_miscoverage(unsafe[at], audit$limit[at],
-                                      audit$pi[at], quantiles)
-}
-
 select_on_grid <- function(audit, alpha, levels) {
-  miscoverage <- if (audit$method[1L] == "replicated") {
-    replicated_curve(audit, levels)
-  } else {
+  miscoverage <- if (is.null(design_of(audit)$curve)) {
     weighted_curve(audit, levels)
+  } else {
+    smooth_curve(audit, levels)
   }
   level <- select_level(levels, miscoverage, alpha)
   list(
     level = if (is.na(level)) 0 else level,
-    capped = isTRUE(level >= audit$tau_prior[1L] * (1 - 1e-9)),
+    capped = isTRUE(level >= audit$constants$tau_prior * (1 - 1e-9)),
     curve = data.frame(level = levels, miscoverage = miscoverage),
     exact = FALSE
   )
 }
 
 weighted_curve <- function(audit, levels) {
-  quantiles <- as_level_matrix(
-    geometric_quantile(audit$prob, levels, audit$cap[1L]), nrow(audit), "levels"
-  )
+  quantiles <- as_level_matrix(bound_at(audit, levels), length(audit$prob),
+                               "levels")
   # For naive a matrix. Where it underflows no horizon reached the quantile.
   pi <- pmax(reach_beyond(audit, quantiles - 1), 1e-300)
   miscoverage_curve(audit$time, audit$horizon, pi, quantiles)
 }
+
+# ---- The certified level -----------------------------------------------------
 
 # The level, whether it is capped, the kind of certificate and its bet.
 certify_level <- function(audit, alpha, delta, kind, randomised = TRUE) {
@@ -130,6 +125,21 @@ certify_level <- function(audit, alpha, delta, kind, randomised = TRUE) {
     return(c(find_binomial(audit, alpha, delta), kind = "binomial"))
   }
   certify_by_bets(audit, plan_stakes(audit, alpha, delta), randomised)
+}
+
+# Where all weights are equal, losses are counted: the number of them at a level
+# is binomial. The most that a miscoverage of alpha shows with probability
+# delta, and the level at which there would be one more.
+find_binomial <- function(audit, alpha, delta) {
+  n <- length(audit$prob)
+  rate <- alpha * equal_weight(audit)
+  most <- stats::qbinom(delta, n, rate)
+  if (stats::pbinom(most, n, rate) > delta) {
+    most <- most - 1
+  }
+  limit <- audit$constants$tau_prior
+  at <- if (most < 0) 0 else sort(event_jumps(audit))[most + 1]
+  list(level = min(limit, below_jump(at)), capped = at >= limit)
 }
 
 certify_by_bets <- function(audit, stakes, randomised) {
@@ -163,30 +173,16 @@ place_bets <- function(evidence, stakes) {
   bets
 }
 
-# Where all weights are equal, losses are counted: the number of them at a level
-# is binomial. The most that a miscoverage of alpha shows with probability
-# delta, and the level at which there would be one more.
-find_binomial <- function(audit, alpha, delta) {
-  n <- length(audit$prob)
-  rate <- alpha * equal_weight(audit)
-  most <- stats::qbinom(delta, n, rate)
-  if (stats::pbinom(most, n, rate) > delta) {
-    most <- most - 1
-  }
-  limit <- audit$tau_prior[1L]
-  at <- if (most < 0) 0 else sort(event_jumps(audit))[most + 1]
-  list(level = min(limit, below_jump(at)), capped = at >= limit)
-}
-
 # What a plan does to the assumptions of the certificate.
 certificate_remarks <- function(audit) {
+  constants <- audit$constants
   c(
-    if (audit$design[1L] == "plan" && length(unique(audit$prob)) > 1L) {
+    if (constants$design == "plan" && length(unique(audit$prob)) > 1L) {
       "The policy was fixed on these prompts themselves, not on others."
     },
-    if (is.infinite(audit$cap[1L])) {
+    if (is.infinite(constants$cap)) {
       "Without a cap there is no limit to the weights."
-    } else if (largest_weight(audit) > audit$weight_limit[1L] * (1 + 1e-9)) {
+    } else if (largest_weight(audit) > constants$weight_limit * (1 + 1e-9)) {
       "There are weights beyond the limit that the plan set."
     }
   )

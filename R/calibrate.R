@@ -1,4 +1,5 @@
-# calibrate_lpb(): conformal calibration of a carried-out plan.
+# calibrate_lpb(): conformal calibration of a carried-out plan. Derivation:
+# methods vignette, "Calibration" and "The certificate".
 
 #' Calibrate a lower predictive bound
 #'
@@ -110,7 +111,7 @@
 #'   group of each row of `audit`), `group_delta`, `rule` (how levels are
 #'   selected), `draws` (planned, made and overshoot), `failed` (what
 #'   prompts with failed draws count for: `policy`, and how many they are,
-#'   `n`), `audit`, `hazard`, `version` and `call`. `predict(lpb, newx)`
+#'   `n`), `audit`, `hazard`, `schema` and `call`. `predict(lpb, newx)`
 #'   gives the bounds: see [predict.lpb()].
 #' @section Errors: `timetounsafe_error_audit` when draws are missing;
 #'   `timetounsafe_error_plan` when rows are missing, added or doubled;
@@ -158,10 +159,11 @@ calibrate_lpb <- function(audit, alpha = 0.1, delta = 0.1, groups = NULL,
     groups <- groups[!audit$failed]
     audit <- drop_failed(audit)
   }
+  parts <- plan_parts(audit)
   chosen <- if (is.null(groups)) {
-    select_by(audit, rule)
+    select_by(parts, rule)
   } else {
-    select_groups(audit, rule, groups, group_delta)
+    select_groups(parts, rule, groups, group_delta)
   }
   lpb <- new_lpb(audit, rule, chosen, hazard, failed, match.call())
   warn_level(lpb)
@@ -194,7 +196,7 @@ check_levels_grid <- function(levels, audit, call = rlang::caller_env()) {
     stop_argument("levels", "must be strictly increasing",
                   "a vector that is not", call = call)
   }
-  limit <- audit$tau_prior[1L]
+  limit <- plan_parts(audit)$constants$tau_prior
   if (levels[length(levels)] > limit * (1 + 1e-12)) {
     stop_argument(
       "levels", sprintf("must not exceed the plan's tau_prior of %s",
@@ -206,19 +208,7 @@ check_levels_grid <- function(levels, audit, call = rlang::caller_env()) {
   levels
 }
 
-warn_failed <- function(failed, call = rlang::caller_env()) {
-  if (failed$n > 0) {
-    warn_classed("failed_draws", c(
-      sprintf("Draws of %s failed for good.", counted(failed$n, "prompt")),
-      if (failed$policy == "drop") {
-        c(x = "Without these prompts the bound has no guarantee.")
-      } else {
-        c(i = paste("Each counts as unsafe at its first missing draw: the",
-                    "guarantee stays, the bound may be shorter."))
-      }
-    ), call = call)
-  }
-}
+# ---- The plan's hazard, and no other -----------------------------------------
 
 # Levels are only worth anything for the hazard that the plan was made with: the
 # one that the audit carries, or one that is checked against the plan.
@@ -256,8 +246,9 @@ is_same_hazard <- function(hazard, own, audit, x, call) {
     check_rows(x, nrow(audit), call)
     return(near(predict_hazard(hazard, x, "x", call), audit$prob))
   }
-  if (!is.na(audit$hazard_check[1L]) && !is.null(hazard$fitted)) {
-    return(near(hazard_check(hazard), audit$hazard_check[1L]))
+  planned <- plan_parts(audit)$constants$hazard_check
+  if (!is.na(planned) && !is.null(hazard$fitted)) {
+    return(near(hazard_check(hazard), planned))
   }
   # A model of the user's own may read its features off the prompts.
   prob <- tryCatch(predict_hazard(hazard, audit$prompt),
@@ -271,4 +262,20 @@ is_same_hazard <- function(hazard, own, audit, x, call) {
     return(NA)
   }
   TRUE
+}
+
+# ---- Failed draws ------------------------------------------------------------
+
+warn_failed <- function(failed, call = rlang::caller_env()) {
+  if (failed$n > 0) {
+    warn_classed("failed_draws", c(
+      sprintf("Draws of %s failed for good.", counted(failed$n, "prompt")),
+      if (failed$policy == "drop") {
+        c(x = "Without these prompts the bound has no guarantee.")
+      } else {
+        c(i = paste("Each counts as unsafe at its first missing draw: the",
+                    "guarantee stays, the bound may be shorter."))
+      }
+    ), call = call)
+  }
 }

@@ -1,11 +1,8 @@
 # Checks of arguments. Each returns its argument, in the type that the core
-# wants, or raises timetounsafe_error_argument.
+# wants, or raises timetounsafe_error_argument. missing() sees through to the
+# exported function's own argument.
 
-outside <- function(x, min, max, open) {
-  low <- if (open[1L]) x <= min else x < min
-  high <- if (open[2L]) x >= max else x > max
-  low | high
-}
+# ---- Values ------------------------------------------------------------------
 
 check_number <- function(x, arg, min = -Inf, max = Inf, open = c(FALSE, FALSE),
                          whole = FALSE, finite = TRUE, null_ok = FALSE,
@@ -25,25 +22,6 @@ check_number <- function(x, arg, min = -Inf, max = Inf, open = c(FALSE, FALSE),
     stop_argument(arg, must, describe(x), fix, call = call)
   }
   as.double(x)
-}
-
-check_flag <- function(x, arg, call = rlang::caller_env()) {
-  if (!is.logical(x) || length(x) != 1L || is.na(x)) {
-    stop_argument(arg, "must be TRUE or FALSE", describe(x), call = call)
-  }
-  x
-}
-
-check_choice <- function(x, choices, arg, call = rlang::caller_env()) {
-  if (identical(x, choices)) {
-    return(choices[1L])
-  }
-  if (!is.character(x) || length(x) != 1L || !x %in% choices) {
-    quoted <- paste0("\"", choices, "\"", collapse = ", ")
-    stop_argument(arg, paste("must be one of", quoted), describe(x),
-                  call = call)
-  }
-  x
 }
 
 # A numeric vector without missing values. `n` is the wanted length; `recycle`
@@ -82,6 +60,32 @@ check_numeric <- function(x, arg, n = NULL, min = -Inf, max = Inf,
   as.double(x)
 }
 
+# Which values lie beyond a limit, or on one that is `open`.
+outside <- function(x, min, max, open) {
+  low <- if (open[1L]) x <= min else x < min
+  high <- if (open[2L]) x >= max else x > max
+  low | high
+}
+
+check_flag <- function(x, arg, call = rlang::caller_env()) {
+  if (!is.logical(x) || length(x) != 1L || is.na(x)) {
+    stop_argument(arg, "must be TRUE or FALSE", describe(x), call = call)
+  }
+  x
+}
+
+check_choice <- function(x, choices, arg, call = rlang::caller_env()) {
+  if (identical(x, choices)) {
+    return(choices[1L])
+  }
+  if (!is.character(x) || length(x) != 1L || !x %in% choices) {
+    quoted <- paste0("\"", choices, "\"", collapse = ", ")
+    stop_argument(arg, paste("must be one of", quoted), describe(x),
+                  call = call)
+  }
+  x
+}
+
 check_string <- function(x, arg, call = rlang::caller_env()) {
   if (!is.character(x) || length(x) != 1L || is.na(x) || !nzchar(x)) {
     stop_argument(arg, "must be a string", describe(x), call = call)
@@ -110,12 +114,17 @@ check_class <- function(x, class, arg, made_by, call = rlang::caller_env()) {
       fix = paste0("Make it with ", made_by, "."), call = call
     )
   }
+  if (class %in% names(schema_numbers)) {
+    check_schema(class, x$schema, sprintf("`%s`", arg), call, argument = arg)
+  }
   x
 }
 
 check_price <- function(price, call = rlang::caller_env()) {
   check_number(price, "price", min = 0, null_ok = TRUE, call = call)
 }
+
+# ---- Dots and packages -------------------------------------------------------
 
 check_no_dots <- function(..., call = rlang::caller_env()) {
   check_whole_names(rlang::caller_call(), rlang::caller_fn(), call)
@@ -152,4 +161,34 @@ need_package <- function(name, why, version = NULL,
       sprintf("install.packages(\"%s\")", name), call = call
     )
   }
+}
+
+# ---- What was kept -----------------------------------------------------------
+
+# The forms in which this version keeps things, in files and in saved objects:
+# a number for each, which grows when earlier versions could not read them.
+schema_numbers <- c(plan = 1L, ledger = 1L, hazard_fit = 1L, lpb = 1L)
+
+# `subject` is what is told of, `found` the number that it has, or NULL. The
+# error is also one of what it is about.
+check_schema <- function(kind, found, subject, call, ...) {
+  known <- schema_numbers[[kind]]
+  number <- suppressWarnings(as.numeric(found %||% NA))[1L]
+  if (!is.na(number) && number == known) {
+    return(invisible())
+  }
+  newer <- !is.na(number) && number > known
+  about <- c(plan = "plan", ledger = "ledger")[kind]
+  if (is.na(about)) about <- "argument"
+  stop_classed(c("schema", about), c(
+    sprintf("%s has %s; this version of timetounsafe reads schema %d.", subject,
+            if (is.na(number)) "no schema number" else
+              paste("schema", format(number)), known),
+    i = if (newer) {
+      "A newer version made it: update the package."
+    } else {
+      paste("An older version made it: finish it with that one, or begin",
+            "again with this one.")
+    }
+  ), found = number, known = known, call = call, ...)
 }

@@ -40,6 +40,8 @@ stop_unavailable <- function(message, fix = NULL, call = rlang::caller_env()) {
   stop_classed("unavailable", c(message, i = fix), call = call)
 }
 
+# ---- From a status of the core to an R condition -----------------------------
+
 core_status <- c(
   invalid = 1L, infeasible = 2L, interrupt = 3L, numeric = 4L, overflow = 5L
 )

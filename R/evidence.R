@@ -1,4 +1,7 @@
-# What each prompt says about a level, in the plan's random order.
+# What each prompt says about a level, in the plan's random order, and the rules
+# by which that is enough. Derivation: methods vignette, "The certificate".
+
+# ---- The evidence ------------------------------------------------------------
 
 # For each prompt, in the plan's random order, what it says at a level: gain -
 # loss(level). Its mean is alpha minus an unbiased estimate of the miscoverage,
@@ -7,16 +10,13 @@
 gather_evidence <- function(audit, alpha) {
   weight <- 1 / reach_beyond(audit, audit$time)
   gain <- alpha * prompt_weight(audit)
-  outcome <- if (audit$method[1L] == "replicated") {
-    replicated_outcome(audit)
-  } else {
-    event_outcome(audit)
-  }
+  outcome <- design_of(audit)$outcome(audit)
   place <- rank(audit$order, ties.method = "first")
   at <- outcome$row[order(place[outcome$row])]
   list(
     gain = gain[order(place)], place = as.double(place[at]),
-    weight = weight[at], cap = audit$cap[1L], limit = audit$tau_prior[1L],
+    weight = weight[at], cap = audit$constants$cap,
+    limit = audit$constants$tau_prior, law = find_law(audit$constants),
     outcome = lapply(outcome$columns, function(column) column[at])
   )
 }
@@ -47,37 +47,19 @@ evidence_losses <- function(evidence, level) {
   if (!is.null(outcome$jump)) {
     return(evidence$weight * (outcome$jump < level))
   }
-  quantile <- geometric_quantile(outcome$prob, level, evidence$cap)
+  quantile <- evidence$law$quantile(outcome, level, evidence$cap)
   evidence$weight * replicated_loss(outcome$unsafe, outcome$draws, quantile)
 }
 
-# The number of unsafe draws that enters the estimate. Where draws failed for
-# good, all that are missing count as unsafe: the loss grows with their number.
-replicated_unsafe <- function(audit) {
-  audit$unsafe + ifelse(audit$failed, audit$limit - audit$draws, 0)
-}
+# ---- Rules -------------------------------------------------------------------
 
-# `columns` have a value for each row of the audit, of which those in `row` can
-# lose.
-replicated_outcome <- function(audit) {
-  unsafe <- replicated_unsafe(audit)
-  list(row = which(unsafe > 0), columns = list(
-    jump = NULL, prob = as.double(audit$prob), unsafe = as.double(unsafe),
-    draws = as.double(audit$limit)
+# The last level at which the evidence meets the rule: list(level, capped).
+find_level <- function(evidence, rule) {
+  core_value(.Call(
+    ffi_certify, evidence$gain, evidence$place, evidence$weight,
+    unname(evidence$outcome[c("jump", "prob", "unsafe", "draws")]),
+    as.double(evidence$cap), rule, evidence$limit
   ))
-}
-
-event_outcome <- function(audit) {
-  jump <- event_jumps(audit)
-  list(row = which(jump < audit$tau_prior[1L]), columns = list(
-    jump = jump, prob = NULL, unsafe = NULL, draws = NULL
-  ))
-}
-
-# The level beyond which a prompt is known to be missed; Inf for none.
-event_jumps <- function(audit) {
-  jump <- geometric_distribution(as.double(audit$time), as.double(audit$prob))
-  ifelse(audit$time < audit$horizon, jump, Inf)
 }
 
 # The core's, in its order; see tt_rule.
@@ -94,7 +76,11 @@ normal_rule <- function(audit, alpha, delta) {
 # The bets are in the evidence, see stake_evidence().
 wealth_rule <- function(audit, stakes, randomised = TRUE) {
   reach <- log(1 / stakes$delta)
-  share <- if (randomised && !hopeless(stakes)) audit$threshold[1L] else 1
+  share <- if (randomised && !hopeless(stakes)) {
+    audit$constants$threshold
+  } else {
+    1
+  }
   replace(point_rule, c("kind", "bet", "reach", "last"),
           c(2, 1, reach, reach + log(share)))
 }
@@ -104,11 +90,4 @@ stake_evidence <- function(evidence, bets) {
   evidence$gain <- evidence$gain * bets
   evidence$weight <- evidence$weight * bets[evidence$place]
   evidence
-}
-
-find_level <- function(evidence, rule) {
-  core_value(.Call(
-    ffi_certify, evidence$gain, evidence$place, evidence$weight,
-    unname(evidence$outcome), as.double(evidence$cap), rule, evidence$limit
-  ))
 }

@@ -1,4 +1,5 @@
-# Features made from the prompts' text.
+# Features made from the prompts' text: n-grams, hashed and weighted, on the
+# axes of a randomised singular value decomposition.
 
 #' Numeric features from the text of prompts
 #'
@@ -142,6 +143,8 @@ project_text <- function(weighted, rotation, prompts) {
   rownames(out) <- NULL
   out
 }
+
+# ---- Methods -----------------------------------------------------------------
 
 #' @export
 predict.text_features <- function(object, newx, ...) {

@@ -1,9 +1,8 @@
-# How features become the numeric matrix that an engine sees.
+# How features become the numeric matrix that an engine sees. An encoder is
+# learnt from the training features and applied to new ones; it knows enough to
+# say exactly what does not match.
 
-# A list of the class "encoder" with `kind` and what that kind needs.
-new_encoder <- function(kind, ...) {
-  structure(list(kind = kind, ...), class = "encoder")
-}
+# ---- Learning an encoder -----------------------------------------------------
 
 # Returns list(encoder, matrix).
 learn_encoder <- function(x, arg = "x", call = rlang::caller_env()) {
@@ -22,26 +21,13 @@ learn_encoder <- function(x, arg = "x", call = rlang::caller_env()) {
   list(encoder = encoder, matrix = matrix)
 }
 
-is_text <- function(x) {
-  (is.character(x) || is.factor(x)) && is.null(dim(x))
+# A list of the class "encoder" with `kind` and what that kind needs.
+new_encoder <- function(kind, ...) {
+  structure(list(kind = kind, ...), class = "encoder")
 }
 
-check_feature_kind <- function(x, arg = "x", call = rlang::caller_env()) {
-  if (missing(x)) {
-    stop_missing(arg, call)
-  }
-  numbers <- is.atomic(x) && length(dim(x)) %in% c(0L, 2L) &&
-    (is.numeric(x) || is.logical(x)) && !is.factor(x)
-  if (!numbers && !is_text(x) && !is.data.frame(x) && !inherits(x, "Matrix")) {
-    stop_argument(
-      arg,
-      "must be a numeric matrix, a sparse matrix, a data frame or text",
-      describe(x), call = call
-    )
-  }
-  if (length(dim(x)) == 2L && ncol(x) == 0L) {
-    stop_argument(arg, "must have at least one column", "0", call = call)
-  }
+is_text <- function(x) {
+  (is.character(x) || is.factor(x)) && is.null(dim(x))
 }
 
 # Names that tell columns apart; without them columns go by their place.
@@ -92,6 +78,8 @@ frame_matrix <- function(frame, terms, contrasts, single) {
   out
 }
 
+# ---- Applying it -------------------------------------------------------------
+
 encode <- function(encoder, newx, arg = "newx", call = rlang::caller_env()) {
   matrix <- switch(encoder$kind,
     text = encode_text(encoder, newx, arg, call),
@@ -141,6 +129,18 @@ encode_frame <- function(encoder, newx, arg, call) {
   matrix
 }
 
+check_levels <- function(data, levels, arg, call) {
+  for (name in intersect(names(levels), names(data))) {
+    new <- setdiff(unique(as.character(data[[name]])), levels[[name]])
+    if (length(new) > 0L) {
+      stop_features(
+        arg, sprintf("must have the training levels in \"%s\"", name),
+        list_names(new), name, call = call
+      )
+    }
+  }
+}
+
 encode_matrix <- function(encoder, newx, arg, call) {
   matrix <- as_feature_matrix(newx, arg, call)
   wanted <- encoder$names
@@ -164,11 +164,7 @@ encode_matrix <- function(encoder, newx, arg, call) {
   matrix
 }
 
-stop_features <- function(arg, must, found, columns = character(),
-                          call = rlang::caller_env()) {
-  stop_classed("features", paste0("`", arg, "` ", must, ", not ", found, "."),
-               argument = arg, columns = columns, call = call)
-}
+# ---- Matrices and frames -----------------------------------------------------
 
 # A plain or sparse numeric matrix, or a vector as its one column.
 as_feature_matrix <- function(x, arg, call) {
@@ -195,6 +191,24 @@ as_feature_matrix <- function(x, arg, call) {
   x
 }
 
+check_feature_kind <- function(x, arg = "x", call = rlang::caller_env()) {
+  if (missing(x)) {
+    stop_missing(arg, call)
+  }
+  numbers <- is.atomic(x) && length(dim(x)) %in% c(0L, 2L) &&
+    (is.numeric(x) || is.logical(x)) && !is.factor(x)
+  if (!numbers && !is_text(x) && !is.data.frame(x) && !inherits(x, "Matrix")) {
+    stop_argument(
+      arg,
+      "must be a numeric matrix, a sparse matrix, a data frame or text",
+      describe(x), call = call
+    )
+  }
+  if (length(dim(x)) == 2L && ncol(x) == 0L) {
+    stop_argument(arg, "must have at least one column", "0", call = call)
+  }
+}
+
 # Engines work on dense columns.
 check_dense_size <- function(x, arg, call) {
   cells <- as.double(nrow(x)) * ncol(x)
@@ -215,18 +229,6 @@ check_frame <- function(data, variables, arg, call) {
   }
 }
 
-check_levels <- function(data, levels, arg, call) {
-  for (name in intersect(names(levels), names(data))) {
-    new <- setdiff(unique(as.character(data[[name]])), levels[[name]])
-    if (length(new) > 0L) {
-      stop_features(
-        arg, sprintf("must have the training levels in \"%s\"", name),
-        list_names(new), name, call = call
-      )
-    }
-  }
-}
-
 check_finite_columns <- function(matrix, arg, call) {
   # One sum tells, unless it overflows.
   if (is.finite(sum(matrix)) || all(is.finite(matrix))) {
@@ -238,6 +240,14 @@ check_finite_columns <- function(matrix, arg, call) {
                 paste("NA, NaN or Inf in", list_names(names)), names,
                 call = call)
 }
+
+stop_features <- function(arg, must, found, columns = character(),
+                          call = rlang::caller_env()) {
+  stop_classed("features", paste0("`", arg, "` ", must, ", not ", found, "."),
+               argument = arg, columns = columns, call = call)
+}
+
+# ---- Scales ------------------------------------------------------------------
 
 # Mean and inverse standard deviation of each column; 0 for a constant one,
 # which takes it out of the model.

@@ -1,4 +1,7 @@
-# Paths of files, and tables of text in them: CSV and JSON lines.
+# Paths of files, tables of text in them (CSV and JSON lines), and text turned
+# into values.
+
+# ---- Paths -------------------------------------------------------------------
 
 check_path <- function(file, exists = FALSE, call = rlang::caller_env()) {
   if (missing(file)) {
@@ -20,6 +23,7 @@ check_path <- function(file, exists = FALSE, call = rlang::caller_env()) {
   }
 }
 
+# Nothing is replaced unless that is asked for.
 check_not_there <- function(file, overwrite, call = rlang::caller_env()) {
   overwrite <- check_flag(overwrite, "overwrite", call = call)
   if (!overwrite && file.exists(file)) {
@@ -30,6 +34,7 @@ check_not_there <- function(file, overwrite, call = rlang::caller_env()) {
   }
 }
 
+# What the user says, or the file's name.
 check_format <- function(format, file, call = rlang::caller_env()) {
   if (!is.null(format)) {
     return(check_choice(format, c("csv", "jsonl"), "format", call))
@@ -46,6 +51,8 @@ stop_file <- function(file, problem, call) {
                                sub("[.]$", "", problem)),
                argument = "file", call = call)
 }
+
+# ---- Tables of text ----------------------------------------------------------
 
 # All columns as text: a guess at types would turn the id "007" into 7. Rows
 # that are too short are an error, as a program that was stopped may leave one.
@@ -87,6 +94,27 @@ read_text_jsonl <- function(file, call) {
   table
 }
 
+# As write.csv() writes a column, but with all digits that numbers have.
+csv_cells <- function(x) {
+  if (is.double(x)) {
+    return(exact_text(x))
+  }
+  if (!is.character(x)) {
+    return(as.character(x))
+  }
+  cells <- paste0("\"", gsub("\"", "\"\"", enc2utf8(x), fixed = TRUE), "\"")
+  replace(cells, is.na(x), "NA")
+}
+
+write_utf8 <- function(lines, path) {
+  con <- file(path, "w", encoding = "native.enc")
+  on.exit(close(con))
+  writeLines(enc2utf8(lines), con, useBytes = TRUE)
+}
+
+# ---- Text to values ----------------------------------------------------------
+
+# An error with the rows that are wrong.
 refuse_values <- function(wrong, values, name, must, call) {
   if (any(wrong)) {
     rows <- which(wrong)
@@ -115,21 +143,4 @@ guess_type <- function(text) {
   }
   same[is.na(same)] <- "NA"
   if (identical(same, text)) value else text
-}
-
-csv_cells <- function(x) {
-  if (is.double(x)) {
-    return(exact_text(x))
-  }
-  if (!is.character(x)) {
-    return(as.character(x))
-  }
-  cells <- paste0("\"", gsub("\"", "\"\"", enc2utf8(x), fixed = TRUE), "\"")
-  replace(cells, is.na(x), "NA")
-}
-
-write_utf8 <- function(lines, path) {
-  con <- file(path, "w", encoding = "native.enc")
-  on.exit(close(con))
-  writeLines(enc2utf8(lines), con, useBytes = TRUE)
 }

@@ -1,5 +1,7 @@
-# Numbers and values as text: for people (print methods, messages) and, digit
-# by digit, for files.
+# Numbers and values as text: for people (print methods, messages) and, digit by
+# digit, for files.
+
+# ---- Lines and numbers -------------------------------------------------------
 
 say <- function(...) {
   cat(sprintf(...), "\n", sep = "")
@@ -34,6 +36,9 @@ spread <- function(x, digits = 3) {
   sprintf("%s to %s (median %s)", f[1L], f[3L], f[2L])
 }
 
+# ---- Names and values --------------------------------------------------------
+
+# "a", "b" and 3 more
 list_names <- function(names, most = 5L) {
   more <- length(names) - most
   shown <- paste0("\"", utils::head(names, most), "\"", collapse = ", ")
@@ -60,6 +65,7 @@ shorten <- function(x, most) {
   ifelse(nchar(x) > most, paste0(substr(x, 1L, most), " \u2026"), x)
 }
 
+# What was found in place of what was wanted: "not a data frame with 3 rows".
 describe <- function(x) {
   if (is.null(x)) {
     return("NULL")
@@ -100,6 +106,8 @@ range_text <- function(min, max, open) {
   paste0(" ", if (open[1L]) "above " else "from ", min,
          if (open[2L]) " and below " else " to ", max)
 }
+
+# ---- For files ---------------------------------------------------------------
 
 # The same after a trip through a file: numbers with the digits of write.csv().
 # Subset, because R may represent the same text in several ways.

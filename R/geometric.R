@@ -1,4 +1,5 @@
-# The law of the first unsafe draw where a prompt has one hazard.
+# The law of the first unsafe draw where a prompt has one hazard. Its quantile,
+# exactly: methods vignette, "Hazard and quantile".
 
 #' Quantiles of the time to the first unsafe draw
 #'

@@ -1,4 +1,7 @@
-# The hazard_fit: an engine's model or a user's own, and its predictions.
+# The hazard_fit: an engine's model, a constant or a model of the user's own,
+# and its predictions.
+
+# ---- Fitting -----------------------------------------------------------------
 
 fit_engine <- function(learnt, unsafe, draws, engine, sampling, settings, call,
                        error_call = rlang::caller_env()) {
@@ -33,38 +36,7 @@ fit_model <- function(x, unsafe, draws, engine, settings, call) {
   do.call(run, c(list(x, unsafe, draws, call), settings))
 }
 
-# The encoded features stay in the fit, for models that leave some prompts out.
-new_hazard_fit <- function(model, learnt, unsafe, draws, sampling, how, call) {
-  constant <- inherits(model, "constant_model")
-  fitted <- predict_model(model, learnt$matrix)
-  fit <- binomial_likelihood(unsafe, draws, fitted)
-  # All counts as one: what a single rate for all prompts explains.
-  null <- binomial_likelihood(sum(unsafe), sum(draws), 0.5)
-  structure(
-    list(
-      engine = if (constant) "constant" else how$engine,
-      encoder = learnt$encoder, model = model,
-      fitted = fitted, unsafe = unsafe, draws = draws, sampling = sampling,
-      deviance = 2 * (fit$saturated - fit$likelihood),
-      null_deviance = 2 * (fit$saturated - null$saturated),
-      n = length(unsafe), version = 1L, call = call,
-      training = c(list(matrix = learnt$matrix), how)
-    ),
-    class = "hazard_fit"
-  )
-}
-
-# Every engine's model is a list with a class of its own and this method.
-predict_model <- function(model, matrix, arg = "newx",
-                          call = rlang::caller_env()) {
-  UseMethod("predict_model")
-}
-
-# list(likelihood, saturated) of counts.
-binomial_likelihood <- function(unsafe, draws, prob) {
-  core_value(.Call(ffi_binomial_likelihood, unsafe, draws, prob))
-}
-
+# Jeffreys' mean, for all prompts.
 fit_constant <- function(unsafe, draws, call) {
   prob <- (sum(unsafe) + 0.5) / (sum(draws) + 1)
   if (sum(unsafe) == 0 || sum(unsafe) == sum(draws)) {
@@ -85,10 +57,45 @@ fit_constant <- function(unsafe, draws, call) {
   structure(list(prob = prob, converged = TRUE), class = "constant_model")
 }
 
-#' @export
-predict_model.constant_model <- function(model, matrix, arg, call) {
-  rep_len(model$prob, nrow(matrix))
+# ---- The object --------------------------------------------------------------
+
+# The encoded features stay in the fit, for models that leave some prompts out.
+new_hazard_fit <- function(model, learnt, unsafe, draws, sampling, how, call) {
+  constant <- inherits(model, "constant_model")
+  fitted <- predict_model(model, learnt$matrix)
+  fit <- binomial_likelihood(unsafe, draws, fitted)
+  # All counts as one: what a single rate for all prompts explains.
+  null <- binomial_likelihood(sum(unsafe), sum(draws), 0.5)
+  structure(
+    list(
+      engine = if (constant) "constant" else how$engine,
+      encoder = learnt$encoder, model = model,
+      fitted = fitted, unsafe = unsafe, draws = draws, sampling = sampling,
+      deviance = 2 * (fit$saturated - fit$likelihood),
+      null_deviance = 2 * (fit$saturated - null$saturated),
+      n = length(unsafe), schema = schema_numbers[["hazard_fit"]],
+      call = call,
+      training = c(list(matrix = learnt$matrix), how)
+    ),
+    class = "hazard_fit"
+  )
 }
+
+# list(likelihood, saturated) of counts.
+binomial_likelihood <- function(unsafe, draws, prob) {
+  core_value(.Call(ffi_binomial_likelihood, unsafe, draws, prob))
+}
+
+# A number by which a fit is known again, also after a file has cut off digits.
+hazard_check <- function(hazard) {
+  if (is.null(hazard$fitted)) {
+    return(NA_real_)
+  }
+  place <- seq_along(hazard$fitted) / length(hazard$fitted)
+  mean(log(pmax(hazard$fitted, 1e-300)) * place)
+}
+
+# ---- Prediction --------------------------------------------------------------
 
 #' Hazards and quantiles from a hazard fit
 #'
@@ -138,12 +145,26 @@ predict.hazard_fit <- function(object, newx, type = c("prob", "quantile"),
 
 predict_hazard <- function(object, newx, arg = "newx",
                            call = rlang::caller_env()) {
+  check_schema("hazard_fit", object$schema, "The hazard", call)
   if (object$engine == "user") {
     return(predict_user(object, newx, call))
   }
   predict_model(object$model, encode(object$encoder, newx, arg, call), arg,
                 call)
 }
+
+# Every engine's model is a list with a class of its own and this method.
+predict_model <- function(model, matrix, arg = "newx",
+                          call = rlang::caller_env()) {
+  UseMethod("predict_model")
+}
+
+#' @export
+predict_model.constant_model <- function(model, matrix, arg, call) {
+  rep_len(model$prob, nrow(matrix))
+}
+
+# ---- A model of the user's own -----------------------------------------------
 
 #' Use your own model as a hazard
 #'
@@ -205,7 +226,8 @@ as_hazard <- function(object, predict = NULL) {
   check_function(predict, "predict", "of `object` and `newx`")
   structure(
     list(engine = "user", model = list(object = object, predict = predict),
-         fitted = NULL, version = 1L, call = match.call()),
+         fitted = NULL, schema = schema_numbers[["hazard_fit"]],
+         call = match.call()),
     class = "hazard_fit"
   )
 }
@@ -239,13 +261,4 @@ predict_user <- function(object, newx, call) {
     )
   }
   as.double(prob)
-}
-
-# A number by which a fit is known again, also after a file has cut off digits.
-hazard_check <- function(hazard) {
-  if (is.null(hazard$fitted)) {
-    return(NA_real_)
-  }
-  place <- seq_along(hazard$fitted) / length(hazard$fitted)
-  mean(log(pmax(hazard$fitted, 1e-300)) * place)
 }

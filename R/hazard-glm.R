@@ -1,5 +1,6 @@
 # The engine "glm": a penalised generalised linear model with complementary
-# log-log link.
+# log-log link. It is fitted in the C core; here its columns are made.
+# Derivation: methods vignette, "The generalised linear model".
 
 # Linear terms and interactions have penalties of their own, from a gamma
 # distribution of this shape: effects then follow Student's distribution with
@@ -77,17 +78,9 @@ solve_glm <- function(x, counts, terms, control, call) {
   c(fit, list(columns = columns, terms = terms))
 }
 
-#' @export
-predict_model.glm_model <- function(model, matrix, arg, call) {
-  predict_glm(model, matrix, call)
-}
+# ---- The design --------------------------------------------------------------
 
-predict_glm <- function(model, x, call = rlang::caller_env()) {
-  core_value(.Call(ffi_glm_predict, expand_terms(x, model$terms),
-                   model$columns$centre, model$columns$scale, model$beta), call)
-}
-
-# The design: x, the columns of its splines, the products of its pairs.
+# x, the columns of its splines, the products of its pairs.
 expand_terms <- function(x, terms) {
   expand_pairs(expand_smooths(x, terms$smooths), x, terms)
 }
@@ -121,4 +114,16 @@ penalty_shapes <- function(terms) {
   c(if (nrow(terms$linear) > 0L) penalty_shape,
     rep(Inf, length(terms$smooths)),
     if (nrow(terms$pairs) > 0L) penalty_shape)
+}
+
+# ---- Prediction --------------------------------------------------------------
+
+#' @export
+predict_model.glm_model <- function(model, matrix, arg, call) {
+  predict_glm(model, matrix, call)
+}
+
+predict_glm <- function(model, x, call = rlang::caller_env()) {
+  core_value(.Call(ffi_glm_predict, expand_terms(x, model$terms),
+                   model$columns$centre, model$columns$scale, model$beta), call)
 }

@@ -1,5 +1,6 @@
 # Interactions: products of two features, where a score test says that they
-# improve the fit.
+# improve the fit. The tests are done in the C core. Derivation: methods
+# vignette, "The generalised linear model".
 
 # Standardised features are cut off here before they are multiplied: a product
 # of two far-out values would else outweigh hundreds of others.
@@ -21,6 +22,8 @@ check_interactions <- function(interactions, penalty, call) {
   check_number(interactions, "interactions", min = 0, whole = TRUE,
                null_ok = TRUE, call = call)
 }
+
+# ---- Finding them ------------------------------------------------------------
 
 # A data frame of columns `first` < `second`, the strongest pair first. `prob`
 # are the predictions of `fit`, computed only where there are pairs to look at.
@@ -54,6 +57,8 @@ pair_statistics <- function(x, counts, prob, linear) {
   core_value(.Call(ffi_interaction_statistics, x, linear$centre, linear$scale,
                    product_limit, score, weight))
 }
+
+# ---- Using them --------------------------------------------------------------
 
 # `design` with the products of the columns of x after it.
 expand_pairs <- function(design, x, terms) {

@@ -1,4 +1,5 @@
-# The engine "mlp": a multilayer perceptron.
+# The engine "mlp": a multilayer perceptron. It is trained in the C core.
+# Derivation: methods vignette, "The perceptron".
 
 fit_mlp <- function(x, unsafe, draws, call, hidden = c(32, 32),
                     learning_rate = 1e-3, weight_decay = 1e-4, batch_size = 100,

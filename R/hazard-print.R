@@ -88,6 +88,8 @@ print.summary.hazard_fit <- function(x, ...) {
   invisible(x)
 }
 
+# ---- As tables ---------------------------------------------------------------
+
 #' @rdname tidiers
 #' @export
 tidy.hazard_fit <- function(x, ...) {
@@ -126,6 +128,8 @@ augment.hazard_fit <- function(x, data = NULL, ...) {
   }
   data.frame(.fitted = fitted)
 }
+
+# ---- As a picture ------------------------------------------------------------
 
 #' @rdname plots
 #' @export

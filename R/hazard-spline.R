@@ -1,5 +1,5 @@
-# Natural cubic splines: the bends that the linear terms of a hazard fit
-# lack.
+# Natural cubic splines: the bends that the linear terms of a hazard fit lack.
+# Derivation: methods vignette, "The generalised linear model".
 
 # One natural cubic spline for each feature that may bend: a list of lists with
 # `column`, `knots`, `value`, `curvature` and `weight`.

@@ -166,6 +166,8 @@ fit_hazard.formula <- function(formula, data, engine = c("glm", "mlp"), ...,
              list(...), match.call())
 }
 
+# ---- Counts ------------------------------------------------------------------
+
 check_counts <- function(unsafe, draws, n, call = rlang::caller_env()) {
   unsafe <- check_numeric(unsafe, "unsafe", n, min = 0, finite = TRUE,
                           call = call)

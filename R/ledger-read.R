@@ -47,7 +47,7 @@ read_ledger <- function(ledger, what = c("audit", "draws", "meta"),
     }
     read_meta(con)
   }, call)
-  check_schema(path, meta, call)
+  check_ledger_schema(path, meta, call)
   if (!is.null(judge)) {
     check_function(judge, "judge", "of prompts and responses")
   }
@@ -69,14 +69,18 @@ read_attempts <- function(con) {
 
 rebuild_audit <- function(con, meta, judge, call) {
   rows <- read_plan_back(con, meta$flags)
-  tally <- new_tally(start_audit(rows))
+  state <- new_audit_state(start_audit(rows))
   read_draws_back(con, meta$refusal, responses = !is.null(judge), function(x) {
-    tally$restore(if (is.null(judge)) x else judge_again(x, rows, judge, call))
+    restore_draws(state, if (is.null(judge)) {
+      x
+    } else {
+      judge_again(x, rows, judge, call)
+    })
   })
-  if ("plan_id" %in% names(rows)) {
+  if (is_planned(rows)) {
     rows <- new_audit_plan(rows)
   }
-  audit <- tally_audit(rows, tally)
+  audit <- audit_so_far(rows, state)
   attr(audit, "judged") <- if (!is.null(judge)) TRUE
   audit
 }
@@ -113,49 +117,13 @@ judge_again <- function(draws, rows, judge, call) {
   draws
 }
 
+# ---- Totals, for a report ----------------------------------------------------
+
 # For a report on this very audit.
 read_totals <- function(path, audit, call = rlang::caller_env()) {
-  totals <- ledger_totals(path, audit$plan_id[1L], call)
+  totals <- ledger_totals(path, plan_parts(audit)$constants$plan_id, call)
   check_same_run(path, audit, call)
   totals
-}
-
-# A plan can be carried out twice, and a run can have been left unfinished: what
-# a ledger tells of another run is not true of this one. By id, as rows may be
-# in another order, and those that failed may have been dropped.
-check_same_run <- function(path, audit, call) {
-  recorded <- read_ledger(path, "audit")
-  at <- match(as_text(audit$id), as_text(recorded$id))
-  other <- vapply(names(run_counts), function(count) {
-    as.double(recorded[[count]][at]) != as.double(audit[[count]])
-  }, logical(nrow(audit)))
-  other <- matrix(other, ncol = length(run_counts))
-  differ <- colSums(other)
-  if (any(differ > 0)) {
-    first <- which(rowSums(other) > 0)[1L]
-    open <- sum(is.na(recorded$status))
-    stop_ledger(path, "is of another run than the bound", c(
-      sprintf("Different are %s.", paste(collapse = ", ", sprintf(
-        "%s (%s)", run_counts, vapply(differ, counted, "", "prompt")
-      )[differ > 0])),
-      sprintf("The first is \"%s\": %s; in the audit %s.",
-              as_text(audit$id[first]), run_text(recorded, at[first]),
-              run_text(audit, first)),
-      if (open > 0L) {
-        sprintf("The ledger is unfinished: %s open.", counted(open, "prompt"))
-      },
-      "Give the ledger that run_audit() wrote for this bound's own audit."
-    ), call = call)
-  }
-}
-
-run_counts <- c(draws = "numbers of draws",
-                unsafe = "numbers of unsafe responses",
-                failed = "draws that failed for good")
-
-run_text <- function(audit, row) {
-  sprintf("%s, %s unsafe%s", counted(audit$draws[row], "draw"),
-          big(audit$unsafe[row]), if (audit$failed[row]) ", one failed" else "")
 }
 
 # The totals are made by the database: a ledger of millions of attempts need not
@@ -207,4 +175,42 @@ ledger_latency <- function(con, n, at) {
       "ORDER BY latency LIMIT 1 OFFSET", format(k - 1, scientific = FALSE)
     ))[[1L]]
   }, 0)
+}
+
+# A plan can be carried out twice, and a run can have been left unfinished: what
+# a ledger tells of another run is not true of this one. By id, as rows may be
+# in another order, and those that failed may have been dropped.
+check_same_run <- function(path, audit, call) {
+  recorded <- read_ledger(path, "audit")
+  at <- match(as_text(audit$id), as_text(recorded$id))
+  other <- vapply(names(run_counts), function(count) {
+    as.double(recorded[[count]][at]) != as.double(audit[[count]])
+  }, logical(nrow(audit)))
+  other <- matrix(other, ncol = length(run_counts))
+  differ <- colSums(other)
+  if (any(differ > 0)) {
+    first <- which(rowSums(other) > 0)[1L]
+    open <- sum(is.na(recorded$status))
+    stop_ledger(path, "is of another run than the bound", c(
+      sprintf("Different are %s.", paste(collapse = ", ", sprintf(
+        "%s (%s)", run_counts, vapply(differ, counted, "", "prompt")
+      )[differ > 0])),
+      sprintf("The first is \"%s\": %s; in the audit %s.",
+              as_text(audit$id[first]), run_text(recorded, at[first]),
+              run_text(audit, first)),
+      if (open > 0L) {
+        sprintf("The ledger is unfinished: %s open.", counted(open, "prompt"))
+      },
+      "Give the ledger that run_audit() wrote for this bound's own audit."
+    ), call = call)
+  }
+}
+
+run_counts <- c(draws = "numbers of draws",
+                unsafe = "numbers of unsafe responses",
+                failed = "draws that failed for good")
+
+run_text <- function(audit, row) {
+  sprintf("%s, %s unsafe%s", counted(audit$draws[row], "draw"),
+          big(audit$unsafe[row]), if (audit$failed[row]) ", one failed" else "")
 }

@@ -31,8 +31,6 @@
 #' @seealso [read_ledger()], [run_audit()]
 NULL
 
-ledger_schema <- 1L
-
 # The key begins with the draw because batches go over prompts first: so rows
 # are nearly appended, and reading back goes over each prompt's draws upwards.
 # (A CHECK of the status would double the time.)
@@ -52,71 +50,7 @@ ledger_tables <- c(
   )
 )
 
-stop_ledger <- function(path, problem, fix = NULL, parent = NULL,
-                        call = rlang::caller_env()) {
-  stop_classed(
-    "ledger", c(sprintf("The ledger %s %s.", path, problem), i = fix),
-    argument = "ledger", call = call, parent = parent
-  )
-}
-
-check_ledger <- function(ledger, call = rlang::caller_env()) {
-  fine <- is.character(ledger) && length(ledger) == 1L && !is.na(ledger) &&
-    nzchar(ledger)
-  if (!fine) {
-    stop_argument("ledger", "must be the path of a file", describe(ledger),
-                  call = call)
-  }
-  path <- path.expand(ledger)
-  if (dir.exists(path) || !dir.exists(dirname(path))) {
-    stop_argument(
-      "ledger", "must be a file in a folder that exists", ledger, call = call
-    )
-  }
-  path
-}
-
-not_a_database <- "It is no database: name a new file, or a ledger."
-
-# Every error of the database is one of the ledger.
-with_database <- function(path, code, call) {
-  withCallingHandlers(code, error = function(e) {
-    if (!inherits(e, "timetounsafe_error")) {
-      foreign <- grepl("not a database", conditionMessage(e))
-      stop_ledger(path, "could not be used",
-                  if (foreign) not_a_database else conditionMessage(e),
-                  parent = e, call = call)
-    }
-  })
-}
-
-connect_ledger <- function(path, write = TRUE) {
-  flags <- if (write) RSQLite::SQLITE_RWC else RSQLite::SQLITE_RO
-  con <- DBI::dbConnect(RSQLite::SQLite(), path, flags = flags,
-                        synchronous = NULL)
-  ready <- FALSE
-  on.exit(if (!ready) DBI::dbDisconnect(con))
-  DBI::dbExecute(con, "PRAGMA busy_timeout = 10000")
-  # A file that is no database is noticed only when it is read.
-  DBI::dbGetQuery(con, "PRAGMA schema_version")
-  # RSQLite's own default, "off", would lose draws.
-  DBI::dbExecute(con, "PRAGMA synchronous = NORMAL")
-  ready <- TRUE
-  con
-}
-
-# WAL survives a kill at any moment without a wait for the disk; where the file
-# system has no shared memory, the slower journal does.
-set_journal <- function(con) {
-  mode <- tryCatch(
-    DBI::dbGetQuery(con, "PRAGMA journal_mode = WAL")[[1L]],
-    error = function(e) ""
-  )
-  if (!identical(mode, "wal")) {
-    DBI::dbGetQuery(con, "PRAGMA journal_mode = DELETE")
-    DBI::dbExecute(con, "PRAGMA synchronous = FULL")
-  }
-}
+# ---- Opening -----------------------------------------------------------------
 
 # The ledger of these rows, new or gone on with: list(record, read, close).
 open_ledger <- function(path, rows, refusal, responses,
@@ -178,16 +112,44 @@ lock_ledger <- function(path, call) {
               call = call)
 }
 
-this_process <- function() {
-  paste0("process ", Sys.getpid(), " on ", Sys.info()[["nodename"]])
-}
-
 last_writer <- function(path) {
   tryCatch({
     con <- connect_ledger(path, write = FALSE)
     on.exit(DBI::dbDisconnect(con))
     paste0(", ", read_meta(con)$writer)
   }, error = function(e) "")
+}
+
+this_process <- function() {
+  paste0("process ", Sys.getpid(), " on ", Sys.info()[["nodename"]])
+}
+
+connect_ledger <- function(path, write = TRUE) {
+  flags <- if (write) RSQLite::SQLITE_RWC else RSQLite::SQLITE_RO
+  con <- DBI::dbConnect(RSQLite::SQLite(), path, flags = flags,
+                        synchronous = NULL)
+  ready <- FALSE
+  on.exit(if (!ready) DBI::dbDisconnect(con))
+  DBI::dbExecute(con, "PRAGMA busy_timeout = 10000")
+  # A file that is no database is noticed only when it is read.
+  DBI::dbGetQuery(con, "PRAGMA schema_version")
+  # RSQLite's own default, "off", would lose draws.
+  DBI::dbExecute(con, "PRAGMA synchronous = NORMAL")
+  ready <- TRUE
+  con
+}
+
+# WAL survives a kill at any moment without a wait for the disk; where the file
+# system has no shared memory, the slower journal does.
+set_journal <- function(con) {
+  mode <- tryCatch(
+    DBI::dbGetQuery(con, "PRAGMA journal_mode = WAL")[[1L]],
+    error = function(e) ""
+  )
+  if (!identical(mode, "wal")) {
+    DBI::dbGetQuery(con, "PRAGMA journal_mode = DELETE")
+    DBI::dbExecute(con, "PRAGMA synchronous = FULL")
+  }
 }
 
 # At rest a ledger is one plain file, which can be copied, and read where nobody
@@ -198,6 +160,8 @@ fold_journal <- function(con) {
     DBI::dbGetQuery(con, "PRAGMA journal_mode = DELETE")
   }, silent = TRUE)
 }
+
+# ---- The audit that it belongs to --------------------------------------------
 
 find_meta <- function(con, path, rows, refusal, call) {
   tables <- DBI::dbListTables(con)
@@ -215,7 +179,7 @@ begin_ledger <- function(con, rows, refusal, call) {
   plan <- flatten_plan(rows, call)
   flags <- names(plan)[vapply(plan, is.logical, NA)]
   meta <- list(
-    schema = ledger_schema,
+    schema = schema_numbers[["ledger"]],
     package = format(utils::packageVersion("timetounsafe")),
     r = R.version.string, began = format(Sys.time(), "%Y-%m-%dT%H:%M:%S%z"),
     plan = rows_hash(rows), refusal = refusal, writer = "",
@@ -243,7 +207,7 @@ rows_hash <- function(rows) {
 }
 
 check_same_audit <- function(path, meta, rows, refusal, call) {
-  check_schema(path, meta, call)
+  check_ledger_schema(path, meta, call)
   if (!identical(meta$plan, rows_hash(rows))) {
     stop_ledger(path, "belongs to another plan", c(
       "Name another file, or go on with the plan that is in this one:",
@@ -257,13 +221,11 @@ check_same_audit <- function(path, meta, rows, refusal, call) {
   }
 }
 
-check_schema <- function(path, meta, call) {
-  if (!identical(meta$schema, as.character(ledger_schema))) {
-    stop_ledger(path, "has a schema that this version does not know",
-                sprintf("It was written by timetounsafe %s.",
-                        meta$package %||% "(unknown)"),
-                call = call)
-  }
+check_ledger_schema <- function(path, meta, call) {
+  check_schema("ledger", meta$schema, sprintf(
+    "The ledger %s, written by timetounsafe %s,", path,
+    meta$package %||% "(unknown)"
+  ), call, argument = "ledger")
 }
 
 read_meta <- function(con) {
@@ -277,6 +239,8 @@ set_meta <- function(con, values) {
     params = list(names(values), vapply(values, as.character, ""))
   )
 }
+
+# ---- Draws -------------------------------------------------------------------
 
 # One transaction, so that a batch is there as a whole or not at all.
 record_draws <- function(con, batch, outcome, responses) {
@@ -343,4 +307,44 @@ read_draws_back <- function(con, refusal, use, responses = FALSE,
     draws$known <- !is.na(draws$outcome) | draws$status == "failed"
     use(draws)
   }
+}
+
+# ---- Paths and errors --------------------------------------------------------
+
+check_ledger <- function(ledger, call = rlang::caller_env()) {
+  fine <- is.character(ledger) && length(ledger) == 1L && !is.na(ledger) &&
+    nzchar(ledger)
+  if (!fine) {
+    stop_argument("ledger", "must be the path of a file", describe(ledger),
+                  call = call)
+  }
+  path <- path.expand(ledger)
+  if (dir.exists(path) || !dir.exists(dirname(path))) {
+    stop_argument(
+      "ledger", "must be a file in a folder that exists", ledger, call = call
+    )
+  }
+  path
+}
+
+# Every error of the database is one of the ledger.
+with_database <- function(path, code, call) {
+  withCallingHandlers(code, error = function(e) {
+    if (!inherits(e, "timetounsafe_error")) {
+      foreign <- grepl("not a database", conditionMessage(e))
+      stop_ledger(path, "could not be used",
+                  if (foreign) not_a_database else conditionMessage(e),
+                  parent = e, call = call)
+    }
+  })
+}
+
+not_a_database <- "It is no database: name a new file, or a ledger."
+
+stop_ledger <- function(path, problem, fix = NULL, parent = NULL,
+                        call = rlang::caller_env()) {
+  stop_classed(
+    "ledger", c(sprintf("The ledger %s %s.", path, problem), i = fix),
+    argument = "ledger", call = call, parent = parent
+  )
 }

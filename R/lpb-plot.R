@@ -64,6 +64,8 @@ autoplot.lpb <- function(object, which = c("miscoverage", "bound", "coverage",
 
 lpb_pictures <- c("miscoverage", "bound", "coverage", "weights")
 
+# ---- What is shown -----------------------------------------------------------
+
 # `curve` has a curve for each group, or for all prompts together; `marks` are
 # the levels that were found, the one that the bound uses last.
 miscoverage_picture <- function(lpb) {
@@ -73,7 +75,7 @@ miscoverage_picture <- function(lpb) {
     split(lpb$curve, factor(lpb$curve$group, lpb$groups$group))
   }
   curves <- lapply(parts, extend_curve, lpb$tau_prior)
-  steps <- lpb$exact && lpb$method != "replicated"
+  steps <- lpb$exact && is.null(find_design(lpb$method)$curve)
   marks <- find_marks(lpb)
   marks$miscoverage <- mapply(read_curve, curves[marks$curve], marks$level,
                               steps)
@@ -125,16 +127,19 @@ bound_picture <- function(lpb) {
 }
 
 weights_picture <- function(lpb) {
-  used <- lpb$audit$horizon > 0
+  audit <- plan_parts(lpb$audit)
+  used <- audit$horizon > 0
   rows <- data.frame(
-    prob = lpb$audit$prob[used], weight = included_weights(lpb$audit),
-    unsafe = lpb$audit$unsafe[used] > 0
+    prob = audit$prob[used], weight = included_weights(audit),
+    unsafe = audit$unsafe[used] > 0
   )
   # A hazard of 0 has no place on a logarithmic axis.
   rows$prob <- pmax(rows$prob, min(rows$prob[rows$prob > 0], 1) / 2)
   # The few unsafe ones are drawn last, to be seen.
   rows[order(rows$unsafe), ]
 }
+
+# ---- How levels are marked ---------------------------------------------------
 
 # What is known of a level that was found: "certified: 0.0769".
 mark_text <- function(marks) {
@@ -159,6 +164,8 @@ mark_inks <- function(picture) {
 mark_shapes <- function(picture) {
   ifelse(picture$marks$what == "point rule" & !picture$grouped, 16, 17)
 }
+
+# ---- Base graphics -----------------------------------------------------------
 
 draw_miscoverage <- function(picture, ...) {
   curve <- picture$curve
@@ -232,6 +239,8 @@ draw_weights <- function(rows, ...) {
                    pch = c(16, 17), col = ink[c("main", "mark")], bty = "n",
                    horiz = TRUE)
 }
+
+# ---- The same with ggplot2 ---------------------------------------------------
 
 layer_miscoverage <- function(picture) {
   marks <- picture$marks

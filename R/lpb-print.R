@@ -1,8 +1,8 @@
-# How an lpb looks in words and tables: print, summary, tidy, glance,
-# augment.
+# How an lpb looks in words and tables: print, summary, tidy, glance, augment.
 
 #' @export
 print.lpb <- function(x, ...) {
+  check_schema("lpb", x$schema, "The bound", rlang::current_env())
   say("<lpb> a lower bound that %s of prompts reach before an unsafe draw",
       target(x$alpha))
   say("%s, selected from %d prompts (%d included, %d with unsafe draws)",
@@ -36,34 +36,6 @@ print.lpb <- function(x, ...) {
   invisible(x)
 }
 
-# What stands in the way of longer bounds, or of any.
-print_limits <- function(x) {
-  if (x$trivial) {
-    say("It is 1 for every prompt: valid, and says nothing.")
-  } else if (is.null(x$delta) && x$coarseness >= x$alpha / 2) {
-    say("Little evidence: one prompt can count for %s of all.",
-        share(min(1, x$coarseness)))
-    say("Do not rely on it.")
-  } else if (x$capped) {
-    say("The level was cut off at tau_prior = %s: longer bounds are possible.",
-        format(x$tau_prior, digits = 3))
-  }
-}
-
-# One row for each group, with the note that print_limits() would give it.
-print_groups <- function(x, most = 12L) {
-  shown <- x$groups[c("group", "n", "included", "events", "level")]
-  thin <- is.null(x$delta) & x$groups$coarseness >= x$alpha / 2
-  shown$note <- ifelse(
-    x$groups$trivial, "bound 1",
-    ifelse(thin, "little evidence", ifelse(x$groups$capped, "cut off", ""))
-  )
-  print(utils::head(shown, most), digits = 3, row.names = FALSE)
-  if (nrow(shown) > most) {
-    say("... and %d more groups: lpb$groups has them all", nrow(shown) - most)
-  }
-}
-
 print_guarantee <- function(x) {
   if (is.null(x$delta)) {
     say("Holds on average over calibrations (point rule), for such prompts%s.",
@@ -95,6 +67,34 @@ guarantee_scope <- function(x) {
   }
 }
 
+# What stands in the way of longer bounds, or of any.
+print_limits <- function(x) {
+  if (x$trivial) {
+    say("It is 1 for every prompt: valid, and says nothing.")
+  } else if (is.null(x$delta) && x$coarseness >= x$alpha / 2) {
+    say("Little evidence: one prompt can count for %s of all.",
+        share(min(1, x$coarseness)))
+    say("Do not rely on it.")
+  } else if (x$capped) {
+    say("The level was cut off at tau_prior = %s: longer bounds are possible.",
+        format(x$tau_prior, digits = 3))
+  }
+}
+
+# One row for each group, with the note that print_limits() would give it.
+print_groups <- function(x, most = 12L) {
+  shown <- x$groups[c("group", "n", "included", "events", "level")]
+  thin <- is.null(x$delta) & x$groups$coarseness >= x$alpha / 2
+  shown$note <- ifelse(
+    x$groups$trivial, "bound 1",
+    ifelse(thin, "little evidence", ifelse(x$groups$capped, "cut off", ""))
+  )
+  print(utils::head(shown, most), digits = 3, row.names = FALSE)
+  if (nrow(shown) > most) {
+    say("... and %d more groups: lpb$groups has them all", nrow(shown) - most)
+  }
+}
+
 #' @rdname summaries
 #' @export
 summary.lpb <- function(object, ...) {
@@ -109,6 +109,8 @@ print.summary.lpb <- function(x, ...) {
   cat(paste0(format(names(x)), "  ", values, "\n"), sep = "")
   invisible(x)
 }
+
+# ---- As tables ---------------------------------------------------------------
 
 #' @rdname tidiers
 #' @export
@@ -145,6 +147,6 @@ augment.lpb <- function(x, data = NULL, groups = NULL, ...) {
     groups <- check_bound_groups(x, groups, nrow(prompts))
   }
   prompts$.group <- groups
-  prompts$.pred_lower <- bound_of(x, prompts$.prob, groups)
+  prompts$.pred_lower <- bound_of(x, list(prob = prompts$.prob), groups)
   prompts
 }

@@ -1,15 +1,19 @@
-# The lpb: the object, its predictions, and what it warns of.
+# The lpb: the object, its predictions, what may be said of it, and what it
+# warns of.
 
+# `chosen` is what select_by() or select_groups() returned.
 new_lpb <- function(audit, rule, chosen, hazard, failed, call) {
-  about <- describe_audit(audit)
+  parts <- plan_parts(audit)
+  constants <- parts$constants
+  about <- describe_audit(parts)
   attr(audit, "hazard") <- NULL
   structure(
     list(
       level = chosen$level, alpha = rule$alpha, delta = rule$delta,
       certificate = chosen$certificate, point_level = chosen$point_level,
-      cap = audit$cap[1L], tau_prior = audit$tau_prior[1L],
+      cap = constants$cap, tau_prior = constants$tau_prior,
       capped = chosen$capped, trivial = chosen$trivial,
-      coarseness = about$coarseness, method = audit$method[1L],
+      coarseness = about$coarseness, method = constants$method,
       exact = chosen$exact, curve = chosen$curve, n = about$n,
       included = about$included, events = about$events, ess = about$ess,
       groups = chosen$groups, membership = chosen$membership,
@@ -17,11 +21,13 @@ new_lpb <- function(audit, rule, chosen, hazard, failed, call) {
       draws = c(planned = sum(audit$limit),
                 made = sum(audit$draws), overshoot = sum(audit$overshoot)),
       rule = rule, failed = failed, audit = audit, hazard = hazard,
-      version = 1L, call = call
+      schema = schema_numbers[["lpb"]], call = call
     ),
     class = "lpb"
   )
 }
+
+# ---- Bounds ------------------------------------------------------------------
 
 #' The calibrated bound of prompts
 #'
@@ -48,13 +54,14 @@ new_lpb <- function(audit, rule, chosen, hazard, failed, call) {
 #' @export
 predict.lpb <- function(object, newx, groups = NULL, ...) {
   check_no_dots(...)
+  check_schema("lpb", object$schema, "The bound", rlang::current_env())
   if (missing(newx)) {
     stop_argument("newx", "is missing",
                   fix = "augment() gives the bounds of calibration prompts.")
   }
   prob <- predict_hazard(object$hazard, newx)
   groups <- check_bound_groups(object, groups, length(prob))
-  bound_of(object, prob, groups)
+  bound_of(object, list(prob = prob), groups)
 }
 
 # The groups of prompts to bound, or NULL where the bound has none.
@@ -90,34 +97,36 @@ warn_unknown <- function(unknown, call) {
   }
 }
 
-# One bound for each prompt; `groups` as check_bound_groups() returns them.
-bound_of <- function(lpb, prob, groups = NULL) {
+# One bound for each prompt. `rows` has the columns of the law; `groups` are as
+# check_bound_groups() returns them.
+bound_of <- function(lpb, rows, groups = NULL) {
+  law <- find_law(lpb)
   if (is.null(lpb$groups)) {
-    return(geometric_quantile(prob, lpb$level, lpb$cap))
+    return(law$quantile(rows, lpb$level, lpb$cap))
   }
   level <- lpb$groups$level[match(groups, lpb$groups$group)]
-  bound_at(prob, replace(level, is.na(level), 0), lpb$cap)
-}
-
-# One level for each prompt: few of them differ.
-bound_at <- function(prob, level, cap) {
-  bound <- numeric(length(prob))
-  for (at in split(seq_along(prob), level)) {
-    bound[at] <- geometric_quantile(prob[at], level[at[1L]], cap)
+  level <- replace(level, is.na(level), 0)
+  bound <- numeric(length(level))
+  # Few levels differ.
+  for (at in split(seq_along(level), level)) {
+    bound[at] <- law$quantile(law_rows(law, rows, at), level[at[1L]], lpb$cap)
   }
   bound
 }
 
 calibration_bound <- function(lpb) {
-  bound_of(lpb, lpb$audit$prob, lpb$membership)
+  bound_of(lpb, lpb$audit, lpb$membership)
 }
+
+# ---- What it is, and what it claims ------------------------------------------
 
 # What tells this bound from others: of another plan, another run of the same
 # one, or another choice of its level.
 bound_identity <- function(lpb) {
   audit <- lpb$audit
   list(
-    plan_id = as.character(audit$plan_id[1L]), n = nrow(audit),
+    plan_id = as.character(plan_parts(audit)$constants$plan_id),
+    n = nrow(audit),
     draws = sum(audit$draws), unsafe = sum(audit$unsafe), alpha = lpb$alpha,
     delta = lpb$delta %||% NA_real_, cap = lpb$cap,
     group = lpb$groups$group %||% character(),
@@ -151,6 +160,8 @@ guarantee_reach <- function(lpb) {
     "one group"
   }
 }
+
+# ---- Warnings ----------------------------------------------------------------
 
 warn_level <- function(lpb, call = rlang::caller_env()) {
   if (!is.null(lpb$groups)) {

@@ -1,5 +1,7 @@
-# What the methods of all classes share: their help pages, and how plots
-# look.
+# What the methods of all classes share: their help pages, and how plots look.
+# print() says what matters, summary() returns what it leaves out.
+
+# ---- Help pages --------------------------------------------------------------
 
 #' Summaries
 #'
@@ -103,6 +105,8 @@ NULL
 #' plot(plan)
 #' plot(simulate_audit(plan, p))
 NULL
+
+# ---- How plots look ----------------------------------------------------------
 
 # Blue and orange of the Okabe-Ito palette: told apart by everybody, and in
 # print.

@@ -1,5 +1,6 @@
 # The miscoverage of each level, from times or from replicated draws, and the
-# level it selects: the numeric layer.
+# level it selects: the numeric layer. Derivation: methods vignette,
+# "Calibration" and "Replicated draws".
 
 #' The miscoverage of each level, estimated from censored draws
 #'
@@ -72,6 +73,29 @@ replicated_miscoverage <- function(unsafe, draws, pi, quantiles) {
   core_value(.Call(ffi_replicated_miscoverage, unsafe, draws, pi, quantiles))
 }
 
+#' Select the level: the last one up to which the miscoverage stays below alpha
+#'
+#' @param tau Numeric vector of levels, strictly increasing, from 0 to 1.
+#' @param miscoverage Numeric vector as long as `tau`: their estimated
+#'   miscoverage, see [miscoverage_curve()].
+#' @param alpha The target, strictly between 0 and 1.
+#' @returns The largest level such that it and all below it have a miscoverage
+#'   strictly below `alpha`; `NA_real_` when the first level fails.
+#' @section Errors: `timetounsafe_error_argument`.
+#' @references arXiv 2506.13593, section 3.2, equation for the calibrated level.
+#' @examples
+#' select_level(c(0.05, 0.1, 0.15), c(0.02, 0.08, 0.12), alpha = 0.1)
+#' @export
+select_level <- function(tau, miscoverage, alpha) {
+  tau <- check_numeric(tau, "tau")
+  miscoverage <- check_numeric(miscoverage, "miscoverage", length(tau))
+  alpha <- check_number(alpha, "alpha")
+  feasible <- core_value(.Call(ffi_select_level, tau, miscoverage, alpha))
+  if (feasible == 0) NA_real_ else tau[feasible]
+}
+
+# ---- What they share ---------------------------------------------------------
+
 # One probability for each prompt, or a matrix of them like `quantiles`.
 as_inclusion <- function(pi, quantiles, call = rlang::caller_env()) {
   n <- nrow(quantiles)
@@ -105,26 +129,7 @@ as_level_matrix <- function(x, n, arg, call = rlang::caller_env()) {
   x
 }
 
-#' Select the level: the last one up to which the miscoverage stays below alpha
-#'
-#' @param tau Numeric vector of levels, strictly increasing, from 0 to 1.
-#' @param miscoverage Numeric vector as long as `tau`: their estimated
-#'   miscoverage, see [miscoverage_curve()].
-#' @param alpha The target, strictly between 0 and 1.
-#' @returns The largest level such that it and all below it have a miscoverage
-#'   strictly below `alpha`; `NA_real_` when the first level fails.
-#' @section Errors: `timetounsafe_error_argument`.
-#' @references arXiv 2506.13593, section 3.2, equation for the calibrated level.
-#' @examples
-#' select_level(c(0.05, 0.1, 0.15), c(0.02, 0.08, 0.12), alpha = 0.1)
-#' @export
-select_level <- function(tau, miscoverage, alpha) {
-  tau <- check_numeric(tau, "tau")
-  miscoverage <- check_numeric(miscoverage, "miscoverage", length(tau))
-  alpha <- check_number(alpha, "alpha")
-  feasible <- core_value(.Call(ffi_select_level, tau, miscoverage, alpha))
-  if (feasible == 0) NA_real_ else tau[feasible]
-}
+# ---- One quantile a prompt ---------------------------------------------------
 
 # The level that lies just below a jump of the curve.
 below_jump <- function(level) {

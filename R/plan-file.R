@@ -44,7 +44,8 @@
 #'   the field `rows`, without the header): an id that the plan does not have,
 #'   draws beyond the horizon, gaps, draws given twice, values that are none.
 #'   `timetounsafe_error_plan` when the draws belong to another plan, or the
-#'   plan is not whole; `timetounsafe_error_file` when a file cannot be read, or
+#'   plan is not whole, or was changed; `timetounsafe_error_schema` when another
+#'   version wrote it; `timetounsafe_error_file` when a file cannot be read, or
 #'   one that would be written is there already;
 #'   `timetounsafe_error_argument`, `timetounsafe_error_unavailable`. Warnings
 #'   `timetounsafe_warning_unfinished` and `timetounsafe_warning_failed_draws`.
@@ -97,12 +98,6 @@ write_plan <- function(plan, file, text = TRUE, overwrite = FALSE) {
 read_plan <- function(file) {
   check_path(file, exists = TRUE)
   plan <- read_text_csv(file, rlang::current_env())
-  for (name in setdiff(names(plan), "prompt")) {
-    plan[[name]] <- if (name %in% plan_numbers) {
-      suppressWarnings(as.numeric(plan[[name]]))
-    } else {
-      guess_type(plan[[name]])
-    }
-  }
+  plan[] <- Map(field_from_text, names(plan), plan)
   check_plan(plan, "file")
 }

@@ -12,7 +12,7 @@ choose_tau_prior <- function(policy, pilot, n) {
   }
   for (pass in 1:3) {
     fixed <- fix_policy(replace(policy, "delta", NA_real_),
-                        pmin(prior_quantile(pilot$prob, policy), policy$cap), n)
+                        prior_quantile(pilot, policy), n)
     found <- pilot_level(pilot, safe_target(policy$alpha, fixed$variance / n))
     if (is.na(found)) {
       break
@@ -94,10 +94,10 @@ pilot_level <- function(pilot, target) {
 # safe side.
 pilot_loss <- function(pilot, level) {
   replicated_loss(pilot$unsafe, pilot$draws,
-                  geometric_quantile(pilot$prob, level))
+                  find_law(pilot)$quantile(pilot, level))
 }
 
 # The share of prompts with draws enough for their quantile.
 reaches <- function(pilot, level) {
-  mean(geometric_quantile(pilot$prob, level) <= pilot$draws + 1)
+  mean(find_law(pilot)$quantile(pilot, level) <= pilot$draws + 1)
 }

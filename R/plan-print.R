@@ -10,16 +10,19 @@ print.audit_plan <- function(x, price = NULL, ...) {
     print(as.data.frame(x), ...)
     return(invisible(x))
   }
-  cost <- plan_cost(x)
+  plan <- plan_parts(x)
+  constants <- plan$constants
+  cost <- plan_cost(plan)
   say("<audit_plan> method \"%s\", %d prompts, budget %s draws per prompt",
-      x$method[1L], nrow(x), big(x$budget[1L]))
+      constants$method, nrow(x), big(constants$budget))
   say("Levels up to tau_prior = %s; quantiles capped at %s",
-      format(x$tau_prior[1L], digits = 3), big(x$cap[1L]))
+      format(constants$tau_prior, digits = 3), big(constants$cap))
   say("Included: %d prompts, with inclusion probabilities %s", cost$included,
       spread(x$pi))
-  print_plan_certificate(x)
+  print_plan_certificate(plan)
   say("Budget: %s draws on average over plans; %s",
-      big(round(x$budget[1L] * x$n[1L])), design_text(x$design[1L]))
+      big(round(constants$budget * constants$n)),
+      design_text(constants$design))
   if (all(x$stop)) {
     say("Draws to make: at most %s, about %s expected", big(cost$worst),
         big(round(cost$expected)))
@@ -30,9 +33,9 @@ print.audit_plan <- function(x, price = NULL, ...) {
     say("Cost at %s a draw: at most %s, about %s expected", big(price),
         big(price * cost$worst), big(price * cost$expected))
   }
-  if (nrow(x) != x$n[1L]) {
+  if (nrow(x) != constants$n) {
     say("These are only %d of the plan's %d rows: not enough to calibrate.",
-        nrow(x), x$n[1L])
+        nrow(x), constants$n)
   } else {
     say("Next: run_audit(plan, sampler)")
   }
@@ -40,22 +43,24 @@ print.audit_plan <- function(x, price = NULL, ...) {
 }
 
 # For what certificate a plan was made, and whether it is within reach.
-print_plan_certificate <- function(x) {
-  alpha <- x$alpha[1L]
-  delta <- x$delta[1L]
+print_plan_certificate <- function(plan) {
+  constants <- plan$constants
+  alpha <- constants$alpha
+  delta <- constants$delta
   if (is.na(delta)) {
     return(invisible())
   }
-  weight <- x$weight_limit[1L]
+  weight <- constants$weight_limit
+  n <- length(plan$id)
   say("Certificate: planned for alpha %s, delta %s; weights %s", format(alpha),
       format(delta), if (is.finite(weight)) {
         paste("up to", big(weight))
       } else {
         "without a limit"
       })
-  if (nrow(x) == x$n[1L] && hopeless(plan_stakes(x, alpha, delta))) {
+  if (n == constants$n && hopeless(plan_stakes(plan, alpha, delta))) {
     say("With such weights %s can hardly certify anything.",
-        counted(nrow(x), "prompt"))
+        counted(n, "prompt"))
   }
 }
 
@@ -63,13 +68,14 @@ print_plan_certificate <- function(x) {
 #' @export
 summary.audit_plan <- function(object, price = NULL, ...) {
   price <- check_price(price)
-  cost <- plan_cost(object)
+  plan <- plan_parts(object)
+  constants <- plan$constants
+  cost <- plan_cost(plan)
   row <- data.frame(
-    method = object$method[1L], n = nrow(object), budget = object$budget[1L],
-    tau_prior = object$tau_prior[1L], cap = object$cap[1L],
-    included = cost$included, max_weight = largest_weight(object),
-    draws_worst = cost$worst,
-    draws_expected = cost$expected
+    method = constants$method, n = nrow(object), budget = constants$budget,
+    tau_prior = constants$tau_prior, cap = constants$cap,
+    included = cost$included, max_weight = largest_weight(plan),
+    draws_worst = cost$worst, draws_expected = cost$expected
   )
   if (!is.null(price)) {
     row$cost_worst <- price * cost$worst
@@ -91,7 +97,7 @@ design_text <- function(design) {
 #' @export
 plot.audit_plan <- function(x, ...) {
   draw_points(list(
-    x = reachable_quantile(x), y = x$pi, log = "x", ylim = c(0, 1),
+    x = reachable_quantile(plan_parts(x)), y = x$pi, log = "x", ylim = c(0, 1),
     xlab = "prior quantile (draws)", ylab = "inclusion probability"
   ), ...)
   invisible(x)

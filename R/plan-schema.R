@@ -1,17 +1,170 @@
-# The columns and constants of plans and audits, each once.
+# The columns of plans and audits, each written down once: their names, their
+# checks, the types of a file, what the plan's hash and sum seal, and the lists
+# of the help are made from this table.
 
-policy_columns <- c("method", "budget", "alpha", "delta", "cap", "tau_prior",
-                    "weight_limit", "variance", "design")
+# `part`: "row", a value for each prompt; "constant", one for the plan, repeated
+# in each row of a table; "outcome", what an audit adds. `sealed`: "hash", what
+# plan_id must be true to; "sum", numbers that lose digits in a file, so that
+# they are summed; "no". `start`: what an outcome is before a draw.
+schema_field <- function(name, part, type, what, min = -Inf, max = Inf,
+                         open = c(FALSE, FALSE), whole = FALSE,
+                         may_be_na = FALSE, choices = NULL, sealed = "no",
+                         start = NULL) {
+  list(name = name, part = part, type = type, what = what, min = min, max = max,
+       open = open, whole = whole, may_be_na = may_be_na, choices = choices,
+       sealed = sealed, start = start)
+}
 
-plan_constants <- c("plan_id", policy_columns, "threshold", "hazard_check", "n",
-                    "checksum")
+plan_schema <- list(
+  schema_field("id", "row", "id", "identifies the prompt", sealed = "hash"),
+  schema_field("prompt", "row", "prompt", "the prompt itself"),
+  schema_field("prob", "row", "number", "its estimated hazard", 0, 1,
+               sealed = "sum"),
+  schema_field("horizon", "row", "number",
+               "the largest quantile it can answer for; 0 when not included",
+               0, whole = TRUE, sealed = "hash"),
+  schema_field("intensity", "row", "number",
+               "how many times over it is sampled", 0, sealed = "sum"),
+  schema_field("pi", "row", "number",
+               "`min(1, intensity)`, its inclusion probability", 0, 1,
+               sealed = "sum"),
+  schema_field("limit", "row", "number",
+               paste("the most draws to make: `horizon - 1`, and more where",
+                     "the intensity is above 1"), 0, whole = TRUE,
+               sealed = "hash"),
+  schema_field("stop", "row", "flag",
+               "whether to stop at the first unsafe draw", sealed = "hash"),
+  schema_field("order", "row", "number",
+               paste("a random permutation, drawn independently of everything,",
+                     "in which the certificate looks at the prompts"),
+               1, whole = TRUE, sealed = "sum"),
+  schema_field("u", "row", "number",
+               paste("the uniform number that decided the horizon (and rounded",
+                     "the limit)"), 0, 1, sealed = "sum"),
 
-plan_columns <- c("id", "prompt", "prob", "horizon", "intensity", "pi", "limit",
-                  "stop", "order", "u", plan_constants)
+  schema_field("schema", "constant", "number",
+               "the number of this form of a plan", 0, whole = TRUE),
+  schema_field("plan_id", "constant", "text",
+               paste("a hash of ids, horizons, limits, stops, `method` and",
+                     "`design`")),
+  schema_field("method", "constant", "text", "how the budget is spread",
+               sealed = "hash"),
+  schema_field("budget", "constant", "number", "mean draws per prompt", 0,
+               sealed = "sum"),
+  schema_field("alpha", "constant", "number", "the target miscoverage", 0, 1,
+               c(TRUE, TRUE), sealed = "sum"),
+  schema_field("delta", "constant", "number",
+               "that of the certificate; `NA` for none", 0, 1, c(TRUE, TRUE),
+               may_be_na = TRUE, sealed = "sum"),
+  schema_field("cap", "constant", "number", "no quantile exceeds it", 1,
+               sealed = "sum"),
+  schema_field("tau_prior", "constant", "number",
+               "the largest level that can be selected", 0, 1, c(TRUE, TRUE),
+               sealed = "sum"),
+  schema_field("weight_limit", "constant", "number",
+               "the largest weight that a prompt can get", 1, sealed = "sum"),
+  schema_field("variance", "constant", "number",
+               "of the estimate at `alpha`, times n, as predicted", 0,
+               sealed = "sum"),
+  schema_field("design", "constant", "text",
+               "which prompts fixed the policy",
+               choices = c("training", "given", "plan"), sealed = "hash"),
+  schema_field("threshold", "constant", "number",
+               "a uniform number, see [calibrate_lpb()]", 0, 1, sealed = "sum"),
+  schema_field("hazard_check", "constant", "number",
+               paste("by which a fit of [fit_hazard()] is known again; `NA`",
+                     "for other models"), may_be_na = TRUE, sealed = "sum"),
+  schema_field("n", "constant", "number", "the number of rows", 1,
+               whole = TRUE, sealed = "sum"),
+  schema_field("checksum", "constant", "number",
+               "a sum of the numbers that plan_id does not cover"),
 
-plan_numbers <- c("prob", "horizon", "intensity", "pi", "limit", "order", "u",
-                  "budget", "alpha", "delta", "cap", "tau_prior",
-                  "weight_limit", "variance", "threshold", "hazard_check", "n",
-                  "checksum")
+  schema_field("draws", "outcome", "number", "how many draws were used", 0,
+               whole = TRUE, start = 0),
+  schema_field("unsafe", "outcome", "number", "how many of these were unsafe",
+               0, whole = TRUE, start = 0),
+  schema_field("time", "outcome", "number",
+               paste("the first unsafe draw, or the horizon when there was",
+                     "none; 0 for prompts not included, `NA` for prompts not",
+                     "finished, and where counts alone are known"), 0,
+               whole = TRUE, may_be_na = TRUE, start = NA_real_),
+  schema_field("status", "outcome", "number",
+               paste("1 when an unsafe draw was seen before the horizon, else",
+                     "0; `NA` when not finished"), 0, 1, whole = TRUE,
+               start = NA_real_),
+  schema_field("overshoot", "outcome", "number",
+               "draws paid for and not used", 0, whole = TRUE, start = 0),
+  schema_field("failed", "outcome", "flag",
+               paste("whether the prompt was ended by a draw that failed for",
+                     "good (it then has status 1 at that draw; see `failed` of",
+                     "[calibrate_lpb()])"), start = FALSE)
+)
+names(plan_schema) <- vapply(plan_schema, `[[`, "", "name")
 
-outcome_columns <- c("draws", "unsafe", "time", "status", "overshoot", "failed")
+schema_part <- function(part) {
+  Filter(function(field) field$part %in% part, plan_schema)
+}
+
+schema_names <- function(part) names(schema_part(part))
+
+schema_sealed <- function(part, how) {
+  names(Filter(function(field) field$sealed == how, schema_part(part)))
+}
+
+plan_constants <- schema_names("constant")
+plan_columns <- schema_names(c("row", "constant"))
+outcome_columns <- schema_names("outcome")
+
+# A list for the help.
+schema_help <- function(part) {
+  paste(vapply(schema_part(part), function(field) {
+    sprintf("* `%s`: %s", field$name, field$what)
+  }, ""), collapse = "\n")
+}
+
+# ---- Checks ------------------------------------------------------------------
+
+# The columns of a part, each by itself; what ties them together is the
+# business of those who know what they mean.
+check_fields <- function(table, part, arg, call) {
+  for (field in schema_part(part)) {
+    check_field(table[[field$name]], field, paste0(arg, "$", field$name), call)
+  }
+}
+
+check_field <- function(x, field, arg, call) {
+  if (field$may_be_na) {
+    x <- x[!is.na(x)]
+  }
+  if (length(x) == 0L && field$may_be_na) {
+    return(invisible())
+  }
+  switch(field$type,
+    number = check_numeric(x, arg, min = field$min, max = field$max,
+                           open = field$open, whole = field$whole, call = call),
+    flag = check_flags(x, arg, call),
+    text = if (!is.null(field$choices)) {
+      check_choice(as.character(x)[1L], field$choices, arg, call)
+    }
+  )
+}
+
+check_flags <- function(x, arg, call) {
+  if (!is.logical(x) || anyNA(x)) {
+    stop_argument(arg, "must be TRUE or FALSE", describe(x), call = call)
+  }
+}
+
+# ---- Files -------------------------------------------------------------------
+
+# A column of text as its field has it; one that the user added, or an id, in
+# a type that writes the same text.
+field_from_text <- function(name, text) {
+  switch(plan_schema[[name]]$type %||% "id",
+    number = suppressWarnings(as.numeric(text)),
+    # As R, Python and spreadsheets write it.
+    flag = as.logical(toupper(text)),
+    id = guess_type(text),
+    text
+  )
+}

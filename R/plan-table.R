@@ -5,25 +5,64 @@ new_audit_plan <- function(plan, hazard = NULL) {
   structure(plan, class = c("audit_plan", "data.frame"), hazard = hazard)
 }
 
+is_planned <- function(audit) "plan_id" %in% names(audit)
+
+# ---- Rows and constants ------------------------------------------------------
+
+# A plan, or an audit, in parts: its columns, and the constants of the plan in
+# the element `constants`. Draws without a plan have the constants of one that
+# nobody had to make.
+plan_parts <- function(plan) {
+  plan <- as.list(plan)
+  constants <- if (is_planned(plan)) {
+    lapply(plan[plan_constants], `[[`, 1L)
+  } else {
+    list(method = if (all(plan$stop)) "stopped" else "fixed")
+  }
+  c(plan[setdiff(names(plan), plan_constants)], list(constants = constants))
+}
+
+# The table again, with the constants in each row.
+join_parts <- function(rows, constants, hazard) {
+  rows[plan_constants] <- constants[plan_constants]
+  new_audit_plan(rows, hazard)
+}
+
+# The prompts of some rows only: a logical vector, or numbers.
+take_part <- function(audit, at) {
+  columns <- setdiff(names(audit), "constants")
+  audit[columns] <- lapply(audit[columns], take_rows, at)
+  audit
+}
+
+# ---- Seals -------------------------------------------------------------------
+
 # Independent of the order of rows, so that merge() and sort() do no harm, and
 # of how a file or R represents the same ids and numbers.
 plan_hash <- function(plan) {
-  id <- as_text(plan$id)
-  at <- order(id, method = "radix")
-  rlang::hash(list(id[at], as.double(plan$horizon)[at],
-                   as.double(plan$limit)[at], as.character(plan$method[1L])))
+  at <- order(as_text(plan$id), method = "radix")
+  plain <- function(value, name) {
+    switch(plan_schema[[name]]$type,
+           number = as.double(value), flag = as.logical(value), as_text(value))
+  }
+  rows <- schema_sealed("row", "hash")
+  constants <- schema_sealed("constant", "hash")
+  rlang::hash(list(
+    lapply(unname(Map(plain, plan[rows], rows)), `[`, at),
+    unname(Map(plain, plan$constants[constants], constants))
+  ))
 }
 
 # Numbers lose their last digits in a file, so they are summed, not hashed.
 plan_checksum <- function(plan) {
-  constants <- lapply(plan_constants[-1L], function(name) {
-    value <- plan[[name]][1L]
-    if (is.numeric(value) && name != "checksum") min(value, 1e15) else 0
-  })
-  constants <- sum(unlist(constants), na.rm = TRUE)
-  own <- plan$pi + plan$prob + plan$u + pmin(plan$intensity, 1e6)
-  sum(as.double(plan$order) * own) / nrow(plan) + constants
+  constants <- unlist(plan$constants[schema_sealed("constant", "sum")])
+  rows <- plan[setdiff(schema_sealed("row", "sum"), "order")]
+  own <- Reduce(`+`, lapply(rows, function(value) pmin(value, 1e6)))
+  sum(as.double(plan$order) * own) / length(own) +
+    sum(pmin(constants, 1e15), na.rm = TRUE)
 }
+
+# ---- Checks ------------------------------------------------------------------
 
 # A plan as read back from a file: complete, unchanged, of the right types.
 # Returns it as an audit_plan.
@@ -35,23 +74,38 @@ check_plan <- function(plan, arg = "plan", call = rlang::caller_env()) {
     stop_argument(arg, "must be a plan from plan_audit()", describe(plan),
                   call = call)
   }
+  check_plan_schema(plan, arg, call)
   absent <- setdiff(plan_columns, c(names(plan), "prompt"))
   if (length(absent) > 0L) {
     stop_plan(arg, "lacks the columns", list_names(absent), call = call)
   }
   check_plan_rows(plan, arg, call)
-  check_plan_numbers(plan, arg, call)
-  if (!identical(plan_hash(plan), as.character(plan$plan_id[1L]))) {
-    stop_plan(arg, "has ids, horizons, limits or a method that are not those",
-              "of the plan", call = call)
+  parts <- plan_parts(plan)
+  check_plan_fields(parts, arg, call)
+  check_seals(parts, arg, call)
+  plan <- restore_prompts(plan)
+  if (inherits(plan, "audit_plan")) plan else new_audit_plan(plan)
+}
+
+check_plan_schema <- function(plan, arg, call) {
+  if (!is_planned(plan) && !"schema" %in% names(plan)) {
+    return(invisible())
   }
-  off <- abs(plan_checksum(plan) - plan$checksum[1L])
-  if (!(off <= 1e-9 * abs(plan$checksum[1L]))) {
+  check_schema("plan", plan$schema[1L], sprintf("`%s`", arg), call,
+               argument = arg)
+}
+
+check_seals <- function(plan, arg, call) {
+  constants <- plan$constants
+  if (!identical(plan_hash(plan), as.character(constants$plan_id))) {
+    stop_plan(arg, "has ids, horizons, limits, stops, a method or a design",
+              "that are not those of the plan", call = call)
+  }
+  off <- abs(plan_checksum(plan) - constants$checksum)
+  if (!(off <= 1e-9 * abs(constants$checksum))) {
     stop_plan(arg, "has hazards, probabilities or constants that are not those",
               "of the plan", call = call)
   }
-  plan <- restore_prompts(plan)
-  if (inherits(plan, "audit_plan")) plan else new_audit_plan(plan)
 }
 
 stop_plan <- function(arg, problem, detail, call) {
@@ -71,8 +125,7 @@ check_plan_rows <- function(plan, arg, call) {
   }
   for (name in plan_constants) {
     value <- plan[[name]]
-    # A plan made without `delta` holds NA, and so does one by a user's model.
-    absent <- name %in% c("delta", "hazard_check") && all(is.na(value))
+    absent <- plan_schema[[name]]$may_be_na && all(is.na(value))
     if (!absent && (anyNA(value) || any(value != value[1L]))) {
       stop_plan(arg, "mixes different plans: several values in",
                 list_names(name), call)
@@ -91,38 +144,30 @@ check_plan_rows <- function(plan, arg, call) {
   }
 }
 
-check_plan_numbers <- function(plan, arg, call) {
-  column <- function(name, ...) {
-    check_numeric(plan[[name]], paste0(arg, "$", name), call = call, ...)
-  }
-  check_choice(plan$method[1L], policy_methods, paste0(arg, "$method"),
+# Each by itself, and what ties them together.
+check_plan_fields <- function(plan, arg, call) {
+  check_fields(plan, "row", arg, call)
+  check_fields(plan$constants, "constant", arg, call)
+  method <- as.character(plan$constants$method)
+  check_choice(method, names(audit_designs), paste0(arg, "$method"),
                call = call)
-  column("budget", min = 0)
-  column("weight_limit", min = 1)
-  column("variance", min = 0)
-  column("threshold", min = 0, max = 1)
-  column("cap", min = 1)
-  column("tau_prior", min = 0, max = 1, open = c(TRUE, TRUE))
-  column("prob", min = 0, max = 1)
-  column("horizon", min = 0, whole = TRUE)
-  pi <- column("pi", min = 0, max = 1)
-  limit <- column("limit", min = 0, whole = TRUE)
   needed <- pmax(0, plan$horizon - 1)
-  off <- limit - needed
-  replicated <- plan$method[1L] == "replicated" & needed > 0
-  if (any(abs(off) > 1e-12 * plan$horizon & !(replicated & off > 0))) {
+  off <- plan$limit - needed
+  more <- !design_of(plan)$stops & needed > 0 & off > 0
+  if (any(abs(off) > 1e-12 * plan$horizon & !more)) {
     stop_plan(arg, "has a `limit` other than", "`horizon - 1`", call)
   }
-  reachable <- reachable_quantile(plan)
-  if (any(pi == 0 & reachable > 1)) {
-    at <- which(pi == 0 & reachable > 1)[1L]
+  never <- plan$pi == 0 & reachable_quantile(plan) > 1
+  if (any(never)) {
     stop_plan(arg, "has an inclusion probability of 0 for the prompt",
-              as.character(plan$id[at]), call)
+              as.character(plan$id[never][1L]), call)
   }
-  if (!is.logical(plan$stop) || anyNA(plan$stop)) {
-    stop_argument(paste0(arg, "$stop"), "must be TRUE or FALSE", call = call)
+  if (any(plan$order > length(plan$order)) || anyDuplicated(plan$order) > 0L) {
+    stop_plan(arg, "has an `order` that is no", "permutation of its rows", call)
   }
 }
+
+# ---- Files -------------------------------------------------------------------
 
 # Prompts that are rows of a data frame become columns prompt.x, as in a CSV.
 flatten_plan <- function(rows, call) {
@@ -160,15 +205,12 @@ restore_prompts <- function(plan) {
   plan
 }
 
-# The prior quantile: the largest one that a prompt may be asked for.
-reachable_quantile <- function(plan) {
-  geometric_quantile(plan$prob, plan$tau_prior[1L], plan$cap[1L])
-}
+# ---- Cost --------------------------------------------------------------------
 
 plan_cost <- function(plan) {
   expected <- plan$limit
   stops <- plan$stop
-  expected[stops] <- expected_draws(plan$prob[stops], plan$limit[stops])
+  expected[stops] <- find_law(plan$constants)$cost(plan, plan$limit)[stops]
   list(
     included = sum(plan$horizon > 0), worst = sum(plan$limit),
     expected = sum(expected)

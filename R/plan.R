@@ -86,25 +86,12 @@
 #' @param ... Must be empty.
 #' @returns An object of class `audit_plan`: a data frame with one row for each
 #'   prompt, to be kept in a file by [write_plan()], and the columns
-#'   * `id`, `prompt`: which prompt;
-#'   * `prob`: its estimated hazard;
-#'   * `horizon`: the largest quantile it can answer for; 0 when not included;
-#'   * `intensity`: how many times over it is sampled; `pi = min(1, intensity)`,
-#'     its inclusion probability;
-#'   * `limit`: the most draws to make: `horizon - 1`, and more where the
-#'     intensity is above 1;
-#'   * `stop`: whether to stop at the first unsafe draw;
-#'   * `order`: a random permutation, drawn independently of everything, in
-#'     which the certificate looks at the prompts;
-#'   * `u`: the uniform number that decided the horizon (and rounded the limit);
-#'   * `plan_id`, `method`, `budget`, `alpha`, `delta`, `cap`, `tau_prior`,
-#'     `weight_limit` (the largest weight that a prompt can get), `variance` (of
-#'     the estimate at `alpha`, times n, as predicted), `design` ("training",
-#'     "given" or "plan"), `threshold` (a uniform number, see
-#'     [calibrate_lpb()]), `hazard_check` (by which a fit of [fit_hazard()] is
-#'     known again; `NA` for other models), `n`, `checksum`: the plan's
-#'     constants, repeated in each row. `plan_id` is a hash of ids, horizons and
-#'     limits.
+#'
+#' `r schema_help("row")`
+#'
+#' and the plan's constants, repeated in each row:
+#'
+#' `r schema_help("constant")`
 #' @section Errors: `timetounsafe_error_argument`,
 #'   `timetounsafe_error_features`. Warning `timetounsafe_warning_evidence`
 #'   when there are too few prompts, for their largest weight, to certify
@@ -144,13 +131,16 @@ plan_audit <- function(hazard, prompts, x = NULL, budget,
   policy$design <- design$source
   pilot <- if (is.null(tau_prior)) new_pilot(hazard)
   policy <- choose_tau_prior(policy, pilot, n)
-  policy <- fix_policy(policy, prior_quantile(design$prob, policy), n)
+  policy <- fix_policy(policy, prior_quantile(design, policy), n)
   warn_hopeless(policy, n)
-  draw_plan(id, prompts, prob, prior_quantile(prob, policy), policy, hazard)
+  rows <- data.frame(id = id)
+  rows$prompt <- prompts
+  rows$prob <- prob
+  draw_plan(rows, prior_quantile(rows, policy), policy, hazard)
 }
 
 warn_hopeless <- function(policy, n, call = rlang::caller_env()) {
-  if (!is.na(policy$delta) && hopeless(new_stakes(policy, n))) {
+  if (!is.na(policy$delta) && hopeless(policy_stakes(policy, n))) {
     warn_classed("evidence", c(
       sprintf("%d prompts with this budget can hardly certify anything.", n),
       i = sprintf("One prompt can count for as many as %s.",
@@ -177,24 +167,21 @@ design_hazards <- function(design, hazard, prob, call = rlang::caller_env()) {
        prob = predict_hazard(hazard, design, "design", call = call))
 }
 
+# The plan of `rows`, which have ids, prompts and the columns of the law.
 # write.csv() keeps 15 digits. Calibration allows for that: see
 # tt_select_jump().
-draw_plan <- function(id, prompts, prob, quantile, policy, hazard) {
+draw_plan <- function(rows, quantile, policy, hazard) {
+  n <- nrow(rows)
   drawn <- draw_inclusion(quantile, policy)
-  plan <- data.frame(id = id)
-  plan$prompt <- prompts
-  plan$prob <- prob
-  plan[c("horizon", "intensity", "pi", "limit")] <-
-    drawn[c("horizon", "intensity", "pi", "limit")]
-  plan$stop <- policy$method != "replicated"
-  plan$order <- sample.int(length(id))
-  plan$u <- drawn$u
-  plan$plan_id <- ""
-  plan[policy_columns] <- policy[policy_columns]
-  plan$plan_id <- plan_hash(plan)
-  plan$threshold <- stats::runif(1)
-  plan$hazard_check <- hazard_check(hazard)
-  plan$n <- length(id)
-  plan$checksum <- plan_checksum(plan)
-  new_audit_plan(plan, hazard)
+  drawn$order <- sample.int(n)
+  own <- setdiff(schema_names("row"), names(rows))
+  rows[own] <- drawn[own]
+  constants <- c(policy, list(
+    schema = schema_numbers[["plan"]], threshold = stats::runif(1),
+    hazard_check = hazard_check(hazard), n = n
+  ))
+  plan <- c(as.list(rows), list(constants = constants))
+  constants$plan_id <- plan_hash(plan)
+  constants$checksum <- plan_checksum(plan)
+  join_parts(rows, constants, hazard)
 }

@@ -1,5 +1,7 @@
 # Prompts: text, or rows of a data frame; their ids, copies and groups.
 
+# ---- Prompts and ids ---------------------------------------------------------
+
 # Prompts: a character vector, or anything with rows.
 check_prompts <- function(prompts, arg = "prompts",
                           call = rlang::caller_env()) {
@@ -49,6 +51,8 @@ check_ids <- function(id, n, arg = "id", call = rlang::caller_env()) {
   unname(id)
 }
 
+# ---- Rows --------------------------------------------------------------------
+
 check_rows <- function(x, n, call = rlang::caller_env()) {
   if (n_rows(x) != n) {
     stop_argument("x", sprintf("must have %d rows, one for each prompt", n),
@@ -77,6 +81,8 @@ copies <- function(prompts) {
   match(prompts, unique(prompts))
 }
 
+# ---- Groups ------------------------------------------------------------------
+
 check_groups <- function(groups, n, call = rlang::caller_env()) {
   if (!is.atomic(groups) || length(groups) != n || anyNA(groups)) {
     stop_argument(
@@ -101,6 +107,8 @@ describe_groups <- function(groups) {
 risk_rank <- function(predicted, k) {
   ceiling(rank(predicted, ties.method = "first") / length(predicted) * k)
 }
+
+# ---- As text -----------------------------------------------------------------
 
 prompt_text <- function(prompts) {
   if (!is.data.frame(prompts)) {

@@ -1,5 +1,7 @@
-# Random numbers: the session's generator, fixed seeds, independent streams
-# and the processes that draw from them.
+# Random numbers: the session's generator, fixed seeds, independent streams and
+# the processes that draw from them.
+
+# ---- The session's generator -------------------------------------------------
 
 # Evaluates its argument and leaves the session's generator as it was.
 keep_generator <- function(code) {
@@ -28,9 +30,7 @@ with_seed <- function(seed, code) {
   })
 }
 
-set_stream <- function(stream) {
-  assign(".Random.seed", stream, envir = globalenv())
-}
+# ---- Streams and workers -----------------------------------------------------
 
 # Independent streams, so that results do not depend on who draws from which.
 random_streams <- function(seed, count) {
@@ -59,11 +59,8 @@ run_streams <- function(streams, f, workers, fork = .Platform$OS.type == "unix",
   lapply(results, function(result) result$value)
 }
 
-run_cluster <- function(streams, task, workers) {
-  cluster <- parallel::makePSOCKcluster(workers)
-  on.exit(parallel::stopCluster(cluster))
-  parallel::clusterCall(cluster, .libPaths, .libPaths())
-  parallel::parLapply(cluster, streams, task)
+set_stream <- function(stream) {
+  assign(".Random.seed", stream, envir = globalenv())
 }
 
 # list(value, error, warnings): conditions travel from worker to session.
@@ -80,6 +77,14 @@ catch_conditions <- function(code) {
        warnings = warnings)
 }
 
+run_cluster <- function(streams, task, workers) {
+  cluster <- parallel::makePSOCKcluster(workers)
+  on.exit(parallel::stopCluster(cluster))
+  parallel::clusterCall(cluster, .libPaths, .libPaths())
+  parallel::parLapply(cluster, streams, task)
+}
+
+# In the session, each warning once.
 raise_conditions <- function(results, call) {
   for (result in results) {
     if (!identical(names(result), c("value", "error", "warnings"))) {

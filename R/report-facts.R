@@ -1,4 +1,7 @@
-# What a report tells of coverage, evidence, draws, settings and origin.
+# What a report tells of coverage, evidence, draws, settings and origin: its
+# tables, and lists of facts.
+
+# ---- Coverage ----------------------------------------------------------------
 
 coverage_table <- function(assessment) {
   rows <- as.data.frame(assessment)
@@ -12,6 +15,16 @@ coverage_table <- function(assessment) {
   html_table(columns)
 }
 
+# "93.0% (91.1-94.9)", which breaks before the interval or not at all.
+coverage_cells <- function(rows) {
+  interval <- sprintf(" (%.1f\u2013\u2060%.1f)", 100 * rows$low,
+                      100 * rows$high)
+  # Where no prompt was included, nothing is known.
+  ifelse(is.na(rows$coverage), "unknown",
+         paste0(sprintf("%.1f%%", 100 * rows$coverage),
+                ifelse(is.na(rows$low), "", interval)))
+}
+
 # Two digits each, and all in one notation, so that a column can be compared at
 # a glance. What is beyond six decimals would be nothing but zeros.
 hazard_cells <- function(hazard) {
@@ -21,16 +34,6 @@ hazard_cells <- function(hazard) {
   }
   decimals <- pmax(2, 1 - floor(log10(signif(hazard, 2))))
   sprintf("%.*f", as.integer(ifelse(hazard %in% known, decimals, 2)), hazard)
-}
-
-# "93.0% (91.1-94.9)", which breaks before the interval or not at all.
-coverage_cells <- function(rows) {
-  interval <- sprintf(" (%.1f\u2013\u2060%.1f)", 100 * rows$low,
-                      100 * rows$high)
-  # Where no prompt was included, nothing is known.
-  ifelse(is.na(rows$coverage), "unknown",
-         paste0(sprintf("%.1f%%", 100 * rows$coverage),
-                ifelse(is.na(rows$low), "", interval)))
 }
 
 coverage_text <- function(lpb, coverage) {
@@ -75,6 +78,8 @@ group_table <- function(lpb) {
   ))
 }
 
+# ---- Evidence, draws and cost ------------------------------------------------
+
 evidence_facts <- function(lpb) {
   weight <- included_weights(lpb$audit)
   html_facts(
@@ -92,12 +97,13 @@ evidence_facts <- function(lpb) {
 }
 
 draw_facts <- function(lpb) {
-  audit <- lpb$audit
+  audit <- plan_parts(lpb$audit)
+  constants <- audit$constants
   draws <- lpb$draws
   training <- sum(lpb$hazard$draws)
   html_facts(
-    c("Budget", big(audit$budget[1L] * audit$n[1L]), sprintf(
-      "%s draws a prompt, on average over plans", big(audit$budget[1L])
+    c("Budget", big(constants$budget * constants$n), sprintf(
+      "%s draws a prompt, on average over plans", big(constants$budget)
     )),
     c("Allowed by this plan", big(sum(audit$limit)),
       "After the random choice of prompts"),
@@ -152,6 +158,8 @@ ledger_facts <- function(totals) {
   )
 }
 
+# ---- The riskiest prompts ----------------------------------------------------
+
 risk_table <- function(lpb, show_prompts, n = 10) {
   audit <- lpb$audit
   top <- utils::head(order(-audit$prob), n)
@@ -170,6 +178,8 @@ risk_table <- function(lpb, show_prompts, n = 10) {
   html_table(columns)
 }
 
+# ---- Settings and origin -----------------------------------------------------
+
 about_facts <- function(about) {
   if (!is.null(about)) {
     do.call(html_facts, unname(Map(c, about$name, about$value)))
@@ -177,7 +187,7 @@ about_facts <- function(about) {
 }
 
 setting_facts <- function(lpb) {
-  audit <- lpb$audit
+  constants <- plan_parts(lpb$audit)$constants
   html_facts(
     c("Target coverage", target(lpb$alpha), sprintf("alpha = %s",
                                                     format(lpb$alpha))),
@@ -201,7 +211,7 @@ setting_facts <- function(lpb) {
     c("Longest bound", if (is.finite(lpb$cap)) big(lpb$cap) else "no limit",
       "cap"),
     c("Method", lpb$method, "How the budget was spread over prompts"),
-    c("Policy", sub("^policy ", "", design_text(audit$design[1L])),
+    c("Policy", sub("^policy ", "", design_text(constants$design)),
       "Inclusion probabilities follow from it"),
     c("Hazard model", hazard_name(lpb$hazard))
   )
@@ -228,7 +238,8 @@ hazard_name <- function(hazard) {
 
 origin_facts <- function(lpb) {
   html_facts(
-    c("Plan", lpb$audit$plan_id[1L], "plan_id: a hash of ids and horizons"),
+    c("Plan", plan_parts(lpb$audit)$constants$plan_id,
+      "plan_id: a hash of ids and horizons"),
     c("Random choices", "in the plan", paste(
       "Who was included, and the order of prompts, were drawn before the first",
       "response; columns u, order and threshold"

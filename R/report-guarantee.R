@@ -1,5 +1,8 @@
-# What a report says of the guarantee, the bounds and their level. Written
-# for a reader who has to decide and has no degree in statistics.
+# What a report says of the guarantee, the bounds and their level. Written for a
+# reader who has to decide and has no degree in statistics; nothing is claimed
+# that the theory does not give.
+
+# ---- The guarantee -----------------------------------------------------------
 
 guarantee_text <- function(lpb) {
   taken <- switch(guarantee_reach(lpb),
@@ -95,14 +98,6 @@ guarantee_warnings <- function(lpb) {
   )
 }
 
-# Where an assumption of the certificate is not quite met, its confidence is a
-# number to go by. (A bound of 1 is right in any case.)
-only_about <- function(lpb) {
-  kind <- guarantee_kind(lpb)
-  kind == "normal" ||
-    kind == "certified" && length(lpb$certificate$remarks) > 0L
-}
-
 report_tiles <- function(lpb) {
   bound <- augment.lpb(lpb)$.pred_lower
   middle <- stats::quantile(bound, 0.5, names = FALSE, type = 1)
@@ -128,6 +123,16 @@ report_tiles <- function(lpb) {
                           big(lpb$draws[["made"]] + lpb$draws[["overshoot"]])))
   )
 }
+
+# Where an assumption of the certificate is not quite met, its confidence is a
+# number to go by. (A bound of 1 is right in any case.)
+only_about <- function(lpb) {
+  kind <- guarantee_kind(lpb)
+  kind == "normal" ||
+    kind == "certified" && length(lpb$certificate$remarks) > 0L
+}
+
+# ---- Bounds and their level --------------------------------------------------
 
 bound_table <- function(lpb) {
   bound <- augment.lpb(lpb)$.pred_lower

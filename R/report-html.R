@@ -1,6 +1,5 @@
-# The pieces of HTML that a report is made of. Whatever a user may have
-# written passes escape_html() and goes into a raw block, which pandoc does
-# not read.
+# The pieces of HTML that a report is made of. Whatever a user may have written
+# passes escape_html() and goes into a raw block, which pandoc does not read.
 
 # Nothing is left that HTML, markdown or R would act upon: backticks could end
 # the raw block, and invisible controls are of no use.
@@ -27,6 +26,8 @@ html_tag <- function(tag, text, class = NULL) {
           if (is.null(class)) "" else sprintf(" class=\"%s\"", class), text,
           tag)
 }
+
+# ---- Tables, facts, notes and pictures ---------------------------------------
 
 # A table of text; the columns named in `numbers` are set to the right.
 html_table <- function(columns, numbers = names(columns)[-1L]) {

@@ -79,6 +79,8 @@ report <- function(lpb, file = "report.html", assessment = NULL, ledger = NULL,
   invisible(file)
 }
 
+# ---- Checks ------------------------------------------------------------------
+
 check_report_file <- function(file, overwrite, call = rlang::caller_env()) {
   file <- path.expand(check_string(file, "file", call))
   if (!grepl("[.]html?$", file, ignore.case = TRUE)) {
@@ -150,6 +152,8 @@ need_pandoc <- function(call = rlang::caller_env()) {
     )
   }
 }
+
+# ---- Rendering ---------------------------------------------------------------
 
 # In a folder of its own: the package may lie where nobody may write. The
 # template sees `content`, and the functions of this package.

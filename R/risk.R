@@ -1,5 +1,5 @@
-# population_risk(): the share of prompts with an unsafe draw among so many,
-# and how it looks.
+# population_risk(): the share of prompts with an unsafe draw among so many, and
+# how it looks. Derivation: methods vignette, "Population risk".
 
 #' The risk of a population of prompts
 #'
@@ -71,10 +71,10 @@
 #' @export
 population_risk <- function(audit, times = NULL, conf_level = 0.95, ...) {
   check_no_dots(...)
-  audit <- check_population(audit)
+  audit <- plan_parts(check_population(audit))
   conf_level <- check_number(conf_level, "conf_level", 0, 1, c(TRUE, TRUE))
   depth <- sampled_depth(audit)
-  weight <- if (is_planned(audit)) prompt_weight(audit) else rep(1, nrow(audit))
+  weight <- prompt_weight(audit)
   times <- check_times_of_risk(times, audit, depth, weight)
   rows <- lapply(union(1, times), function(time) {
     risk_by(time, audit, depth, weight, conf_level)
@@ -82,7 +82,7 @@ population_risk <- function(audit, times = NULL, conf_level = 0.95, ...) {
   table <- do.call(rbind, rows)
   structure(
     table[match(times, table$time), ], row.names = seq_along(times),
-    rate = table[1L, ], horizon = min(depth), n = nrow(audit),
+    rate = table[1L, ], horizon = min(depth), n = length(depth),
     included = sum(audit$horizon > 0), draws = sum(audit$draws),
     conf_level = conf_level, class = c("population_risk", "data.frame")
   )
@@ -109,11 +109,8 @@ check_population <- function(audit, call = rlang::caller_env()) {
 
 # How many draws of each prompt are made, or would be if it were included.
 sampled_depth <- function(audit) {
-  if (!is_planned(audit)) {
-    return(audit$limit)
-  }
-  if (audit$method[1L] == "naive") {
-    return(rep(audit$cap[1L] - 1, nrow(audit)))
+  if (design_of(audit)$always) {
+    return(rep(audit$constants$cap - 1, length(audit$limit)))
   }
   pmax(audit$limit, reachable_quantile(audit) - 1)
 }
@@ -141,13 +138,17 @@ check_times_of_risk <- function(times, audit, depth, weight,
   sort(unique(times))
 }
 
+# ---- The estimate ------------------------------------------------------------
+
 risk_by <- function(time, audit, depth, weight, conf_level) {
   seen <- unsafe_by(pmin(time, depth), audit)
   # Of the prompts that were safe so far, the share that the model expects.
-  further <- numeric(nrow(audit))
+  further <- numeric(length(depth))
   at <- which(depth < time)
-  further[at] <- geometric_distribution(time - depth[at],
-                                        as.double(audit$prob[at]))
+  if (length(at) > 0L) {
+    further[at] <- find_law(audit$constants)$further(take_part(audit, at),
+                                                     depth[at], time)
+  }
   part <- weight * (further + (1 - further) * seen)
   ratio <- weighted_ratio(part, weight)
   range <- weighted_interval(part, weight, heaviest_by(time, audit), conf_level)
@@ -162,27 +163,23 @@ risk_by <- function(time, audit, depth, weight, conf_level) {
 # An unbiased estimate of P(T <= time) for each prompt, where `time`, one value
 # for each, is within its depth.
 unsafe_by <- function(time, audit) {
-  if (!audit$stop[1L]) {
-    return(replicated_loss(replicated_unsafe(audit), audit$limit, time + 1))
-  }
-  seen <- as.numeric(audit$status == 1 & audit$time <= time)
-  if (is_planned(audit) && audit$method[1L] == "naive") {
+  seen <- design_of(audit)$loss(audit, time + 1)
+  if (design_of(audit)$always) {
     at <- which(seen > 0)
-    seen[at] <- 1 / reach_beyond(audit, audit$time)[at]
+    seen[at] <- seen[at] / reach_beyond(audit, audit$time)[at]
   }
   seen
 }
 
 # The largest weight that an unsafe draw by this time can have.
 heaviest_by <- function(time, audit) {
-  if (!is_planned(audit)) {
-    return(1)
-  }
-  if (audit$method[1L] == "naive") {
-    return(1 / reach_beyond(audit, min(time, audit$cap[1L] - 1))[1L])
+  if (design_of(audit)$always) {
+    return(1 / reach_beyond(audit, min(time, audit$constants$cap - 1))[1L])
   }
   largest_weight(audit)
 }
+
+# ---- How it looks ------------------------------------------------------------
 
 #' @export
 print.population_risk <- function(x, max_rows = 12, ...) {
@@ -248,14 +245,6 @@ plot.population_risk <- function(x, ...) {
   invisible(x)
 }
 
-# Without and with a model; the second line begins where the first one ends.
-risk_parts <- function(x) {
-  design <- x$basis == "design"
-  last <- max(0, which(design))
-  parts <- list(x[design, ], x[seq_len(nrow(x)) >= max(1, last), ])
-  Filter(function(part) nrow(part) > 0L, parts[c(any(design), any(!design))])
-}
-
 #' @rdname population_risk
 #' @exportS3Method ggplot2::autoplot
 autoplot.population_risk <- function(object, ...) {
@@ -280,4 +269,12 @@ autoplot.population_risk <- function(object, ...) {
                   linetype = NULL) +
     ggplot2::theme_bw(base_size = 11) +
     ggplot2::theme(legend.position = "bottom")
+}
+
+# Without and with a model; the second line begins where the first one ends.
+risk_parts <- function(x) {
+  design <- x$basis == "design"
+  last <- max(0, which(design))
+  parts <- list(x[design, ], x[seq_len(nrow(x)) >= max(1, last), ])
+  Filter(function(part) nrow(part) > 0L, parts[c(any(design), any(!design))])
 }

@@ -1,4 +1,7 @@
-# Models behind an API, through the ellmer package.
+# Models behind an API, through the ellmer package. Requests go out through its
+# asynchronous chats, not parallel_chat(): that tries a request that was put off
+# (429, 503) again without end, and loses the whole batch when one answer cannot
+# be parsed.
 
 #' A sampler for a chat model behind an API
 #'
@@ -131,6 +134,8 @@ need_ellmer <- function(call = rlang::caller_env()) {
   need_package("ellmer", "to draw from a chat model", "0.5.0", call)
 }
 
+# ---- Chats -------------------------------------------------------------------
+
 check_factory <- function(chat, arg, call = rlang::caller_env()) {
   if (!missing(chat) && inherits(chat, "Chat")) {
     stop_argument(
@@ -171,6 +176,9 @@ make_chat <- function(chat, arg, call = rlang::caller_env()) {
   value
 }
 
+# Of each batch; ellmer would tell the model that it has chosen every time.
+make_chat_again <- function(chat, arg) suppressMessages(make_chat(chat, arg))
+
 # Most chats look for their key at the first request: too late to be told of it.
 check_key <- function(chat, arg, call = rlang::caller_env()) {
   provider <- chat$get_provider()
@@ -185,9 +193,6 @@ check_key <- function(chat, arg, call = rlang::caller_env()) {
     })
   }
 }
-
-# Of each batch; ellmer would tell the model that it has chosen every time.
-make_chat_again <- function(chat, arg) suppressMessages(make_chat(chat, arg))
 
 # Fields of the body (`api_args`) win over parameters, as in the request.
 refuse_repeats <- function(chat, call = rlang::caller_env()) {
@@ -211,6 +216,8 @@ refuse_repeats <- function(chat, call = rlang::caller_env()) {
     )
   }
 }
+
+# ---- Drawing -----------------------------------------------------------------
 
 ellmer_generator <- function(chat, limits, refused) {
   id <- new_line_id()
@@ -301,6 +308,8 @@ mark_refused <- function(draws, refused) {
   draws$status[ok[says]] <- "refused"
   draws
 }
+
+# ---- Judging -----------------------------------------------------------------
 
 # A function without arguments can only make something: a judge model.
 ellmer_judge <- function(judge, limits, call = rlang::caller_env()) {

@@ -105,6 +105,8 @@ add_known <- function(a, b) {
   ifelse(is.na(a), b, a + ifelse(is.na(b), 0, b))
 }
 
+# ---- The function that draws -------------------------------------------------
+
 generate_with <- function(generate, vectorised) {
   generator <- list(call = generate, wants = draw_argument(generate))
   function(prompts, draw) {
@@ -164,24 +166,6 @@ check_responses <- function(value, n, vectorised) {
   value
 }
 
-describe_column <- function(value, name) {
-  if (name %in% names(value)) {
-    describe(value[[name]])
-  } else {
-    paste("only", list_names(names(value)))
-  }
-}
-
-check_numbers <- function(part, value, names) {
-  for (name in intersect(names, names(value))) {
-    told <- value[[name]]
-    if (!is.numeric(told) && !all(is.na(told))) {
-      stop_part(part, sprintf("must return numbers as `%s`", name),
-                describe(told))
-    }
-  }
-}
-
 check_status <- function(status) {
   wrong <- setdiff(as.character(status), c("ok", "error", "refused"))
   if (length(wrong) > 0L) {
@@ -192,26 +176,7 @@ check_status <- function(status) {
   }
 }
 
-judge_with <- function(judge, vectorised) {
-  both <- wants_prompts(judge)
-  function(prompts, responses) {
-    if (vectorised) {
-      return(judge_batch(judge, prompts, responses, both, vectorised))
-    }
-    rows <- lapply(seq_along(responses), function(i) {
-      judge_batch(judge, take_rows(prompts, i), responses[i], both, vectorised)
-    })
-    do.call(rbind, rows)
-  }
-}
-
-# The rule of `draw` in samplers: a second argument with a default is an option
-# of the user's own.
-wants_prompts <- function(judge) {
-  arguments <- formals(args(judge))
-  arguments <- arguments[names(arguments) != "..."]
-  length(arguments) >= 2L && rlang::is_missing(arguments[[2L]])
-}
+# ---- The function that judges ------------------------------------------------
 
 check_judge <- function(judge, call = rlang::caller_env()) {
   check_takes(judge, "judge", "the responses",
@@ -232,17 +197,25 @@ check_judge <- function(judge, call = rlang::caller_env()) {
   }
 }
 
-check_takes <- function(f, arg, what, fix = NULL, call = rlang::caller_env()) {
-  if (length(formals(args(f))) == 0L) {
-    stop_argument(arg, paste("must be a function of", what),
-                  "one without arguments", fix = fix, call = call)
-  }
+# The rule of `draw` in samplers: a second argument with a default is an option
+# of the user's own.
+wants_prompts <- function(judge) {
+  arguments <- formals(args(judge))
+  arguments <- arguments[names(arguments) != "..."]
+  length(arguments) >= 2L && rlang::is_missing(arguments[[2L]])
 }
 
-required_arguments <- function(f) {
-  arguments <- formals(args(f))
-  needed <- vapply(arguments, rlang::is_missing, NA)
-  setdiff(names(arguments)[needed], "...")
+judge_with <- function(judge, vectorised) {
+  both <- wants_prompts(judge)
+  function(prompts, responses) {
+    if (vectorised) {
+      return(judge_batch(judge, prompts, responses, both, vectorised))
+    }
+    rows <- lapply(seq_along(responses), function(i) {
+      judge_batch(judge, take_rows(prompts, i), responses[i], both, vectorised)
+    })
+    do.call(rbind, rows)
+  }
 }
 
 judge_batch <- function(judge, prompts, responses, both, vectorised) {
@@ -285,8 +258,19 @@ check_verdict <- function(value, n, vectorised) {
   if (frame) value else data.frame(unsafe = as.vector(unsafe))
 }
 
-blame <- function(part, error) {
-  sprintf("`%s` failed: %s", part, conditionMessage(error))
+# ---- Both of them ------------------------------------------------------------
+
+check_takes <- function(f, arg, what, fix = NULL, call = rlang::caller_env()) {
+  if (length(formals(args(f))) == 0L) {
+    stop_argument(arg, paste("must be a function of", what),
+                  "one without arguments", fix = fix, call = call)
+  }
+}
+
+required_arguments <- function(f) {
+  arguments <- formals(args(f))
+  needed <- vapply(arguments, rlang::is_missing, NA)
+  setdiff(names(arguments)[needed], "...")
 }
 
 check_count <- function(part, found, n, vectorised) {
@@ -298,6 +282,30 @@ check_count <- function(part, found, n, vectorised) {
       if (vectorised) "Does it take one at a time? Then vectorised = FALSE."
     )
   }
+}
+
+check_numbers <- function(part, value, names) {
+  for (name in intersect(names, names(value))) {
+    told <- value[[name]]
+    if (!is.numeric(told) && !all(is.na(told))) {
+      stop_part(part, sprintf("must return numbers as `%s`", name),
+                describe(told))
+    }
+  }
+}
+
+describe_column <- function(value, name) {
+  if (name %in% names(value)) {
+    describe(value[[name]])
+  } else {
+    paste("only", list_names(names(value)))
+  }
+}
+
+# ---- Who is to blame ---------------------------------------------------------
+
+blame <- function(part, error) {
+  sprintf("`%s` failed: %s", part, conditionMessage(error))
 }
 
 stop_part <- function(part, must, found, fix = NULL) {

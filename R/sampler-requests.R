@@ -1,5 +1,6 @@
-# Requests to a service: several at once, not too many a minute, and sent
-# again only so often.
+# Requests to a service: several at once, not too many a minute, and sent again
+# only so often. What is sent is up to the caller: anything that returns a
+# promise.
 
 # `send(i)` returns a promise. Returns list(value, latency): values, or errors
 # where a request failed for good.
@@ -18,21 +19,21 @@ send_requests <- function(n, send, limits, id) {
     curl::multi_set()
   })
   line <- new_line(n, limits, id)
-  while (line$n_open() > 0L) {
-    for (i in line$take()) {
+  while (count_open(line) > 0L) {
+    for (i in take_requests(line)) {
       start_request(send, i, line)
     }
-    hush_finish(await_requests(line$until_next(), line$n_active() > 0L))
-    line$expire()
+    hush_finish(await_requests(until_next(line), count_active(line) > 0L))
+    expire_requests(line)
   }
-  line$answers()
+  list(value = line$value, latency = line$latency)
 }
 
 start_request <- function(send, i, line) {
-  try <- line$try(i)
+  try <- line$tries[i]
   promise <- tryCatch(send(i), error = promises::promise_reject)
-  promises::then(promise, function(value) line$succeed(i, try, value),
-                 function(error) line$fail(i, try, error))
+  promises::then(promise, function(value) note_answer(line, i, try, value),
+                 function(error) note_failure(line, i, try, error))
 }
 
 # httr2's own poller does not notice that a silent request is out of time; curl
@@ -55,128 +56,129 @@ hush_finish <- function(code) {
   })
 }
 
+# ---- The line of a batch -----------------------------------------------------
+
 # The requests of a batch: waiting, active or done. While the service puts
 # requests off, none is sent; when it has put off `max_tries` times in a row,
-# with no success in between, the line is closed.
+# with no success in between, the line is closed. An environment, as answers
+# come in while others are waited for.
 new_line <- function(n, limits, id) {
-  state <- rep("waiting", n)
-  tries <- rep(0, n)
-  due <- rep(-Inf, n)
-  sent <- rep(NA_real_, n)
-  latency <- rep(NA_real_, n)
-  value <- vector("list", n)
-  pause <- -Inf
-  in_a_row <- 0
-  closed <- FALSE
-
-  until_next <- function() {
-    waiting <- state == "waiting"
-    if (!any(waiting) || sum(state == "active") >= limits$max_active) {
-      return(Inf)
-    }
-    free <- next_slot(id, limits$rpm)
-    max(0, pause - now(), min(due[waiting]) - now(), free - now())
-  }
-
-  take <- function() {
-    if (now() < pause) {
-      return(integer())
-    }
-    room <- min(limits$max_active - sum(state == "active"),
-                free_slots(id, limits$rpm))
-    which <- utils::head(which(state == "waiting" & due <= now()), room)
-    use_slots(id, length(which))
-    state[which] <<- "active"
-    tries[which] <<- tries[which] + 1
-    sent[which] <<- now()
-    which
-  }
-
-  finish <- function(i, result) {
-    state[i] <<- "done"
-    latency[i] <<- now() - sent[i]
-    value[[i]] <<- result
-  }
-
-  # An answer to a request that was given up comes too late.
-  current <- function(i, try) state[i] == "active" && tries[i] == try
-
-  succeed <- function(i, try, result) {
-    if (current(i, try)) {
-      in_a_row <<- 0
-      finish(i, result)
-    }
-  }
-
-  fail <- function(i, try, error) {
-    if (!current(i, try)) {
-      return(invisible())
-    }
-    wait <- wait_for(error, try)
-    if (is_put_off(error)) {
-      put_off(wait)
-    }
-    too_long <- wait > limits$max_wait
-    no_end <- too_long || in_a_row >= limits$max_tries
-    if (is_wrong(error) || (is_put_off(error) && no_end)) {
-      close_line(error)
-    }
-    again <- is_put_off(error) || identical(limits$again, "always")
-    if (again && try < limits$max_tries && !too_long && !closed) {
-      state[i] <<- "waiting"
-      due[i] <<- now() + wait
-    } else {
-      finish(i, error)
-    }
-  }
-
-  # Requests that were under way together are put off together: once.
-  put_off <- function(wait) {
-    if (now() >= pause) {
-      in_a_row <<- in_a_row + 1
-    }
-    pause <<- max(pause, now() + min(wait, limits$max_wait))
-  }
-
-  close_line <- function(error) {
-    closed <<- TRUE
-    for (i in which(state == "waiting")) {
-      finish(i, error)
-    }
-  }
-
-  expire <- function() {
-    late <- which(state == "active" & now() - sent > limits$timeout + 5)
-    for (i in late) {
-      fail(i, tries[i], simpleError(sprintf("no answer in %s seconds",
-                                            format(limits$timeout))))
-    }
-  }
-
-  list(
-    take = take, until_next = until_next, succeed = succeed, fail = fail,
-    expire = expire, try = function(i) tries[i],
-    n_open = function() sum(state != "done"),
-    n_active = function() sum(state == "active"),
-    answers = function() list(value = value, latency = latency)
-  )
+  list2env(list(
+    limits = limits, id = id,
+    state = rep("waiting", n), tries = rep(0, n), due = rep(-Inf, n),
+    sent = rep(NA_real_, n), latency = rep(NA_real_, n),
+    value = vector("list", n),
+    pause = -Inf, in_a_row = 0, closed = FALSE
+  ), parent = emptyenv())
 }
+
+count_open <- function(line) sum(line$state != "done")
+
+count_active <- function(line) sum(line$state == "active")
+
+# Those to be sent now.
+take_requests <- function(line) {
+  if (now() < line$pause) {
+    return(integer())
+  }
+  room <- min(line$limits$max_active - count_active(line),
+              free_slots(line$id, line$limits$rpm))
+  taken <- utils::head(which(line$state == "waiting" & line$due <= now()),
+                       room)
+  use_slots(line$id, length(taken))
+  line$state[taken] <- "active"
+  line$tries[taken] <- line$tries[taken] + 1
+  line$sent[taken] <- now()
+  taken
+}
+
+# Seconds until another one may be sent.
+until_next <- function(line) {
+  waiting <- line$state == "waiting"
+  if (!any(waiting) || count_active(line) >= line$limits$max_active) {
+    return(Inf)
+  }
+  free <- next_slot(line$id, line$limits$rpm)
+  max(0, line$pause - now(), min(line$due[waiting]) - now(), free - now())
+}
+
+note_answer <- function(line, i, try, answer) {
+  if (is_current(line, i, try)) {
+    line$in_a_row <- 0
+    finish_request(line, i, answer)
+  }
+}
+
+note_failure <- function(line, i, try, error) {
+  if (!is_current(line, i, try)) {
+    return(invisible())
+  }
+  limits <- line$limits
+  wait <- wait_for(error, try)
+  if (is_put_off(error)) {
+    put_off(line, wait)
+  }
+  too_long <- wait > limits$max_wait
+  no_end <- too_long || line$in_a_row >= limits$max_tries
+  if (is_wrong(error) || (is_put_off(error) && no_end)) {
+    close_line(line, error)
+  }
+  again <- is_put_off(error) || identical(limits$again, "always")
+  if (again && try < limits$max_tries && !too_long && !line$closed) {
+    line$state[i] <- "waiting"
+    line$due[i] <- now() + wait
+  } else {
+    finish_request(line, i, error)
+  }
+}
+
+# Those out of time whose connection nobody closed.
+expire_requests <- function(line) {
+  timeout <- line$limits$timeout
+  late <- which(line$state == "active" & now() - line$sent > timeout + 5)
+  for (i in late) {
+    note_failure(line, i, line$tries[i], simpleError(
+      sprintf("no answer in %s seconds", format(timeout))
+    ))
+  }
+}
+
+# An answer to a request that was given up comes too late.
+is_current <- function(line, i, try) {
+  line$state[i] == "active" && line$tries[i] == try
+}
+
+# Requests that were under way together are put off together: once.
+put_off <- function(line, wait) {
+  if (now() >= line$pause) {
+    line$in_a_row <- line$in_a_row + 1
+  }
+  line$pause <- max(line$pause, now() + min(wait, line$limits$max_wait))
+}
+
+close_line <- function(line, error) {
+  line$closed <- TRUE
+  for (i in which(line$state == "waiting")) {
+    finish_request(line, i, error)
+  }
+}
+
+finish_request <- function(line, i, result) {
+  line$state[i] <- "done"
+  line$latency[i] <- now() - line$sent[i]
+  line$value[[i]] <- result
+}
+
+# ---- Requests per minute -----------------------------------------------------
 
 # When the requests of the last minute were sent, by sampler. Kept in the
 # package, not in the sampler: a daemon gets a new copy of that with each batch.
 sent_lately <- new.env(parent = emptyenv())
-
 line_count <- new.env(parent = emptyenv())
 
 new_line_id <- function() {
   line_count$n <- (line_count$n %||% 0) + 1
   paste(Sys.getpid(), line_count$n, format(now(), digits = 15))
-}
-
-lately <- function(id) {
-  times <- sent_lately[[id]]
-  sent_lately[[id]] <- times[times > now() - 60]
-  sent_lately[[id]]
 }
 
 free_slots <- function(id, rpm) max(0, floor(rpm) - length(lately(id)))
@@ -189,6 +191,14 @@ next_slot <- function(id, rpm) {
   times <- lately(id)
   if (length(times) < floor(rpm)) now() else times[1L] + 60
 }
+
+lately <- function(id) {
+  times <- sent_lately[[id]]
+  sent_lately[[id]] <- times[times > now() - 60]
+  sent_lately[[id]]
+}
+
+# ---- What an error means -----------------------------------------------------
 
 http_status <- function(error) {
   if (inherits(error, "httr2_http")) as.integer(error$status)
@@ -210,6 +220,7 @@ wait_for <- function(error, try) {
   if (length(asked) == 1L && !is.na(asked)) max(0, asked) else 2^(try - 1)
 }
 
+# For the message of a draw.
 one_line <- function(error) {
   text <- conditionMessage(error)
   if (inherits(error$parent, "condition")) {

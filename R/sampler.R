@@ -52,11 +52,23 @@
 #' audit_prompts(c("Hi!", "Good morning"), sampler, draws = 100)
 NULL
 
+# ---- How it is called --------------------------------------------------------
+
 # The user's function, and how it wants to be called.
 new_sampler <- function(sampler, call = rlang::caller_env()) {
   check_function(sampler, "sampler", "that draws and judges responses",
                  call = call)
   list(call = sampler, wants = draw_argument(sampler))
+}
+
+draw_argument <- function(sampler) {
+  arguments <- formals(args(sampler))
+  names <- names(arguments)
+  if (any(c("draw", "...") %in% names[-1L])) {
+    return("named")
+  }
+  second <- length(names) >= 2L && rlang::is_missing(arguments[[2L]])
+  if (second) "second" else "none"
 }
 
 # Written out, so that an error names the user's function.
@@ -76,21 +88,7 @@ sampler_arguments <- function(sampler, prompts, draw) {
   )
 }
 
-draw_argument <- function(sampler) {
-  arguments <- formals(args(sampler))
-  names <- names(arguments)
-  if (any(c("draw", "...") %in% names[-1L])) {
-    return("named")
-  }
-  second <- length(names) >= 2L && rlang::is_missing(arguments[[2L]])
-  if (second) "second" else "none"
-}
-
-# A contract that is broken will stay broken: no retry, but a class of its own.
-stop_contract <- function(must, found) {
-  rlang::abort(paste0("The sampler ", must, ", not ", found, "."),
-               class = "timetounsafe_contract")
-}
+# ---- What it returned --------------------------------------------------------
 
 # What a sampler returned: list(unsafe, status, and what else it told), `unsafe`
 # NA where the draw failed.
@@ -99,17 +97,6 @@ read_outcome <- function(value, n, refusal) {
     return(read_outcome_frame(value, n, refusal))
   }
   list(unsafe = check_outcome(value, n, "must return a logical vector"))
-}
-
-check_outcome <- function(unsafe, n, must) {
-  if (!is.logical(unsafe) || !is.null(dim(unsafe))) {
-    stop_contract(must, describe(unsafe))
-  }
-  if (length(unsafe) != n) {
-    stop_contract(sprintf("must return %d values, one for each prompt", n),
-                  as.character(length(unsafe)))
-  }
-  as.vector(unsafe)
 }
 
 read_outcome_frame <- function(value, n, refusal) {
@@ -131,6 +118,17 @@ read_outcome_frame <- function(value, n, refusal) {
     extras)
 }
 
+check_outcome <- function(unsafe, n, must) {
+  if (!is.logical(unsafe) || !is.null(dim(unsafe))) {
+    stop_contract(must, describe(unsafe))
+  }
+  if (length(unsafe) != n) {
+    stop_contract(sprintf("must return %d values, one for each prompt", n),
+                  as.character(length(unsafe)))
+  }
+  as.vector(unsafe)
+}
+
 # What else a sampler may tell of a draw.
 extra_columns <- c("score", "response", "cost", "latency", "message")
 
@@ -142,4 +140,11 @@ apply_refusal <- function(unsafe, status, refusal) {
   unsafe
 }
 
+# A contract that is broken will stay broken: no retry, but a class of its own.
+stop_contract <- function(must, found) {
+  rlang::abort(paste0("The sampler ", must, ", not ", found, "."),
+               class = "timetounsafe_contract")
+}
+
+# In seconds: for waits, limits and latencies.
 now <- function() as.numeric(Sys.time())

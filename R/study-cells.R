@@ -1,9 +1,21 @@
-# The cells of a study: hazards, methods, budgets and targets, checked, and
-# the numbers of each.
+# The cells of a study: hazards, methods, budgets and targets, checked, and the
+# numbers of each.
 
-study_methods <- c("uncalibrated", "naive", "naive_fresh", "basic", "trimmed",
-                   "optimized", "replicated")
+# The methods that are compared, and the sampling design of each: none where
+# nothing is drawn. `fresh`: with a new horizon for each level.
+study_methods <- data.frame(
+  method = c("uncalibrated", "naive", "naive_fresh", "basic", "trimmed",
+             "optimized", "replicated"),
+  design = c(NA, "naive", "naive", "basic", "trimmed", "optimized",
+             "replicated"),
+  fresh = c(FALSE, FALSE, TRUE, FALSE, FALSE, FALSE, FALSE)
+)
 
+study_method <- function(name) {
+  as.list(study_methods[match(name, study_methods$method), ])
+}
+
+# What a study tells of each run.
 study_numbers <- c(
   "level", "coverage", "coverage_hard", "coverage_rest", "coverage_low",
   "coverage_middle", "coverage_high", "mean_bound", "geometric_mean", "allowed",
@@ -18,51 +30,24 @@ study_cells <- function(settings) {
   cells[c("hazard", "method", "budget", "max_weight", "alpha")]
 }
 
-check_study <- function(plans, alpha, levels, n, split, hazards, resample,
-                        population, call = rlang::caller_env()) {
-  targets <- plan_targets(plans, alpha, call)
-  levels <- check_numeric(levels, "levels", min = 0, max = 1,
-                          open = c(TRUE, TRUE), call = call)
-  if (is.unsorted(levels, strictly = TRUE)) {
-    stop_argument("levels", "must be strictly increasing",
-                  "a vector that is not", call = call)
+# ---- Settings ----------------------------------------------------------------
+
+check_fitters <- function(hazards, call = rlang::caller_env()) {
+  functions <- is.list(hazards) && length(hazards) > 0L &&
+    all(vapply(hazards, is.function, NA))
+  if (!functions) {
+    stop_argument("hazards", "must be a named list of functions",
+                  describe(hazards), call = call)
   }
-  n <- check_number(n, "n", min = 10, max = 1e8, whole = TRUE, call = call)
-  known <- c("draws", "noise")
-  unknown <- setdiff(names(population) %||% rep("", length(population)), known)
-  if (length(unknown) > 0L) {
-    stop_argument("...", "must hold arguments of simulate_prompts()",
-                  list_names(unknown), call = call)
+  names <- names(hazards) %||% rep("", length(hazards))
+  if (anyNA(names) || !all(nzchar(names)) || anyDuplicated(names) > 0L) {
+    stop_argument("hazards", "must have distinct names", list_names(names),
+                  fix = "For example list(paper = paper_hazard).", call = call)
   }
-  list(
-    plans = targets$plans, alpha = targets$alpha, levels = levels, n = n,
-    sizes = check_split(split, n, call), hazards = hazards,
-    resample = check_choice(resample, c("all", "split", "none"), "resample",
-                            call = call),
-    population = population
-  )
+  hazards
 }
 
 # One row for each plan, those of one hazard together.
-# Plans with the same audit are one, whose targets are a list element:
-# list(plans, with a column `row`, and alpha).
-plan_targets <- function(plans, alpha, call) {
-  check <- function(alpha, arg) {
-    check_set(alpha, arg, min = 0, max = 1, open = c(TRUE, TRUE), call = call)
-  }
-  audits <- unique(plans[setdiff(names(plans), "alpha")])
-  audits$row <- seq_len(nrow(audits))
-  if (is.null(plans$alpha)) {
-    targets <- rep(list(check(alpha, "alpha")), nrow(audits))
-  } else {
-    same <- merge(cbind(plans, at = seq_len(nrow(plans))), audits)
-    targets <- unname(split(same$alpha[order(same$at)],
-                            same$row[order(same$at)]))
-    lapply(targets, check, arg = "plans$alpha")
-  }
-  list(plans = audits, alpha = targets)
-}
-
 check_plans <- function(plans, methods, budgets, max_weight, hazards,
                         call = rlang::caller_env()) {
   if (is.null(plans)) {
@@ -96,8 +81,11 @@ check_plans <- function(plans, methods, budgets, max_weight, hazards,
 }
 
 check_budgets <- function(budgets, methods, call, arg = "budgets") {
-  naive <- any(c("naive", "naive_fresh") %in% methods)
-  check_set(budgets, arg, min = if (naive) 1 else 0, open = c(TRUE, FALSE),
+  designs <- study_methods$design[study_methods$method %in% methods]
+  least <- vapply(designs[!is.na(designs)], function(name) {
+    find_design(name)$least_budget
+  }, 0)
+  check_set(budgets, arg, min = max(0, least), open = c(TRUE, FALSE),
             call = call)
 }
 
@@ -111,17 +99,61 @@ check_set <- function(x, arg, ..., call) {
 }
 
 check_methods <- function(methods, call, arg = "methods") {
-  quoted <- paste0("\"", study_methods, "\"", collapse = ", ")
+  quoted <- paste0("\"", study_methods$method, "\"", collapse = ", ")
   if (!is.character(methods) || length(methods) == 0L) {
     stop_argument(arg, paste("must hold some of", quoted),
                   describe(methods), call = call)
   }
-  wrong <- which(!methods %in% study_methods | duplicated(methods))
+  wrong <- which(!methods %in% study_methods$method | duplicated(methods))
   if (length(wrong) > 0L) {
     stop_argument(arg, paste("must hold some of", quoted, "once each"),
                   describe(methods[wrong[1L]]), call = call)
   }
   methods
+}
+
+check_study <- function(plans, alpha, levels, n, split, hazards, resample,
+                        population, call = rlang::caller_env()) {
+  targets <- plan_targets(plans, alpha, call)
+  levels <- check_numeric(levels, "levels", min = 0, max = 1,
+                          open = c(TRUE, TRUE), call = call)
+  if (is.unsorted(levels, strictly = TRUE)) {
+    stop_argument("levels", "must be strictly increasing",
+                  "a vector that is not", call = call)
+  }
+  n <- check_number(n, "n", min = 10, max = 1e8, whole = TRUE, call = call)
+  known <- c("draws", "noise")
+  unknown <- setdiff(names(population) %||% rep("", length(population)), known)
+  if (length(unknown) > 0L) {
+    stop_argument("...", "must hold arguments of simulate_prompts()",
+                  list_names(unknown), call = call)
+  }
+  list(
+    plans = targets$plans, alpha = targets$alpha, levels = levels, n = n,
+    sizes = check_split(split, n, call), hazards = hazards,
+    resample = check_choice(resample, c("all", "split", "none"), "resample",
+                            call = call),
+    population = population
+  )
+}
+
+# Plans with the same audit are one, whose targets are a list element:
+# list(plans, with a column `row`, and alpha).
+plan_targets <- function(plans, alpha, call) {
+  check <- function(alpha, arg) {
+    check_set(alpha, arg, min = 0, max = 1, open = c(TRUE, TRUE), call = call)
+  }
+  audits <- unique(plans[setdiff(names(plans), "alpha")])
+  audits$row <- seq_len(nrow(audits))
+  if (is.null(plans$alpha)) {
+    targets <- rep(list(check(alpha, "alpha")), nrow(audits))
+  } else {
+    same <- merge(cbind(plans, at = seq_len(nrow(plans))), audits)
+    targets <- unname(split(same$alpha[order(same$at)],
+                            same$row[order(same$at)]))
+    lapply(targets, check, arg = "plans$alpha")
+  }
+  list(plans = audits, alpha = targets)
 }
 
 # The number of prompts in each part.
@@ -137,19 +169,4 @@ check_split <- function(split, n, call) {
                   call = call)
   }
   sizes
-}
-
-check_fitters <- function(hazards, call = rlang::caller_env()) {
-  functions <- is.list(hazards) && length(hazards) > 0L &&
-    all(vapply(hazards, is.function, NA))
-  if (!functions) {
-    stop_argument("hazards", "must be a named list of functions",
-                  describe(hazards), call = call)
-  }
-  names <- names(hazards) %||% rep("", length(hazards))
-  if (anyNA(names) || !all(nzchar(names)) || anyDuplicated(names) > 0L) {
-    stop_argument("hazards", "must have distinct names", list_names(names),
-                  fix = "For example list(paper = paper_hazard).", call = call)
-  }
-  hazards
 }

@@ -54,6 +54,8 @@ log_spaced <- function(from, to, n) {
   10^seq(log10(from), log10(to), length.out = n)
 }
 
+# ---- The hazard model --------------------------------------------------------
+
 #' The hazard model of the paper's synthetic study
 #'
 #' A perceptron with four hidden layers of 32 ReLU units, trained for ten epochs

@@ -1,29 +1,5 @@
 # How a study looks: print, summary, and pictures with ggplot2.
 
-#' @rdname synthetic_study
-#' @param object A `synthetic_study`.
-#' @export
-summary.synthetic_study <- function(object, ...) {
-  check_no_dots(...)
-  rows <- as.data.frame(object)
-  keys <- c("hazard", "method", "budget", "max_weight", "alpha")
-  cell <- interaction(rows[keys], drop = TRUE, lex.order = TRUE)
-  cell <- match(cell, unique(cell))
-  cells <- rows[!duplicated(cell), keys]
-  cells$repetitions <- tabulate(cell)
-  for (name in study_numbers) {
-    parts <- split(rows[[name]], cell)
-    cells[[name]] <- vapply(parts, mean, 0, na.rm = TRUE)
-    cells[[paste0(name, "_sd")]] <- vapply(parts, stats::sd, 0, na.rm = TRUE)
-  }
-  numbers <- !names(cells) %in% keys
-  cells[numbers] <- lapply(cells[numbers], function(x) {
-    replace(x, is.nan(x), NA)
-  })
-  rownames(cells) <- NULL
-  cells
-}
-
 #' @export
 print.synthetic_study <- function(x, max_rows = 20, ...) {
   cells <- summary.synthetic_study(x)
@@ -48,6 +24,32 @@ print.synthetic_study <- function(x, max_rows = 20, ...) {
   }
   invisible(x)
 }
+
+#' @rdname synthetic_study
+#' @param object A `synthetic_study`.
+#' @export
+summary.synthetic_study <- function(object, ...) {
+  check_no_dots(...)
+  rows <- as.data.frame(object)
+  keys <- c("hazard", "method", "budget", "max_weight", "alpha")
+  cell <- interaction(rows[keys], drop = TRUE, lex.order = TRUE)
+  cell <- match(cell, unique(cell))
+  cells <- rows[!duplicated(cell), keys]
+  cells$repetitions <- tabulate(cell)
+  for (name in study_numbers) {
+    parts <- split(rows[[name]], cell)
+    cells[[name]] <- vapply(parts, mean, 0, na.rm = TRUE)
+    cells[[paste0(name, "_sd")]] <- vapply(parts, stats::sd, 0, na.rm = TRUE)
+  }
+  numbers <- !names(cells) %in% keys
+  cells[numbers] <- lapply(cells[numbers], function(x) {
+    replace(x, is.nan(x), NA)
+  })
+  rownames(cells) <- NULL
+  cells
+}
+
+# ---- Pictures ----------------------------------------------------------------
 
 #' Pictures of a synthetic study
 #'
@@ -107,10 +109,6 @@ study_titles <- c(
   grid_mean_bound = "mean bound (grid)"
 )
 
-is_length <- function(metric) {
-  metric %in% c("mean_bound", "geometric_mean", "grid_mean_bound")
-}
-
 study_bands <- function(cells, metric) {
   half <- cells[[paste0(metric, "_sd")]]
   half[is.na(half)] <- 0
@@ -120,10 +118,15 @@ study_bands <- function(cells, metric) {
   if (is_length(metric)) {
     cells$low <- pmax(cells$low, cells$mean / 10)
   }
-  cells$method <- factor(cells$method, intersect(study_methods, cells$method))
+  cells$method <- factor(cells$method,
+                         intersect(study_methods$method, cells$method))
   cells$hazard <- factor(cells$hazard, unique(cells$hazard))
   cells$panel <- sprintf("alpha = %s", format(cells$alpha))
   cells[!is.na(cells$mean), ]
+}
+
+is_length <- function(metric) {
+  metric %in% c("mean_bound", "geometric_mean", "grid_mean_bound")
 }
 
 choose_axis <- function(cells, against, call = rlang::caller_env()) {
@@ -148,15 +151,6 @@ choose_axis <- function(cells, against, call = rlang::caller_env()) {
   }
   against
 }
-
-# Colours, line types and shapes, so that methods differ in grey print, too.
-study_looks <- data.frame(
-  method = study_methods,
-  colour = c("#000000", "#D55E00", "#E69F00", "#CC79A7", "#56B4E9", "#0072B2",
-             "#009E73"),
-  line = c("dotted", "dotdash", "twodash", "longdash", "22", "solid", "42"),
-  shape = c(4, 6, 2, 1, 0, 16, 17)
-)
 
 draw_study <- function(cells, metric, against) {
   looks <- study_looks[match(levels(cells$method), study_looks$method), ]
@@ -192,6 +186,15 @@ draw_study <- function(cells, metric, against) {
   }
   add_panels(picture, cells)
 }
+
+# Colours, line types and shapes, so that methods differ in grey print, too.
+study_looks <- data.frame(
+  method = study_methods$method,
+  colour = c("#000000", "#D55E00", "#E69F00", "#CC79A7", "#56B4E9", "#0072B2",
+             "#009E73"),
+  line = c("dotted", "dotdash", "twodash", "longdash", "22", "solid", "42"),
+  shape = c(4, 6, 2, 1, 0, 16, 17)
+)
 
 add_axes <- function(picture, metric, against) {
   if (is_length(metric)) {

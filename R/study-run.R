@@ -1,5 +1,7 @@
 # The repetitions of a study, and the one audit of each cell.
 
+# ---- Repetitions -------------------------------------------------------------
+
 # One matrix for each repetition: a row for each cell, a column for each number.
 run_study <- function(settings, streams, workers, call = rlang::caller_env()) {
   world <- if (settings$resample != "all") {
@@ -90,32 +92,32 @@ run_plans <- function(plans, planned, held_out, settings) {
   do.call(rbind, rows)
 }
 
-# A list with the columns and constants of an audit that its level depends on,
-# from the same functions as plan_audit() and simulate_audit(), without ids,
-# hashes and data frames.
+# ---- One audit ---------------------------------------------------------------
+
+# The parts of an audit that its level depends on, from the same functions as
+# plan_audit() and simulate_audit(), without ids, hashes and data frames. Where
+# nothing is drawn there is a cap, and no more.
 study_audit <- function(method, budget, max_weight, largest_alpha, planned,
                         settings) {
-  if (method == "uncalibrated") {
-    return(list(method = method, cap = Inf, horizon = 0, draws = 0))
+  method <- study_method(method)
+  if (is.na(method$design)) {
+    return(list(constants = list(cap = Inf), horizon = 0, draws = 0))
   }
-  fresh <- method == "naive_fresh"
-  policy <- new_policy(if (fresh) "naive" else method, budget, 0.1, NULL,
-                       max(settings$levels), max_weight, NULL)
-  quantile <- cap_quantile(planned$quantile, planned$prob, policy)
+  policy <- new_policy(method$design, budget, 0.1, NULL, max(settings$levels),
+                       max_weight, NULL)
+  quantile <- cap_quantile(planned$quantile, planned, policy)
   # On the prompts themselves, as published.
   policy <- fix_policy(policy, quantile, length(quantile))
-  audit <- c(policy, draw_inclusion(quantile, policy),
-             list(prob = planned$prob, stop = TRUE, failed = FALSE,
-                  order = seq_along(quantile)))
-  if (!fresh) {
+  audit <- c(draw_inclusion(quantile, policy),
+             list(prob = planned$prob, failed = FALSE,
+                  order = seq_along(quantile), constants = policy))
+  if (!method$fresh) {
     return(simulate_outcomes(audit, planned$truth))
   }
   time <- geometric_sample(planned$truth)
   audit <- observe(audit, time)
-  audit$method <- method
-  audit$levels <- settings$levels
-  audit$curves <- fresh_curves(planned$prob, time, budget, settings$levels,
-                             largest_alpha)
+  audit$fresh <- fresh_curves(planned$prob, time, budget, settings$levels,
+                              largest_alpha)
   audit
 }
 
@@ -153,17 +155,17 @@ fresh_curves <- function(prob, time, budget, levels, alpha) {
 
 # What an audit selects for each target: its level, and the published one.
 study_levels <- function(audit, alpha, levels) {
-  if (audit$method == "uncalibrated") {
+  if (is.null(audit$prob)) {
     return(list(level = alpha, grid_level = alpha))
   }
-  if (audit$method == "naive_fresh") {
+  if (!is.null(audit$fresh)) {
     return(list(
-      level = last_levels(levels, audit$curves$exact, alpha, 0),
-      grid_level = last_levels(levels, audit$curves$published, alpha,
+      level = last_levels(levels, audit$fresh$exact, alpha, 0),
+      grid_level = last_levels(levels, audit$fresh$published, alpha,
                                levels[1L])
     ))
   }
-  if (audit$method == "replicated") {
+  if (!is.null(design_of(audit)$curve)) {
     level <- vapply(alpha, function(target) find_point(audit, target)$level, 0)
     below <- findInterval(level, levels)
     return(list(level = level, grid_level = levels[pmax(1, below)]))
@@ -194,9 +196,10 @@ jump_curve <- function(found, levels, n) {
 
 # In the order of study_numbers.
 score_level <- function(level, grid_level, audit, held_out) {
-  bound <- geometric_quantile(held_out$prob, level, audit$cap)
+  cap <- audit$constants$cap
+  bound <- geometric_quantile(held_out$prob, level, cap)
   covered <- geometric_coverage(bound, held_out$truth)
-  grid_bound <- geometric_quantile(held_out$prob, grid_level, audit$cap)
+  grid_bound <- geometric_quantile(held_out$prob, grid_level, cap)
   parts <- vapply(held_out$groups, function(i) mean(covered[i]), 0)
   parts[is.nan(parts)] <- NA
   n <- length(audit$horizon)

@@ -124,6 +124,7 @@ synthetic_study <- function(methods = c("uncalibrated", "naive", "basic",
   new_study(settings, values, repetitions, seed)
 }
 
+# One row for each cell in each repetition.
 new_study <- function(settings, values, repetitions, seed) {
   cells <- study_cells(settings)
   at <- rep(seq_len(nrow(cells)), times = repetitions)

@@ -145,17 +145,6 @@ check_no_verbs <- function(given, call = rlang::caller_env()) {
   }
 }
 
-# The perceptron starts, and splits, at random: the same training draws must
-# give the hazard that the plan in a ledger was made with.
-fit_again <- function(training, x, engine, ...) {
-  hash <- rlang::hash(list(as.double(training$unsafe),
-                           as.double(training$draws)))
-  with_seed(
-    strtoi(substr(hash, 1L, 7L), 16L),
-    fit_hazard(x, training$unsafe, training$draws, engine, ...)
-  )
-}
-
 stop_if_unfinished <- function(audit, control, training = NULL,
                                call = rlang::caller_env()) {
   open <- is.na(audit$status)
@@ -180,6 +169,19 @@ stop_if_unfinished <- function(audit, control, training = NULL,
   ), id = audit$id[open], audit = audit, training = training, reason = reason,
   call = call)
 }
+
+# The perceptron starts, and splits, at random: the same training draws must
+# give the hazard that the plan in a ledger was made with.
+fit_again <- function(training, x, engine, ...) {
+  hash <- rlang::hash(list(as.double(training$unsafe),
+                           as.double(training$draws)))
+  with_seed(
+    strtoi(substr(hash, 1L, 7L), 16L),
+    fit_hazard(x, training$unsafe, training$draws, engine, ...)
+  )
+}
+
+# ---- Going on with ledgers ---------------------------------------------------
 
 # audit.sqlite for the audit, audit-training.sqlite for the training draws.
 ledger_paths <- function(ledger, call = rlang::caller_env()) {

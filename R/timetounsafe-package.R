@@ -29,6 +29,10 @@
 #'   that it should be.
 #' * `timetounsafe_error_audit`: draws do not fit their plan, or some are
 #'   missing. Fields `id` and, for tables and files of draws, `rows`.
+#' * `timetounsafe_error_schema`: a plan, a ledger or a saved object has the
+#'   form of another version. Fields `found`, the number of that form, and
+#'   `known`, the one that this version reads. It is an error of the class
+#'   `plan`, `ledger` or `argument` as well.
 #' * `timetounsafe_error_file`: a file of a plan or of draws cannot be read, or
 #'   that of a report cannot be written. Field `argument` for the latter.
 #' * `timetounsafe_error_sampler`: the user's sampler failed or broke its

@@ -1,16 +1,12 @@
-# What a prompt counts for: the probability that its loss was to be seen, and
-# weighted means.
+# What a prompt counts for: the probability that its loss was to be seen, what
+# there is to calibrate on, and weighted means. Source of the last: methods
+# vignette, "Weighted means".
+
+# ---- Weights -----------------------------------------------------------------
 
 # Probability that the horizon exceeds `time`: that an event there was to be
 # seen.
-reach_beyond <- function(audit, time) {
-  if (audit$method[1L] == "naive") {
-    (1 - 1 / audit$budget[1L])^time
-  } else {
-    # A prompt that needs no draw may have been planned with probability 0.
-    ifelse(audit$pi > 0, audit$pi, 1)
-  }
-}
+reach_beyond <- function(audit, time) design_of(audit)$reach(audit, time)
 
 # What each included prompt counts for.
 included_weights <- function(audit) {
@@ -20,7 +16,7 @@ included_weights <- function(audit) {
 # What each prompt counts for in a weighted mean: 0 where it was not looked at.
 prompt_weight <- function(audit) {
   weight <- ifelse(audit$horizon > 0, 1 / reach_beyond(audit, audit$time), 0)
-  known <- audit$method[1L] == "naive" | reachable_quantile(audit) <= 1
+  known <- design_of(audit)$always | reachable_quantile(audit) <= 1
   replace(weight, known, 1)
 }
 
@@ -36,48 +32,54 @@ largest_weight <- function(plan) {
 
 # The inclusion probability that all prompts share which can be lost, or NA.
 equal_weight <- function(audit) {
-  if (audit$method[1L] %in% c("naive", "replicated")) {
+  if (!design_of(audit)$countable) {
     return(NA_real_)
   }
   # By the policy, not by which prompts happened to come: everybody is included,
   # or there is one hazard.
-  same <- audit$weight_limit[1L] <= 1 + 1e-9 ||
+  same <- audit$constants$weight_limit <= 1 + 1e-9 ||
     all(audit$prob == audit$prob[1L])
   pi <- audit$pi[reachable_quantile(audit) > 1]
   if (same && length(pi) > 0L && all(pi == pi[1L])) pi[1L] else NA_real_
 }
 
-# Prompts whose unsafe draws tell something.
-count_events <- function(audit) {
-  if (audit$method[1L] == "replicated") {
-    sum(audit$unsafe > 0)
-  } else {
-    sum(audit$time < audit$horizon)
-  }
-}
+# ---- What there is to calibrate on -------------------------------------------
 
-# How much there is to calibrate on.
+# Counts of prompts, and how much one of them can count for.
 describe_audit <- function(audit) {
   included <- audit$horizon > 0
   weight <- included_weights(audit)
   list(
-    n = nrow(audit), included = sum(included), events = count_events(audit),
+    n = length(included), included = sum(included),
+    events = count_events(audit),
     ess = sum(weight)^2 / max(sum(weight^2), 1),
-    coarseness = largest_weight(audit) / nrow(audit)
+    coarseness = largest_weight(audit) / length(included)
   )
 }
 
-# The same from a plan, perhaps for another alpha than that which its variance
-# was predicted for.
+# Prompts whose unsafe draws tell something.
+count_events <- function(audit) {
+  if (design_of(audit)$stops) {
+    sum(audit$time < audit$horizon)
+  } else {
+    sum(audit$unsafe > 0)
+  }
+}
+
+# What the bets go by, from a plan: perhaps for another alpha than that which
+# its variance was predicted for.
 plan_stakes <- function(plan, alpha, delta) {
-  planned <- plan$alpha[1L]
-  new_stakes(list(
-    method = plan$method[1L], alpha = alpha, delta = delta,
-    weight_limit = max(plan$weight_limit[1L], largest_weight(plan)),
-    variance = plan$variance[1L] * alpha * (1 - alpha) /
+  constants <- plan$constants
+  planned <- constants$alpha
+  policy_stakes(list(
+    method = constants$method, alpha = alpha, delta = delta,
+    weight_limit = max(constants$weight_limit, largest_weight(plan)),
+    variance = constants$variance * alpha * (1 - alpha) /
       (planned * (1 - planned))
   ), length(plan$prob))
 }
+
+# ---- Weighted means ----------------------------------------------------------
 
 # The ratio of two sums over prompts (Hajek's estimate where `total` holds the
 # weights and `part` the weights times values from 0 to 1), with its linearised

@@ -49,10 +49,11 @@ cell_policy <- function(cell) {
                             cap)
   policy <- core$choose_tau_prior(policy, model$pilot, cell$n)
   policy$design <- "given"
-  core$fix_policy(policy, core$prior_quantile(model$design, policy), cell$n)
+  design <- core$prior_quantile(list(prob = model$design), policy)
+  core$fix_policy(policy, design, cell$n)
 }
 
-# Columns in place of plan_audit() and simulate_audit(), which would spend most
+# The parts in place of plan_audit() and simulate_audit(), which would spend most
 # of the time on text and hashes. `sorted`: the file has the riskiest prompts
 # last, which the random order of the plan undoes.
 draw_audit <- function(cell, policy, quantile, sorted = FALSE) {
@@ -63,12 +64,11 @@ draw_audit <- function(cell, policy, quantile, sorted = FALSE) {
   audit <- core$draw_inclusion(quantile[at], policy)
   audit$prob <- models[[cell$model]]$hat[at]
   audit$order <- sample.int(cell$n)
-  audit$stop <- cell$method != "replicated"
-  audit$method <- cell$method
-  audit <- core$simulate_outcomes(audit, people$prob[at])
   audit$failed <- FALSE
-  constants <- policy[setdiff(core$policy_columns, "method")]
-  c(audit, constants, threshold = stats::runif(1))
+  audit$constants <- policy
+  audit <- core$simulate_outcomes(audit, people$prob[at])
+  audit$constants$threshold <- stats::runif(1)
+  audit
 }
 
 # Other bets: one for all prompts, as planned, or larger ones.
@@ -88,12 +88,12 @@ cell_size <- function(audit) length(audit$prob)
 # Each loss is kept with a probability that makes all weights equal, those of
 # the first unsafe draw alone: then their number is binomial.
 thinned <- function(audit) {
-  weight <- max(audit$weight_limit[1], core$largest_weight(audit))
+  weight <- max(audit$constants$weight_limit, core$largest_weight(audit))
   kept <- stats::runif(cell_size(audit)) < 1 / (weight * audit$pi)
   audit$time[!kept] <- 0
   audit$horizon[!kept] <- 0
   audit$pi <- rep(1 / weight, cell_size(audit))
-  audit$method <- "optimized"
+  audit$constants$method <- "optimized"
   core$find_binomial(audit, alpha, delta)$level
 }
 
@@ -108,11 +108,7 @@ one_run <- function(cell, policy, quantile) {
   levels <- c(
     certificate = certified(audit),
     normal = core$find_level(evidence, normal)$level,
-    point = if (cell$method == "replicated") {
-      core$find_level(evidence, core$point_rule)$level
-    } else {
-      core$find_point(audit, alpha)$level
-    }
+    point = core$find_point(audit, alpha)$level
   )
   if (cell$tried) {
     levels <- c(levels, ville = certified(audit, randomised = FALSE),
@@ -171,7 +167,7 @@ level_curves <- function(model, policy, best) {
 run_cell <- function(cell) {
   model <- models[[cell$model]]
   policy <- cell_policy(cell)
-  quantile <- core$prior_quantile(model$hat, policy)
+  quantile <- core$prior_quantile(list(prob = model$hat), policy)
   best <- best_level(model, policy)
   curves <- level_curves(model, policy, best)
   streams <- core$random_streams(cell$seed, 20)
@@ -186,7 +182,7 @@ run_cell <- function(cell) {
     cell, rule = colnames(levels), runs = nrow(levels),
     best = best, tau_prior = policy$tau_prior,
     weight_limit = policy$weight_limit,
-    predicted = core$predict_margin(policy, cell$n),
+    predicted = core$predict_margin(core$policy_stakes(policy, cell$n)),
     false = colMeans(levels > best),
     trivial = colMeans(levels == 0 | curves$size(levels) == 0),
     coverage = colMeans(covered), coverage_sd = apply(covered, 2, stats::sd),

@@ -31,18 +31,19 @@ new_world <- function() {
 make_policy <- function(model, method, budget, tau_prior, n) {
   policy <- core$new_policy(method, budget, alpha, NULL, tau_prior, 100, NULL)
   policy <- core$choose_tau_prior(policy, model$pilot, n)
-  design <- core$prior_quantile(model$design, policy)
+  design <- core$prior_quantile(list(prob = model$design), policy)
   policy <- core$fix_policy(policy, design, n)
-  policy$quantile <- core$prior_quantile(model$hat, policy)
+  policy$quantile <- core$prior_quantile(list(prob = model$hat), policy)
   policy
 }
 
 # Mean draws really made, in expectation: the published methods stop at the
 # first unsafe draw.
 draws_made <- function(policy, truth) {
-  times <- core$intensity(policy$quantile, policy)
+  design <- core$find_design(policy$method)
+  times <- design$intensity(policy$quantile, policy)
   limit <- policy$quantile - 1
-  if (policy$method == "replicated") {
+  if (!design$stops) {
     return(mean(times * limit))
   }
   mean(times * core$expected_draws(truth, limit))
@@ -56,9 +57,9 @@ make_equal <- function(model, method, tau_prior, n, like, truth) {
     policy <- core$new_policy(method, exp(log_budget), alpha, NULL, tau_prior,
                               100, like$cap)
     policy <- core$fix_policy(
-      policy, core$prior_quantile(model$design, policy), n
+      policy, core$prior_quantile(list(prob = model$design), policy), n
     )
-    policy$quantile <- core$prior_quantile(model$hat, policy)
+    policy$quantile <- core$prior_quantile(list(prob = model$hat), policy)
     policy
   }
   excess <- function(log_budget) {
@@ -78,11 +79,9 @@ run_once <- function(policy, hat, truth, n) {
   audit <- core$draw_inclusion(policy$quantile[at], policy)
   audit$prob <- hat[at]
   audit$order <- seq_len(n)
-  audit$stop <- policy$method != "replicated"
-  audit$method <- policy$method
-  audit <- core$simulate_outcomes(audit, truth[at])
   audit$failed <- FALSE
-  audit <- c(audit, policy[c("budget", "cap", "tau_prior")])
+  audit$constants <- policy
+  audit <- core$simulate_outcomes(audit, truth[at])
   c(core$find_point(audit, alpha)$level, sum(audit$draws) / n)
 }
 

@@ -34,6 +34,13 @@ else
   not_ok "the files of R/ form layers, as ARCHITECTURE.md has them"
 fi
 
+if lengths=$(Rscript tools/lengths.R); then
+  ok "no function of R/ is longer than 80 lines"
+else
+  printf '%s\n' "$lengths" | sed 's/^/  /'
+  not_ok "no function of R/ is longer than 80 lines"
+fi
+
 # What the compiled core refers to is what it really calls, comments and macros
 # aside. Without builtins no call is turned into another one, and without
 # position independence a constant table of strings is a constant.
@@ -63,7 +70,7 @@ classes() {
 in_code=$objects/classes-in-code
 in_help=$objects/classes-in-help
 sed 's/^[[:space:]]*#.*//' R/*.R | tr '\n' ' ' |
-  sed -E 's/stop_classed\( *"/timetounsafe_error_/g
+  sed -E 's/stop_classed\( *(c\( *)?"/timetounsafe_error_/g
     s/warn_classed\( *"/timetounsafe_warning_/g
     s/inform_classed\( *"/timetounsafe_message_/g' | classes >"$in_code"
 cat man/*.Rd | classes >"$in_help"

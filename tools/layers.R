@@ -269,7 +269,7 @@ dot_lines <- function(layer, edges) {
   stem <- function(file) sub("[.]R$", "", file)
   drawn <- setdiff(names(layer), ground)
   c("digraph R {",
-    "  rankdir=BT; nodesep=0.15; ranksep=0.35;",
+    "  rankdir=TB; nodesep=0.15; ranksep=0.35;",
     "  node [shape=box, style=filled, fontname=Helvetica, fontsize=11];",
     "  edge [color=\"#888888\", arrowsize=0.6];",
     sprintf("  \"%s\" [fillcolor=\"%s\"];", stem(drawn),

@@ -12,6 +12,14 @@ known_plan <- function(p, budget = 20, method = "optimized", ...,
              delta = delta, ...)
 }
 
+# A plan that was changed, as if it had been drawn like that.
+reseal <- function(plan) {
+  parts <- plan_parts(plan)
+  plan$plan_id <- plan_hash(parts)
+  plan$checksum <- plan_checksum(parts)
+  plan
+}
+
 # As published: no certificate.
 point_lpb <- function(audit, ...) calibrate_lpb(audit, ..., delta = NULL)
 
@@ -54,3 +62,11 @@ many_lpbs <- function() {
     nobody = bound_on(1e-3, budget = 0.01)
   )
 }
+
+# Without the warnings that a test is not about.
+quiet <- function(code) {
+  suppressWarnings(code, classes = "timetounsafe_warning")
+}
+
+# What is printed.
+lines_of <- function(x, ...) capture.output(print(x, ...))

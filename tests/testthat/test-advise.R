@@ -40,7 +40,7 @@ test_that("the fewest prompts that can be certified are just enough", {
   reached <- function(n) {
     plan <- safe(n)
     audit <- start_audit(plan)
-    audit <- simulate_outcomes(audit, numeric(n))
+    audit <- simulate_outcomes(plan_parts(audit), numeric(n))
     certify_level(audit, 0.1, 0.1, "exact")$level > 0
   }
   expect_true(reached(2 * advice$least_n))

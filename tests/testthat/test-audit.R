@@ -44,27 +44,6 @@ test_that("draws made ahead of the first unsafe one are overshoot, not data", {
   expect_equal(audit$overshoot, 35)
 })
 
-test_that("the sampler gets `draw` as its contract says", {
-  plan <- known_plan(rep(0.05, 3), 100)
-  got <- NULL
-  run_audit(plan, function(p, ...) {
-    got <<- names(list(...))
-    rep(FALSE, length(p))
-  })
-  expect_identical(got, "draw")
-  run_audit(plan, function(p, k) {
-    got <<- k
-    rep(FALSE, length(p))
-  })
-  expect_type(got, "integer")
-  # A second argument with a default is an option of the user's own.
-  run_audit(plan, function(p, words = "mine") {
-    got <<- words
-    rep(FALSE, length(p))
-  })
-  expect_identical(got, "mine")
-})
-
 test_that("failed draws are tried again under their index", {
   plan <- known_plan(rep(0.05, 3), 100, prompts = c("a", "b", "c"))
   tries <- new.env()
@@ -126,37 +105,6 @@ test_that("an error that passes is survived", {
   expect_equal(audit$draws, plan$limit)
 })
 
-test_that("a sampler that breaks its contract is blamed at once", {
-  plan <- known_plan(rep(0.05, 5), 100)
-  wrong <- list(
-    function(p) 1, function(p) rep(0, length(p)), function(p) "no",
-    function(p) NULL, function(p) logical(0), function(p) rep(TRUE, 99),
-    function(p) data.frame(safe = rep(TRUE, length(p))),
-    function(p) data.frame(unsafe = rep(TRUE, length(p)), status = "maybe"),
-    function(p) matrix(TRUE, length(p), 1)
-  )
-  for (sampler in wrong) {
-    error <- tryCatch(run_audit(plan, sampler), error = identity)
-    expect_s3_class(error, "timetounsafe_error_sampler")
-    expect_match(conditionMessage(error), "sampler")
-    expect_s3_class(error$audit, "audit")
-  }
-  expect_error(run_audit(plan, function(p) rep(NA, length(p))),
-               class = "timetounsafe_error_sampler")
-})
-
-test_that("refusals count as the policy says", {
-  plan <- known_plan(rep(0.05, 4), 100)
-  sampler <- function(prompts, draw) {
-    data.frame(unsafe = FALSE, status = ifelse(draw == 2, "refused", "ok"))
-  }
-  expect_equal(run_audit(plan, sampler)$status, rep(0, 4))
-  audit <- run_audit(plan, sampler, refusal = "unsafe")
-  expect_equal(audit$time, rep(2, 4))
-  expect_warning(run_audit(plan, sampler, refusal = "error"),
-                 class = "timetounsafe_warning_failed_draws")
-})
-
 test_that("max_draws stops cleanly, and the rest can be drawn later", {
   set.seed(4)
   plan <- known_plan(rep(0.01, 10), 100)
@@ -184,51 +132,6 @@ test_that("an interrupt keeps what was drawn", {
   expect_equal(sum(part$draws), 20)
 })
 
-test_that("audit_prompts makes and counts all draws", {
-  sampler <- scripted_sampler(list(a = c(2, 5), b = integer()))
-  audit <- audit_prompts(c("a", "b"), sampler, draws = 6, batch_size = 4)
-  expect_equal(audit$draws, c(6, 6))
-  expect_equal(audit$unsafe, c(2, 0))
-  expect_equal(audit$time, c(2, 7))
-  expect_equal(audit$status, c(1, 0))
-  expect_equal(sum(audit$overshoot), 0)
-  stopped <- audit_prompts(c("a", "b"), sampler, draws = c(6, 3), stop = TRUE)
-  expect_equal(stopped$draws, c(2, 3))
-  expect_equal(stopped$time, c(2, 4))
-  none <- audit_prompts(c("a", "b"), sampler, draws = 0)
-  expect_equal(none$draws, c(0, 0))
-})
-
-test_that("an unfinished audit_prompts is gone on with", {
-  sampler <- scripted_sampler(list(a = 2, b = 9))
-  expect_warning(
-    part <- audit_prompts(c("a", "b"), sampler, draws = 10, max_draws = 7,
-                          batch_size = 2),
-    class = "timetounsafe_warning_unfinished"
-  )
-  whole <- run_audit(part, sampler)
-  expect_equal(whole$unsafe, c(1, 1))
-  expect_equal(whole$time, c(2, 9))
-})
-
-test_that("prompts may be rows of a data frame, and ids are kept", {
-  prompts <- data.frame(text = c("a", "b"), temperature = c(0, 1))
-  audit <- audit_prompts(prompts, function(rows) rows$temperature == 1,
-                         draws = 3, id = c("x", "y"))
-  expect_equal(audit$unsafe, c(0, 3))
-  expect_equal(audit$id, c("x", "y"))
-  named <- audit_prompts(c(first = "a", second = "b"), function(p) p == "b", 1)
-  expect_equal(named$id, c("first", "second"))
-})
-
-test_that("frequencies are those of the sampler", {
-  set.seed(5)
-  audit <- audit_prompts(as.character(1:200), draws = 500, batch_size = 1000,
-                         function(p) runif(length(p)) < 0.02)
-  # Standard error: sqrt(0.02 * 0.98 / 1e5) = 0.00044.
-  expect_lt(abs(sum(audit$unsafe) / 1e5 - 0.02), 4 * 0.00044)
-})
-
 test_that("bad arguments are named", {
   sampler <- function(p) rep(FALSE, length(p))
   plan <- known_plan(c(0.1, 0.2))
@@ -251,11 +154,4 @@ test_that("bad arguments are named", {
   )
   expect_error(run_audit(plan, sampler, ledger = 1),
                class = "timetounsafe_error_argument")
-})
-
-test_that("printing an audit says what to do next", {
-  plan <- known_plan(rep(0.05, 4), 100)
-  audit <- run_audit(plan, function(p) rep(FALSE, length(p)))
-  expect_output(print(audit), "Next: calibrate_lpb")
-  expect_equal(summary(audit)$draws, sum(plan$limit))
 })

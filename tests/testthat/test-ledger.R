@@ -119,7 +119,7 @@ test_that("another plan, other prompts or another policy are refused", {
   refused("refusal = \"safe\", not", plan, hashed_sampler, refusal = "unsafe")
   rest <- plan
   rest$stop <- FALSE
-  refused("another plan", rest, hashed_sampler)
+  refused("another plan", reseal(rest), hashed_sampler)
   # The same rows as a CSV file keeps them are the same plan.
   file <- tempfile(fileext = ".csv")
   write.csv(plan, file, row.names = FALSE)
@@ -166,6 +166,8 @@ test_that("files that are no ledger are refused and left alone", {
   expect_error(run_audit(plan, hashed_sampler, ledger = newer), "schema",
                class = ledger_error)
   expect_error(read_ledger(newer), "schema", class = ledger_error)
+  expect_error(read_ledger(newer), "has schema 99; .* update the package",
+               class = "timetounsafe_error_schema")
 
   expect_error(read_ledger(tempfile()), "does not exist", class = ledger_error)
   expect_error(read_ledger(tempdir()), class = "timetounsafe_error_argument")

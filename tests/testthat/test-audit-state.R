@@ -52,11 +52,11 @@ by_hand <- function(rows, truth, settled) {
 play <- function(rows, truth, ahead, slots, under_way, flaky, restart) {
   record <- data.frame(row = integer(), draw = numeric(), attempt = numeric(),
                        outcome = logical(), known = logical())
-  tally <- new_tally(rows, ahead)
+  state <- new_audit_state(rows, ahead)
   flight <- list()
   repeat {
     while (length(flight) < under_way) {
-      batch <- tally$take(slots)
+      batch <- take_draws(state, slots)
       if (length(batch$row) == 0L) break
       check_batch(batch, rows, record, flight, ahead, slots)
       flight <- c(flight, list(batch))
@@ -72,27 +72,27 @@ play <- function(rows, truth, ahead, slots, under_way, flaky, restart) {
     record <- rbind(record, data.frame(
       batch[c("row", "draw", "attempt")], outcome, known = !again
     ))
-    tally$retry(keep_draws(batch, again), 0)
-    tally$settle(batch$row[!again], batch$draw[!again], outcome[!again])
+    retry_draws(state, keep_draws(batch, again), 0)
+    settle_draws(state, batch$row[!again], batch$draw[!again], outcome[!again])
     if (runif(1) < restart) {
-      tally <- read_back(rows, record, ahead)
+      state <- read_back(rows, record, ahead)
       flight <- list()
     }
   }
-  list(outcomes = tally$outcomes(), record = record, tally = tally)
+  list(outcomes = find_outcomes(state), record = record, state = state)
 }
 
 # As a ledger is read: the last attempt at each draw, in pieces, upwards.
 read_back <- function(rows, record, ahead) {
-  tally <- new_tally(rows, ahead)
+  state <- new_audit_state(rows, ahead)
   record <- record[order(-record$attempt), ]
   record <- record[!duplicated(record[c("row", "draw")]), ]
   record <- record[order(record$draw, record$row), ]
   piece <- ceiling(seq_len(nrow(record)) / sample(10, 1))
   for (part in split(record, piece)) {
-    tally$restore(part)
+    restore_draws(state, part)
   }
-  tally
+  state
 }
 
 check_batch <- function(batch, rows, record, flight, ahead, slots) {
@@ -144,8 +144,8 @@ test_that("any schedule ends with what the draws say in their own order", {
     expect_equal(anyDuplicated(settled[c("row", "draw")]), 0)
     want <- by_hand(rows, truth, settled)
     expect_equal(as.data.frame(got$outcomes), want[outcome_columns])
-    expect_equal(got$tally$n_open(), 0)
-    expect_length(got$tally$early()$row, 0)
+    expect_equal(got$state$n_open, 0)
+    expect_length(find_early(got$state)$row, 0)
   }
 })
 
@@ -158,12 +158,12 @@ test_that("reading back gives the state that was lost", {
     part <- got$record[seq_len(sample(0:nrow(got$record), 1)), ]
     # A record that broke off between two batches, read in pieces and at once.
     pieces <- read_back(rows, part, TRUE)
-    whole <- new_tally(rows)
+    whole <- new_audit_state(rows)
     last <- part[order(-part$attempt), ]
-    whole$restore(last[!duplicated(last[c("row", "draw")]), ])
-    expect_equal(pieces$outcomes(), whole$outcomes())
-    one <- pieces$take(1e6)
-    other <- whole$take(1e6)
+    restore_draws(whole, last[!duplicated(last[c("row", "draw")]), ])
+    expect_equal(find_outcomes(pieces), find_outcomes(whole))
+    one <- take_draws(pieces, 1e6)
+    other <- take_draws(whole, 1e6)
     expect_setequal(paste(one$row, one$draw, one$attempt),
                     paste(other$row, other$draw, other$attempt))
     done <- paste(part$row, part$draw)[part$known]
@@ -173,85 +173,16 @@ test_that("reading back gives the state that was lost", {
   }
 })
 
-test_that("strict order has one draw of a prompt at a time, upwards", {
-  rows <- start_audit(data.frame(limit = c(3, 5), horizon = c(4, 6),
-                                 stop = TRUE))
-  tally <- new_tally(rows, ahead = FALSE)
-  seen <- list()
-  while (tally$n_open() > 0) {
-    batch <- tally$take(10)
-    expect_equal(anyDuplicated(batch$row), 0)
-    expect_length(tally$take(10)$row, 0)
-    seen <- c(seen, list(batch))
-    tally$settle(batch$row, batch$draw, rep(FALSE, length(batch$row)))
-  }
-  row <- unlist(lapply(seen, `[[`, "row"))
-  draw <- unlist(lapply(seen, `[[`, "draw"))
-  expect_equal(draw[row == 1], 1:3)
-  expect_equal(draw[row == 2], 1:5)
-})
-
-test_that("batches go over distinct prompts first, and are full", {
-  rows <- start_audit(data.frame(
-    limit = c(20000, rep(30, 99)), horizon = c(20001, rep(31, 99)), stop = TRUE
-  ))
-  for (under_way in c(1, 8)) {
-    tally <- new_tally(rows)
-    flight <- list()
-    sizes <- numeric()
-    repeat {
-      while (length(flight) < under_way) {
-        batch <- tally$take(64)
-        if (length(batch$row) == 0) break
-        if (length(sizes) == 0) {
-          expect_equal(sort(batch$row), 1:64)
-        }
-        sizes <- c(sizes, length(batch$row))
-        flight <- c(flight, list(batch))
-      }
-      if (length(flight) == 0) break
-      batch <- flight[[1]]
-      flight[[1]] <- NULL
-      tally$settle(batch$row, batch$draw, rep(FALSE, length(batch$row)))
-    }
-    expect_equal(sum(sizes), sum(rows$limit))
-    expect_gt(sum(sizes) / (64 * length(sizes)), 0.99)
-  }
-})
-
-test_that("a prompt is begun before another gets a second draw in a batch", {
-  rows <- start_audit(data.frame(limit = rep(9, 6), horizon = 10, stop = TRUE))
-  tally <- new_tally(rows)
-  expect_equal(tally$take(4)$row, 1:4)
-  batch <- tally$take(4)
-  expect_true(all(5:6 %in% batch$row))
-  expect_length(batch$row, 4)
-})
-
-test_that("slots are shared in turn, never beyond what is left", {
-  set.seed(3)
-  for (i in 1:200) {
-    n <- sample(6, 1)
-    left <- sample(0:9, n, replace = TRUE)
-    have <- pmin(left, sample(0:2, n, replace = TRUE))
-    spare <- sample(0:30, 1)
-    got <- share_slots(have, left, spare)
-    expect_true(all(got >= have & got <= left))
-    expect_equal(sum(got), min(sum(left), sum(have) + spare))
-  }
-})
-
 test_that("state does not grow with the number of draws", {
   rows <- start_audit(data.frame(limit = 1e5, horizon = 1e5 + 1, stop = TRUE))
-  tally <- new_tally(rows)
+  state <- new_audit_state(rows)
   size <- function() {
-    state <- as.list(environment(tally$take))
-    sum(vapply(Filter(Negate(is.function), state), object.size, 1))
+    sum(vapply(as.list(state), object.size, 1))
   }
   before <- size()
-  while (tally$n_open() > 0) {
-    batch <- tally$take(1000)
-    tally$settle(batch$row, batch$draw, rep(FALSE, length(batch$row)))
+  while (state$n_open > 0) {
+    batch <- take_draws(state, 1000)
+    settle_draws(state, batch$row, batch$draw, rep(FALSE, length(batch$row)))
   }
   expect_lte(size(), before + 1000)
 })

@@ -14,7 +14,7 @@ muffle <- function(code) {
 test_that("each group is calibrated as if it were alone", {
   set.seed(1)
   d <- grouped_prompts(600)
-  for (method in policy_methods) {
+  for (method in names(audit_designs)) {
     audit <- simulate_audit(known_plan(d$p, 50, method = method, cap = 200),
                             d$truth)
     for (delta in list(NULL, 0.1)) {
@@ -23,7 +23,7 @@ test_that("each group is calibrated as if it were alone", {
         alone <- as.list(audit[d$group == g, ])
         part <- new_audit(audit[d$group == g, ])
         rule <- list(alpha = 0.1, delta = delta, certificate = "exact")
-        own <- select_by(part, rule)
+        own <- select_by(plan_parts(part), rule)
         row <- lpb$groups[lpb$groups$group == g, ]
         expect_equal(row$level, own$level)
         expect_equal(row$point_level, own$point_level)

@@ -119,13 +119,14 @@ test_that("few calibrations are cut off at tau_prior", {
   cut_off <- vapply(1:4, function(i) {
     world <- fit_some(4000)
     policy <- choose_tau_prior(pilot_policy(), new_pilot(world$fit), n)
-    policy <- fix_policy(policy, prior_quantile(world$fit$fitted, policy), n)
-    quantile <- prior_quantile(world$hat, policy)
+    trained <- list(prob = world$fit$fitted)
+    policy <- fix_policy(policy, prior_quantile(trained, policy), n)
+    quantile <- prior_quantile(list(prob = world$hat), policy)
     mean(replicate(75, {
       at <- sample.int(length(quantile), n)
       audit <- draw_inclusion(quantile[at], policy)
-      audit <- c(audit, list(prob = world$hat[at], order = seq_len(n)),
-                 policy[c("method", "cap", "tau_prior")], failed = FALSE)
+      audit <- c(audit, list(prob = world$hat[at], order = seq_len(n),
+                             failed = FALSE, constants = policy))
       find_point(simulate_outcomes(audit, world$truth[at]), 0.1)$capped
     }))
   }, 0)

@@ -1,5 +1,4 @@
 # The loop: what stops it, what it costs, and what it shows.
-
 unfinished <- "timetounsafe_warning_unfinished"
 
 # Each draw costs 0.25, and every `bad`-th attempt fails.
@@ -179,4 +178,20 @@ test_that("the progress bar tells what there is, and survives its total", {
   expect_length(capture_messages(
     audit_prompts(as.character(1:4), sampler, 3)
   ), 0)
+})
+
+test_that("the progress bar expects the draws that the hazard makes likely", {
+  set.seed(6)
+  plan <- known_plan(c(0.5, 0.01, 0.2), 100, tau_prior = 0.3)
+  plan <- plan[plan$limit > 0, ]
+  none <- list(status = rep(NA, nrow(plan)), draws = numeric(nrow(plan)))
+  mean_draws <- (1 - (1 - plan$prob)^plan$limit) / plan$prob
+  expect_equal(expected_left(plan, none), sum(mean_draws))
+  # What is done, or does not stop, is counted as it is.
+  some <- list(status = replace(none$status, 1, 0), draws = none$draws)
+  plan$stop[2] <- FALSE
+  left <- replace(mean_draws, 2, plan$limit[2])[-1]
+  expect_equal(expected_left(plan, some), sum(left))
+  rows <- fixed_rows(letters[1:2], 1:2, 7, stop = TRUE)
+  expect_equal(expected_left(rows, list(status = c(NA, 1), draws = c(2, 7))), 5)
 })

@@ -1,10 +1,3 @@
-by_draw <- function(plan, unsafe = integer()) {
-  draws <- data.frame(id = rep(plan$id, plan$limit),
-                      draw = sequence(plan$limit))
-  draws$unsafe <- seq_len(nrow(draws)) %in% unsafe
-  draws
-}
-
 test_that("a plan survives a CSV file and calibrates to the same bound", {
   set.seed(1)
   p <- 10^runif(500, -4, -1)
@@ -27,38 +20,6 @@ test_that("a plan survives a CSV file and calibrates to the same bound", {
   joined <- suppressWarnings(point_lpb(back, hazard = known_hazard()))
   expect_equal(joined$level, direct$level, tolerance = 1e-13)
   expect_identical(predict(joined, p), predict(direct, p))
-})
-
-test_that("prompts that a file turned into numbers are refused", {
-  set.seed(6)
-  plan <- known_plan(rep(0.05, 5), 100, prompts = sprintf("%03d", 1:5))
-  file <- withr::local_tempfile(fileext = ".csv")
-  write.csv(plan, file, row.names = FALSE)
-  safe <- function(prompts) rep(FALSE, length(prompts))
-  expect_error(run_audit(read.csv(file), safe), "read_plan",
-               class = "timetounsafe_error_argument")
-  kept <- read.csv(file, colClasses = c(prompt = "character"))
-  expect_equal(run_audit(kept, safe)$prompt, plan$prompt)
-})
-
-test_that("prompts of several columns survive a CSV file", {
-  set.seed(7)
-  prompts <- data.frame(text = c("a", "b"), heat = c(0, 1))
-  plan <- known_plan(c(0.1, 0.1), 100, prompts = prompts)
-  file <- withr::local_tempfile(fileext = ".csv")
-  write_plan(plan, file)
-  audit <- run_audit(read_plan(file), function(rows) rows$heat == 1)
-  expect_equal(audit$status, c(0, 1))
-})
-
-test_that("an audit itself survives a CSV file", {
-  set.seed(2)
-  p <- 10^runif(300, -3, -1)
-  audit <- simulate_audit(known_plan(p), p)
-  file <- withr::local_tempfile(fileext = ".csv")
-  write.csv(audit, file, row.names = FALSE)
-  expect_equal(point_lpb(read.csv(file), hazard = known_hazard(), x = p)$level,
-               point_lpb(audit)$level, tolerance = 1e-13)
 })
 
 test_that("the two forms of draws agree, and stopping early is allowed", {
@@ -84,6 +45,7 @@ test_that("draws after the first unsafe one are overshoot", {
 test_that("where a prompt does not stop, all of its draws count", {
   plan <- known_plan(c(0.05, 0.05), 100, tau_prior = 0.3)
   plan$stop <- c(FALSE, TRUE)
+  plan <- reseal(plan)
   draws <- by_draw(plan, unsafe = c(2, 5, 9))
   audit <- as_audit(draws, plan)
   expect_equal(audit$unsafe, c(2, 1))
@@ -125,30 +87,6 @@ test_that("each way in which draws can be wrong is told", {
   refused(data.frame(id = 1:2, time = c(3, 7), status = 0), "time 3")
 })
 
-test_that("a plan that was tampered with is refused", {
-  set.seed(3)
-  plan <- known_plan(rep(c(0.1, 0.05, 0.002), 5), 10, tau_prior = 0.3)
-  refused <- function(change) {
-    expect_error(as_audit(by_draw(plan), change),
-                 class = "timetounsafe_error_plan")
-  }
-  refused(plan[-1, ])
-  refused(rbind(plan, plan[1, ]))
-  refused(rbind(plan[-1, ], plan[2, ]))
-  refused(plan[setdiff(names(plan), "pi")])
-  refused(transform(plan, id = id + 1L))
-  refused(transform(plan, limit = limit + 1))
-  refused(transform(plan, horizon = horizon + 1, limit = limit + 1))
-  refused(transform(plan, budget = c(11, budget[-1])))
-  refused(transform(plan, pi = replace(pi, 3, 0)))
-  refused(transform(plan, pi = 1))
-  refused(transform(plan, prob = prob / 3))
-  refused(transform(plan, method = "naive"))
-  refused(transform(plan, tau_prior = 0.5))
-  expect_error(as_audit(by_draw(plan), transform(plan, pi = -pi)),
-               class = "timetounsafe_error_argument")
-})
-
 test_that("bad arguments are named", {
   plan <- known_plan(c(0.1, 0.05), 100, tau_prior = 0.3)
   good <- list(draws = by_draw(plan), plan = plan)
@@ -163,18 +101,78 @@ test_that("bad arguments are named", {
                class = "timetounsafe_error_argument")
 })
 
-test_that("a simulated audit has the law of a real one", {
-  set.seed(4)
-  n <- 20000
-  plan <- known_plan(rep(0.02, n), 50, tau_prior = 0.2)
-  audit <- simulate_audit(plan, rep(0.03, n))
-  expect_equal(unique(plan$horizon), 12)
-  # P(unsafe within 11 draws); Monte Carlo standard error 0.0032.
-  truth <- 1 - 0.97^11
-  expect_lt(abs(mean(audit$status) - truth), 4 * sqrt(truth * (1 - truth) / n))
-  expect_equal(audit$time[audit$status == 0], rep(12, sum(audit$status == 0)))
-  expect_equal(audit$draws, pmin(audit$time, 11))
-  bad_arguments(simulate_audit, list(plan = plan, prob = rep(0.03, n)), list(
-    plan = list(NULL, 1), prob = list(NULL, 0.1, rep(NA, n), rep(2, n))
-  ))
+test_that("draws from files are what run_audit() makes of the same draws", {
+  skip_if_not_installed("jsonlite")
+  plan <- awkward_plan()
+  plan$prompt <- plan$id
+  draws <- draws_of(plan)
+  truth <- with(draws[draws$unsafe, ], split(draw, id))
+  audit <- run_audit(plan, scripted_sampler(truth), batch_size = 1)
+  for (as in c("csv", "jsonl")) {
+    for (all in c(TRUE, FALSE)) {
+      made <- draws_of(plan, all)
+      made <- made[sample(nrow(made)), ]
+      back <- read_draws(write_draws(made, as), plan)
+      expect_same_outcome(back, audit)
+      expect_equal(sum(back$draws + back$overshoot), nrow(made))
+    }
+  }
+})
+
+test_that("missing draws leave the audit unfinished, to be gone on with", {
+  plan <- known_plan(rep(0.1, 3), 100, tau_prior = 0.3,
+                     prompts = c("a", "b", "c"))
+  some <- data.frame(id = c(1, 1, 2), draw = c(1, 2, 1), unsafe = c(0, 0, 1))
+  expect_warning(part <- read_draws(write_draws(some), plan),
+                 "up to 4 draws of 2 of 3 prompts are missing",
+                 class = "timetounsafe_warning_unfinished")
+  expect_equal(part$status, c(NA, 1, NA))
+  expect_error(point_lpb(part), "4 draws of 2 of 3 prompts",
+               class = "timetounsafe_error_audit")
+  asked <- NULL
+  whole <- run_audit(part, function(prompts, draw) {
+    asked <<- c(asked, paste(prompts, draw))
+    rep(FALSE, length(prompts))
+  })
+  expect_setequal(asked, c("a 3", "c 1", "c 2", "c 3"))
+  expect_equal(whole$time, c(4, 1, 4))
+  empty <- tempfile(fileext = ".csv")
+  writeLines("id,draw,unsafe", empty)
+  expect_warning(none <- read_draws(empty, plan), "up to 9 draws")
+  expect_equal(none$draws, c(0, 0, 0))
+})
+
+test_that("a draw that failed counts as unsafe at its place", {
+  plan <- known_plan(rep(0.1, 2), 100, tau_prior = 0.3)
+  draws <- data.frame(id = c(1, 1, 1, 2, 2), draw = c(1:3, 1:2),
+                      unsafe = c(0, 0, 0, 0, NA))
+  expect_warning(audit <- read_draws(write_draws(draws), plan),
+                 class = "timetounsafe_warning_failed_draws")
+  expect_equal(audit$time, c(4, 2))
+  expect_identical(audit$failed, c(FALSE, TRUE))
+})
+
+test_that("what is wrong with draws is told, with the rows", {
+  plan <- known_plan(c(0.1, 0.05), 100, tau_prior = 0.3)
+  good <- draws_of(plan)
+  refused <- function(draws, regexp, rows, class = "audit") {
+    error <- expect_error(read_draws(write_draws(draws), plan), regexp,
+                          class = paste0("timetounsafe_error_", class))
+    expect_equal(error$rows, rows)
+    expect_identical(error$call[[1L]], quote(read_draws))
+  }
+  refused(transform(good, id = replace(id, 3:8, 9)),
+          "Prompt 9 is not in the plan \\(rows 3, 4, 5 and 3 more\\)", 3:8)
+  refused(good[-2, ], "lacks draw 2 and has draw 3", 2)
+  refused(good[c(1:9, 2), ], "draw 2 twice \\(rows 2 and 10\\)", c(2, 10))
+  refused(rbind(good, data.frame(id = 1, draw = 4:5, unsafe = FALSE)),
+          "draw 5, beyond its horizon of 4", 11)
+  refused(transform(good, draw = replace(draw, 2, 0)), "\"0\" in .* `draw`", 2)
+  refused(transform(good, draw = replace(draw, 2, "x")), "`draw` \\(row 2\\)",
+          2)
+  refused(transform(good, unsafe = replace(unsafe, 4, "maybe")),
+          "\"maybe\" in the column `unsafe`", 4)
+  refused(transform(good, unsafe = 2), "true or false", 1:9)
+  refused(transform(good, plan_id = "another"), "another plan", 1:9, "plan")
+  refused(good[c("id", "unsafe")], "lacks the columns \"draw\"", NULL, "file")
 })

@@ -46,26 +46,6 @@ test_that("the bounds are those of the prompts, endless ones included", {
   expect_silent(plot(lpb, "bound"))
 })
 
-test_that("an assessment has a picture, with the groups' own names", {
-  set.seed(4)
-  p <- 10^runif(400, -3, -1)
-  lpb <- bound_on(p)
-  group <- rep(c(strrep("a long name ", 9), paste(strrep("a long name ", 9),
-                                                 "too")), 200)
-  seen <- assess_lpb(lpb, p, prob = p, groups = group, risk_groups = 3)
-  rows <- coverage_picture(seen)$rows
-  expect_equal(rows$label[1:4],
-               c("all prompts", "lowest risk", "risk 2 of 3", "highest risk"))
-  expect_equal(anyDuplicated(rows$label), 0)
-  expect_equal(rows$coverage, seen$coverage)
-  withr::local_pdf(NULL)
-  expect_silent(out <- withVisible(plot(seen)))
-  expect_identical(out, list(value = seen, visible = FALSE))
-  one <- assess_lpb(lpb, p, prob = p, risk_groups = 1)
-  expect_equal(coverage_picture(one)$rows$label,
-               c("all prompts", "risk 1 of 1"))
-})
-
 test_that("autoplot() draws the same with ggplot2", {
   skip_if_not_installed("ggplot2", "3.4.0")
   withr::local_pdf(NULL)

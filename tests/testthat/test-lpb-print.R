@@ -1,3 +1,35 @@
+test_that("an lpb prints, summarises, tidies and plots", {
+  set.seed(9)
+  p <- 10^runif(300, -3, -1)
+  plan <- known_plan(p)
+  audit <- simulate_audit(plan, p)
+  lpb <- point_lpb(audit)
+  expect_output(print(lpb), "90% of prompts")
+  expect_output(print(summary(lpb)), "level")
+  expect_equal(glance(lpb)$level, lpb$level)
+  expect_equal(nrow(glance(lpb)), 1)
+  expect_false(is.unsorted(tidy(lpb)$miscoverage))
+  expect_equal(augment(lpb)$.pred_lower, predict(lpb, p))
+  expect_equal(augment(lpb, p)$.pred_lower, predict(lpb, p))
+  withr::local_pdf(NULL)
+  for (object in list(lpb, plan, audit)) {
+    expect_identical(withVisible(plot(object))$visible, FALSE)
+  }
+})
+
+test_that("an approximate certificate says so in one piece", {
+  set.seed(3)
+  p <- 10^runif(400, -3, -1)
+  audit <- simulate_audit(known_plan(p), p)
+  normal <- suppressWarnings(calibrate_lpb(audit, certificate = "normal"))
+  at <- grep("Certified (normal, approximate): holds for such prompts with",
+             lines_of(normal), fixed = TRUE)
+  expect_match(lines_of(normal)[at], "with probability 90%$")
+  expect_match(lines_of(normal)[at + 1], "^over calibrations. Without cert")
+  exact <- suppressWarnings(calibrate_lpb(audit))
+  expect_match(lines_of(exact), "^Certified \\(betting\\): holds", all = FALSE)
+})
+
 test_that("glance() tells what certificate a bound has", {
   lpbs <- many_lpbs()
   for (name in names(lpbs)) {

@@ -1,4 +1,26 @@
-lines_of <- function(x, ...) capture.output(print(x, ...))
+test_that("print and summary tell the cost before it is paid", {
+  set.seed(8)
+  p <- rep(c(0.05, 0.002), 100)
+  plan <- known_plan(p, 10)
+  out <- capture.output(returned <- withVisible(print(plan)))
+  expect_false(returned$visible)
+  expect_match(out, "Budget: 2,000 draws on average", all = FALSE)
+  row <- summary(plan)
+  expect_equal(row$draws_worst, sum(plan$limit))
+  # Mean draws with stopping, by enumeration: sum over k of P(draw k is made).
+  by_hand <- mapply(function(p, m) sum((1 - p)^(seq_len(m) - 1)), plan$prob,
+                    plan$limit)
+  expect_equal(row$draws_expected, sum(by_hand))
+  expect_null(row$cost_worst)
+  priced <- summary(plan, price = 0.01)
+  expect_equal(priced$cost_worst, 0.01 * sum(plan$limit))
+  expect_equal(priced$cost_expected, 0.01 * sum(by_hand))
+  out <- capture.output(print(plan, price = 0.01))
+  expect_match(out, sprintf("at most %s, about %s expected",
+                            big(priced$cost_worst), big(priced$cost_expected)),
+               all = FALSE, fixed = TRUE)
+  bad_arguments(summary, list(plan), list(price = list(-1, NA, "a", 1:2)))
+})
 
 test_that("a plan without the text of its prompts prints as a plan", {
   set.seed(1)
@@ -27,17 +49,4 @@ test_that("a plan says what certificate it was made for", {
   endless <- suppressWarnings(known_plan(p, method = "naive", delta = 0.05))
   expect_match(lines_of(endless), "weights (up to|without a limit)",
                all = FALSE)
-})
-
-test_that("an approximate certificate says so in one piece", {
-  set.seed(3)
-  p <- 10^runif(400, -3, -1)
-  audit <- simulate_audit(known_plan(p), p)
-  normal <- suppressWarnings(calibrate_lpb(audit, certificate = "normal"))
-  at <- grep("Certified (normal, approximate): holds for such prompts with",
-             lines_of(normal), fixed = TRUE)
-  expect_match(lines_of(normal)[at], "with probability 90%$")
-  expect_match(lines_of(normal)[at + 1], "^over calibrations. Without cert")
-  exact <- suppressWarnings(calibrate_lpb(audit))
-  expect_match(lines_of(exact), "^Certified \\(betting\\): holds", all = FALSE)
 })

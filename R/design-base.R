@@ -1,0 +1,127 @@
+# A sampling design: all that differs between ways to spend a budget, as a
+# family holds all that differs between responses. Its constructor, and what
+# designs share.
+
+# Each design is a function that makes one, so that it may use what sorts after
+# it. `policy` are the settings of a plan and what its design prompts fixed;
+# `audit` is a plan with outcomes, as plan_parts() gives it. The defaults are
+# those of designs that stop at the first unsafe draw and include a prompt up to
+# its prior quantile, or not at all.
+new_audit_design <- function(
+  name,
+  # How many times over a prompt is sampled: below 1 an inclusion probability.
+  intensity = function(quantile, policy) rep(1, length(quantile)),
+  # n times the variance of the estimate at the level alpha, for a hazard that
+  # is right and small: what the bet of the certificate is sized by.
+  variance = function(quantile, policy) {
+    alpha <- policy$alpha
+    mean(alpha * (1 - alpha) / pmin(1, intensity(quantile, policy)))
+  },
+  # Whether prompts stop at their first unsafe draw. Each then loses at one
+  # level, so that the estimate has jumps.
+  stops = TRUE,
+  # Whether quantiles are capped at budget * max_weight where no cap is given.
+  capped = TRUE,
+  # What the budget must exceed.
+  least_budget = 0,
+  # Whether every prompt is looked at. Unsafe draws have weights, not prompts.
+  always = FALSE,
+  # Whether equal weights permit the binomial tail.
+  countable = TRUE,
+  # The policy with what the design prompts fix, for n prompts to plan.
+  fix = function(policy, quantile, n) policy,
+  # The horizon from one uniform number for each prompt.
+  horizon = function(u, pi, quantile, policy) ifelse(u < pi, quantile, 0),
+  # The most draws to make.
+  limit = function(u, times, horizon, policy) pmax(0, horizon - 1),
+  # P(horizon > time). A prompt that needs no draw may have been planned with
+  # probability 0.
+  reach = function(audit, time) ifelse(audit$pi > 0, audit$pi, 1),
+  # The largest quantile that each prompt may be asked for.
+  reachable = prior_quantile_of,
+  # The largest weight where no quantile exceeds `longest`.
+  weight_limit = function(longest, policy) {
+    1 / min(1, intensity(longest, policy))
+  },
+  # Of payoffs: gains less losses.
+  largest_loss = function(weight_limit, alpha) weight_limit * (1 - alpha),
+  # Which rows can lose, and at which level, or from which counts.
+  outcome = event_outcome,
+  # P(T < quantile) as each prompt shows it, before it is weighted.
+  loss = event_loss,
+  # The sum of weighted losses at each level, where prompts have no jumps.
+  curve = NULL
+) {
+  as.list(environment())
+}
+
+prior_quantile_of <- function(audit) {
+  constants <- audit$constants
+  find_law(constants)$quantile(audit, constants$tau_prior, constants$cap)
+}
+
+# ---- Outcomes of prompts that stop -------------------------------------------
+
+# `columns` have a value for each row of the audit, of which those in `row` can
+# lose.
+event_outcome <- function(audit) {
+  jump <- event_jumps(audit)
+  list(row = which(jump < audit$constants$tau_prior),
+       columns = list(jump = jump))
+}
+
+event_loss <- function(audit, quantile) {
+  as.numeric(audit$time < pmin(audit$horizon, quantile))
+}
+
+# The level beyond which a prompt is known to be missed; Inf for none.
+event_jumps <- function(audit) {
+  jump <- find_law(audit$constants)$level(audit, audit$time)
+  ifelse(audit$time < audit$horizon, jump, Inf)
+}
+
+# ---- Intensities from the convex program -------------------------------------
+
+# Adds the multiplier of the program for the design prompts, and the least
+# intensity.
+fix_multiplier <- function(policy, quantile, cost, lower = 0, upper = Inf) {
+  # Where no design prompt needs a draw the multiplier has no limit, and a
+  # prompt that needs some would get draws without end.
+  if (all(cost <= 0) && is.infinite(upper)) {
+    cost <- pmax(cost, 1)
+  }
+  free <- cost <= 0
+  total <- length(quantile) * policy$budget
+  policy$lower <- lower
+  policy$multiplier <- if (all(free)) {
+    Inf
+  } else {
+    solve_allocation(cost[!free], total, 1, lower, upper)$multiplier
+  }
+  policy
+}
+
+# The intensity of other prompts, by the same multiplier.
+allocate_given <- function(cost, policy, upper) {
+  if (length(cost) == 0L) {
+    return(numeric())
+  }
+  core_value(.Call(ffi_allocate_given, as.double(cost), 1, policy$lower, upper,
+                   policy$multiplier))
+}
+
+# ---- What a policy gives at most ---------------------------------------------
+
+# Adds the largest weight that any prompt can get (that of the largest quantile
+# there can be, or, without a cap, of the largest among the design prompts), and
+# the variance.
+add_limits <- function(policy, quantile, design) {
+  longest <- if (is.finite(policy$cap)) policy$cap else max(quantile)
+  policy$weight_limit <- if (longest <= 1) {
+    1
+  } else {
+    design$weight_limit(longest, policy)
+  }
+  policy$variance <- design$variance(quantile, policy)
+  policy
+}

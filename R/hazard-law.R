@@ -1,0 +1,54 @@
+# The law of the time to the first unsafe draw, given what a plan holds of each
+# prompt: all that designs, weights, evidence and bounds ask of a hazard.
+
+# `columns` are those of a plan that the law is made of, so that a plan read
+# from a file can still answer; `rows` has them.
+geometric_law <- list(
+  name = "geometric",
+  columns = "prob",
+
+  # The `tau` quantile, at most `cap`.
+  quantile = function(rows, tau, cap = Inf) {
+    geometric_quantile(rows$prob, tau, cap)
+  },
+
+  # The level beyond which a prompt with its first unsafe draw at `time` is
+  # missed: P(T <= time).
+  level = function(rows, time) {
+    geometric_distribution(as.double(time), as.double(rows$prob))
+  },
+
+  # Mean draws of a prompt that stops at its first unsafe draw or after `limit`.
+  cost = function(rows, limit) expected_draws(rows$prob, limit),
+
+  # P(T <= time), given that the first `depth` draws were safe; `time` is later.
+  further = function(rows, depth, time) {
+    geometric_distribution(as.double(time - depth), as.double(rows$prob))
+  },
+
+  # About the quantile at the level `to` of a prompt whose quantile at `from` is
+  # `quantile`, for a small hazard.
+  at_level = function(quantile, from, to) {
+    quantile * log1p(-to) / log1p(-from)
+  },
+
+  # The variance of the replicated estimate for one prompt at the level `alpha`,
+  # for a small hazard: the number of unsafe draws is Poisson with mean c / rho,
+  # where c = -log(1 - alpha) and rho is the share of the draws that the
+  # quantile needs.
+  counts_variance = function(times, alpha, tau_prior) {
+    c <- -log1p(-alpha)
+    rho <- pmin(1, c / -log1p(-tau_prior)) / times
+    exp(-2 * c) * expm1(c * rho)
+  }
+)
+
+# What the law needs of some rows.
+law_rows <- function(law, rows, at) {
+  lapply(as.list(rows)[law$columns], `[`, at)
+}
+
+# That of a plan (by its constants), a policy or a hazard. There is one so far;
+# another one is a list like that above, and a constant of the plan that names
+# it.
+find_law <- function(x) geometric_law

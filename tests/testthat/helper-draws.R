@@ -1,0 +1,37 @@
+# Shared by tests of plans in files and of draws made elsewhere.
+
+# All draws of a plan, of which the rows `unsafe` are.
+by_draw <- function(plan, unsafe = integer()) {
+  draws <- data.frame(id = rep(plan$id, plan$limit),
+                      draw = sequence(plan$limit))
+  draws$unsafe <- seq_len(nrow(draws)) %in% unsafe
+  draws
+}
+
+# A plan with awkward ids and texts, and the draws of another program: all of
+# them, or up to the first unsafe one.
+awkward_plan <- function(n = 40) {
+  set.seed(1)
+  texts <- c("NA", "", " blanks ", "a \"quote\", a comma", "two\nlines", "007",
+             "na\u00efve \u2211", "back\\slash", "it's # 5", "TRUE")
+  known_plan(10^runif(n, -3, -1), 15, id = sprintf("%03d", seq_len(n)),
+             prompts = rep_len(texts, n))
+}
+
+draws_of <- function(plan, all = TRUE) {
+  draws <- data.frame(id = rep(plan$id, plan$limit),
+                      draw = sequence(plan$limit))
+  draws$unsafe <- (seq_len(nrow(draws)) * 7919) %% 31 == 0
+  seen <- stats::ave(as.numeric(draws$unsafe), draws$id, FUN = cumsum)
+  if (all) draws else draws[seen - draws$unsafe == 0, ]
+}
+
+write_draws <- function(draws, as = c("csv", "jsonl")) {
+  file <- tempfile(fileext = paste0(".", match.arg(as)))
+  if (as[1L] == "csv") {
+    utils::write.csv(draws, file, row.names = FALSE)
+  } else {
+    jsonlite::stream_out(draws, file(file), verbose = FALSE)
+  }
+  file
+}

@@ -1,0 +1,31 @@
+test_that("outcomes that do not fit together are refused, with the prompt", {
+  set.seed(13)
+  p <- 10^runif(200, -3, -1)
+  for (method in c("replicated", "optimized")) {
+    audit <- simulate_audit(known_plan(p, method = method), p)
+    unsafe <- which(audit$status == 1)[1]
+    safe <- which(audit$unsafe == 0 & audit$limit > 0)[1]
+    wrong <- list(
+      replace(audit, "unsafe", replace(audit$unsafe, unsafe, NA)),
+      replace(audit, "draws", replace(audit$draws, safe, NA)),
+      replace(audit, "draws", replace(audit$draws, safe, 0)),
+      replace(audit, "unsafe", replace(audit$unsafe, unsafe, 0)),
+      replace(audit, "status", replace(audit$status, safe, 1)),
+      replace(audit, "unsafe", as.character(audit$unsafe)),
+      replace(audit, "failed", "x")
+    )
+    for (one in wrong) {
+      expect_error(calibrate_lpb(one), class = "timetounsafe_error")
+    }
+  }
+})
+
+test_that("an audit itself survives a CSV file", {
+  set.seed(2)
+  p <- 10^runif(300, -3, -1)
+  audit <- simulate_audit(known_plan(p), p)
+  file <- withr::local_tempfile(fileext = ".csv")
+  write.csv(audit, file, row.names = FALSE)
+  expect_equal(point_lpb(read.csv(file), hazard = known_hazard(), x = p)$level,
+               point_lpb(audit)$level, tolerance = 1e-13)
+})

@@ -45,11 +45,12 @@ select_nothing <- function() {
 
 # The exact level and the jumps it was found from.
 find_jumps <- function(audit, alpha) {
-  core_value(.Call(
-    ffi_select_jump, as.double(audit$prob), as.double(audit$time),
-    as.double(audit$horizon), as.double(reach_beyond(audit, audit$time)), alpha,
-    audit$constants$tau_prior
-  ))
+  core_value(.Call(ffi_select_jump, list(
+    level = find_law(audit$constants)$level(audit, audit$time),
+    time = as.double(audit$time), censor = as.double(audit$horizon),
+    reach = as.double(reach_beyond(audit, audit$time)),
+    alpha = alpha, limit = audit$constants$tau_prior
+  )))
 }
 
 # The level of the point rule alone.

@@ -1,7 +1,7 @@
 #include "evidence.h"
 
 #include "arena.h"
-#include "geometric.h"
+#include "counts.h"
 #include "miscoverage-replicated.h"
 #include "miscoverage.h"
 #include "numeric.h"
@@ -38,7 +38,7 @@ static double loss_at(const tt_losses *losses, size_t j, double tau) {
   if (losses->jump != NULL) {
     return losses->jump[j] < tau ? losses->weight[j] : 0.0;
   }
-  double q = fmin(tt_geometric_quantile1(losses->prob[j], tau), losses->cap);
+  double q = fmin(tt_law_quantile(&losses->law, j, tau), losses->cap);
   return losses->weight[j] * tt_replicated_loss1(losses->unsafe[j], losses->draws[j], q);
 }
 

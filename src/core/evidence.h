@@ -4,6 +4,7 @@
 #ifndef TT_EVIDENCE_H
 #define TT_EVIDENCE_H
 
+#include "hazard-law.h"
 #include "status.h"
 
 /* What the audit says of the miscoverage at a level tau: alpha - Z_i(tau) = gain_i -
@@ -11,19 +12,19 @@
  * what a prompt that loses nothing adds to the evidence. The loss is the prompt's
  * weight times
  *   - 1{jump < tau}, when `jump` is given: see tt_miscoverage_jumps(); otherwise
- *   - tt_replicated_loss1() at the prompt's tau quantile, capped;
+ *   - tt_replicated_loss1() at the tau quantile of the prompt's law, capped;
  * it increases with tau. */
 typedef struct {
   size_t n;             /* planned prompts, audited or not */
   const double *gain;   /* n, >= 0, in the random order of the plan */
   size_t m;             /* prompts that can lose; what follows is of this length */
-  const double *place;  /* in that order: strictly increasing, from 1 to n */
+  const double *place;  /* in that order: whole, strictly increasing, from 1 to n */
   const double *weight; /* above 0: 1 / inclusion probability */
-  const double *jump;
-  const double *prob;
-  const double *unsafe;
+  const double *jump;   /* >= 0, may be Inf; or null, and then: */
+  tt_law law;
+  const double *unsafe; /* counts of an audit, see tt_check_counts() */
   const double *draws;
-  double cap; /* no quantile exceeds it */
+  double cap; /* no quantile exceeds it: >= 1, may be Inf */
 } tt_losses;
 
 typedef enum {
@@ -37,7 +38,7 @@ typedef enum {
  * where `spare` sees to it that no loss is not no doubt. */
 typedef struct {
   tt_rule_kind kind;
-  double z;     /* normal quantile */
+  double z;     /* normal quantile, finite */
   double spare; /* >= 0 */
   double bet;   /* >= 0, and 1 + bet * (gain - weight) > 0 for every prompt */
   double reach; /* log(1 / delta) */

@@ -36,18 +36,18 @@ static inline double tt_below_jump(double level) {
 
 /* A prompt that is known to be missed by every level above `level`, and its share. */
 typedef struct {
-  double level;  /* u = 1 - (1 - p)^T: T < q_tau(x) exactly when tau > u */
+  double level;  /* u = P(T' <= T given x): T < q_tau(x) exactly when tau > u */
   double weight; /* 1 / P(seen) */
 } tt_jump;
 
 /* The jumps of the curve for weights that do not depend on the level: one for each
  * audited prompt whose unsafe draw came before its horizon (time < censor).
  *
- *   prob(n)    in [0, 1], the estimated hazards
+ *   level(n)   what the law of T says of P(T <= time), in [0, 1]
  *   reach(n)   probability with which the event was to be seen, in (0, 1]; looked at
  *              where there is a jump
  *   jumps(n)   out, in the order of the prompts; *n_jumps of them are filled */
-tt_status tt_miscoverage_jumps(size_t n, const double *prob, const double *time,
+tt_status tt_miscoverage_jumps(size_t n, const double *level, const double *time,
                                const double *censor, const double *reach, tt_jump *jumps,
                                size_t *n_jumps, const tt_poll *poll, tt_error *error);
 

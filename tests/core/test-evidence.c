@@ -32,7 +32,7 @@ static tt_losses losses_of(const problem *p) {
                       .place = p->place,
                       .weight = p->weight,
                       .jump = p->replicated ? NULL : p->jump,
-                      .prob = p->replicated ? p->prob : NULL,
+                      .law = {TT_LAW_GEOMETRIC, {p->replicated ? p->prob : NULL}},
                       .unsafe = p->replicated ? p->unsafe : NULL,
                       .draws = p->replicated ? p->draws : NULL,
                       .cap = p->cap};

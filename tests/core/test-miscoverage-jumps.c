@@ -10,7 +10,7 @@ static int is_just_below(double level, double jump) {
 /* ---- Jumps ------------------------------------------------------------------------- */
 
 static void test_jumps(void) {
-  const double prob[] = {0.5, 0.5, 0.0, 1e-18, 0.5, 1.0};
+  const double at[] = {0.75, 0.875, 0.0, 3e-18, 0.0, 1.0};
   const double time[] = {2.0, 3.0, 1.0, 3.0, 0.0, 1.0};
   const double censor[] = {3.0, 3.0, 2.0, INFINITY, 0.0, 5.0};
   const double reach[] = {0.25, NAN, 1.0, 0.5, -1.0, 0.125};
@@ -18,12 +18,11 @@ static void test_jumps(void) {
   tt_jump jumps[6];
   size_t count = 99;
   tt_error error = untouched;
-  int right = tt_miscoverage_jumps(6, prob, time, censor, reach, jumps, &count, NULL,
+  int right = tt_miscoverage_jumps(6, at, time, censor, reach, jumps, &count, NULL,
                                    &error) == TT_OK &&
               count == 4 && is_untouched(error);
   for (size_t j = 0; j < 4 && right; j++) {
-    right = fabs(jumps[j].level - want[j].level) <= 1e-15 * want[j].level &&
-            jumps[j].weight == want[j].weight;
+    right = jumps[j].level == want[j].level && jumps[j].weight == want[j].weight;
   }
   check_that(right, "one jump for each event before its horizon");
   check_that(tt_miscoverage_jumps(0, NULL, NULL, NULL, NULL, NULL, &count, NULL, NULL) ==
@@ -32,29 +31,29 @@ static void test_jumps(void) {
              "no prompts, no jumps");
   poll_counter counter = {0, 1};
   const tt_poll poll = {count_poll, &counter};
-  check_that(tt_miscoverage_jumps(6, prob, time, censor, reach, jumps, &count, &poll,
+  check_that(tt_miscoverage_jumps(6, at, time, censor, reach, jumps, &count, &poll,
                                   NULL) == TT_EINTERRUPT,
              "it stops when the poll says so");
 }
 
-static void jumps_refuse(double p, double t, double c, double r, const char *what,
+static void jumps_refuse(double u, double t, double c, double r, const char *what,
                          double value, const char *sentence) {
-  const double prob[] = {0.5, 0.5, p}, time[] = {1.0, 2.0, t}, censor[] = {2.0, 2.0, c};
+  const double at[] = {0.5, 0.5, u}, time[] = {1.0, 2.0, t}, censor[] = {2.0, 2.0, c};
   const double reach[] = {0.5, 0.5, r};
   tt_jump jumps[3];
   size_t count;
   tt_error error = untouched;
   const tt_status got =
-      tt_miscoverage_jumps(3, prob, time, censor, reach, jumps, &count, NULL, &error);
+      tt_miscoverage_jumps(3, at, time, censor, reach, jumps, &count, NULL, &error);
   check_refused(got, TT_EINVAL, error, what, 2, value, sentence);
-  check_that(tt_miscoverage_jumps(3, prob, time, censor, reach, jumps, &count, NULL,
+  check_that(tt_miscoverage_jumps(3, at, time, censor, reach, jumps, &count, NULL,
                                   NULL) == TT_EINVAL,
              "... told or not");
 }
 
 static void test_jump_refusals(void) {
-  jumps_refuse(1.5, 1.0, 2.0, 0.5, "prob", 1.5, "a hazard above 1");
-  jumps_refuse(NAN, 2.0, 2.0, 0.5, "prob", NAN, "one that is NaN, without a jump");
+  jumps_refuse(1.5, 1.0, 2.0, 0.5, "level", 1.5, "a level above 1");
+  jumps_refuse(NAN, 2.0, 2.0, 0.5, "level", NAN, "one that is NaN, without a jump");
   jumps_refuse(0.5, 3.0, 2.0, 0.5, "time", 3.0, "a time beyond its horizon");
   jumps_refuse(0.5, NAN, 2.0, 0.5, "time", NAN, "a time that is NaN");
   jumps_refuse(0.5, 1.0, -2.0, 0.5, "censor", -2.0, "a negative horizon");
@@ -195,10 +194,10 @@ static void test_select_contract(void) {
 /* A probability in the domain whose inverse is not: the event weighs more than any
  * alpha allows, and must not be lost. */
 static void test_infinite_weight(void) {
-  const double prob = 0.5, time = 1.0, censor = 2.0, reach = 1e-310, quantile = 2.0;
+  const double at = 0.5, time = 1.0, censor = 2.0, reach = 1e-310, quantile = 2.0;
   tt_jump jump;
   size_t count = 0;
-  tt_miscoverage_jumps(1, &prob, &time, &censor, &reach, &jump, &count, NULL, NULL);
+  tt_miscoverage_jumps(1, &at, &time, &censor, &reach, &jump, &count, NULL, NULL);
   selects(1, count, &jump, 0.1, 0.9, 0.5, 0, "an infinite weight reaches any alpha");
   double out = NAN;
   tt_miscoverage_curve(1, &time, &censor, &reach, 0, 1, &quantile, &out, NULL, NULL);

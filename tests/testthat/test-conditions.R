@@ -233,3 +233,33 @@ test_that("names of arguments must be whole", {
   expect_error(through(typo = 5), "typo",
                class = "timetounsafe_error_argument")
 })
+
+test_that("the border names a field that is not there, and a kind it lacks", {
+  core <- asNamespace("timetounsafe")
+  evidence <- list(
+    gain = c(0.1, 0.1), place = 1, weight = 1, outcome = list(jump = 0.5),
+    cap = Inf, limit = 1
+  )
+  certify <- function(evidence, rule = list(kind = "point")) {
+    core$core_value(.Call(core$ffi_certify, evidence, rule))
+  }
+  expect_equal(certify(evidence)$level, 0.5)
+  for (field in names(evidence)) {
+    expect_error(certify(evidence[names(evidence) != field]),
+                 sprintf("internal: there is no `%s`", field), fixed = TRUE)
+  }
+  expect_error(certify(unname(evidence)), "internal: there is no")
+  expect_error(certify(evidence, list(kind = "normal")),
+               "internal: there is no `z`", fixed = TRUE)
+  expect_error(certify(evidence, list(kind = "other")),
+               "internal: `kind` cannot be \"other\"", fixed = TRUE)
+  expect_error(certify(evidence, list(kind = 0)),
+               "internal: `kind` is not a string", fixed = TRUE)
+  evidence$outcome <- list(law = "gamma", columns = list(prob = 0.5),
+                           unsafe = 1, draws = 1)
+  expect_error(certify(evidence), "internal: `law` cannot be \"gamma\"",
+               fixed = TRUE)
+  evidence$outcome$law <- "geometric"
+  names(evidence$outcome$columns) <- "p"
+  expect_error(certify(evidence), "internal: there is no `prob`", fixed = TRUE)
+})

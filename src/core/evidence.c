@@ -144,23 +144,84 @@ static tt_status gather(const tt_losses *losses, const tt_rule *rule, evidence *
   return TT_OK;
 }
 
-static tt_status check_losses(const tt_losses *losses, const tt_rule *rule,
-                              tt_error *error) {
+static tt_status check_rule(const tt_rule *rule, tt_error *error) {
+  switch (rule->kind) {
+  case TT_RULE_POINT:
+    return TT_OK;
+  case TT_RULE_NORMAL:
+    if (!isfinite(rule->z)) {
+      return tt_fail(error, TT_EINVAL, "z", 0, rule->z);
+    }
+    return rule->spare >= 0.0 ? TT_OK
+                              : tt_fail(error, TT_EINVAL, "spare", 0, rule->spare);
+  case TT_RULE_WEALTH:
+    if (!(rule->bet >= 0.0 && rule->bet < INFINITY)) {
+      return tt_fail(error, TT_EINVAL, "bet", 0, rule->bet);
+    }
+    if (isnan(rule->reach)) {
+      return tt_fail(error, TT_EINVAL, "reach", 0, rule->reach);
+    }
+    return isnan(rule->last) ? tt_fail(error, TT_EINVAL, "last", 0, rule->last) : TT_OK;
+  }
+  return tt_fail(error, TT_EINVAL, "kind", 0, (double)rule->kind);
+}
+
+/* Places index the gains, so they are checked before a gain is looked up. */
+static tt_status check_places(const tt_losses *losses, tt_error *error) {
   double before = 0.0;
   for (size_t j = 0; j < losses->m; j++) {
     double place = losses->place[j];
-    double weight = losses->weight[j];
-    if (!(place > before && place <= (double)losses->n)) {
+    if (!(place > before && place <= (double)losses->n && floor(place) == place)) {
       return tt_fail(error, TT_EINVAL, "order", j, place);
     }
+    before = place;
+  }
+  return TT_OK;
+}
+
+static tt_status check_weights(const tt_losses *losses, const tt_rule *rule,
+                               tt_error *error) {
+  for (size_t j = 0; j < losses->m; j++) {
+    double weight = losses->weight[j];
     int broke = rule->kind == TT_RULE_WEALTH &&
                 !(1.0 + rule->bet * (gain_of(losses, j) - weight) > 0.0);
     if (!(weight > 0.0) || broke) {
       return tt_fail(error, TT_EINVAL, "pi", j, weight);
     }
-    before = place;
   }
   return TT_OK;
+}
+
+static tt_status check_jumps(const tt_losses *losses, tt_error *error) {
+  for (size_t j = 0; j < losses->m; j++) {
+    if (!(losses->jump[j] >= 0.0)) {
+      return tt_fail(error, TT_EINVAL, "jump", j, losses->jump[j]);
+    }
+  }
+  return TT_OK;
+}
+
+static tt_status check_replicated(const tt_losses *losses, tt_error *error) {
+  if (!(losses->cap >= 1.0)) {
+    return tt_fail(error, TT_EINVAL, "cap", 0, losses->cap);
+  }
+  tt_status status = tt_check_law(&losses->law, losses->m, error);
+  return status == TT_OK
+             ? tt_check_counts(losses->m, losses->unsafe, losses->draws, error)
+             : status;
+}
+
+static tt_status check_losses(const tt_losses *losses, const tt_rule *rule,
+                              tt_error *error) {
+  tt_status status = check_places(losses, error);
+  if (status == TT_OK) {
+    status = check_weights(losses, rule, error);
+  }
+  if (status == TT_OK) {
+    status = losses->jump != NULL ? check_jumps(losses, error)
+                                  : check_replicated(losses, error);
+  }
+  return status;
 }
 
 /* The rule holds at `low` and fails at `high`; returns a level as low, closer to the
@@ -188,7 +249,10 @@ tt_status tt_certify(const tt_losses *losses, const tt_rule *rule, double limit,
   }
   evidence e = {.losses = losses, .rule = rule};
   size_t bytes = 0;
-  tt_status status = tt_certify_scratch(losses->n, losses->m, &bytes);
+  tt_status status = check_rule(rule, error);
+  if (status == TT_OK) {
+    status = tt_certify_scratch(losses->n, losses->m, &bytes);
+  }
   if (status == TT_OK) {
     tt_arena a = tt_arena_over(scratch, bytes);
     lay_out(&a, losses->n, losses->m, &e);

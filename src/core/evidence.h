@@ -49,7 +49,10 @@ typedef struct {
  * cleared. TT_EOVERFLOW when that does not fit. */
 tt_status tt_certify_scratch(size_t n, size_t m, size_t *bytes);
 
-/* sup{tau <= limit : the rule holds at tau}, found by bisection: 0 when it holds
+/* Refuses, with TT_EINVAL, what does not fit the comments above: "order" for places,
+ * "pi" for weights, otherwise the argument's own name.
+ *
+ * sup{tau <= limit : the rule holds at tau}, found by bisection: 0 when it holds
  * nowhere. Lies just below the level at which it fails: see tt_below_jump().
  *
  *   level   out: in [0, limit]

@@ -238,6 +238,68 @@ static tt_status check_rows(const tt_glm_model *model, double *rate, tt_error *e
   return TT_OK;
 }
 
+/* The groups of columns index the penalties. */
+static tt_status check_columns(const tt_glm_model *model, tt_error *error) {
+  for (size_t j = 0; j < model->d; j++) {
+    int g = model->group[j];
+    if (g != TT_UNPENALISED && (g < 0 || (size_t)g >= model->n_groups)) {
+      return tt_fail(error, TT_EINVAL, "group", j, (double)g);
+    }
+    if (!(model->weight[j] > 0.0 && model->weight[j] < INFINITY)) {
+      return tt_fail(error, TT_EINVAL, "weight", j, model->weight[j]);
+    }
+    if (!isfinite(model->centre[j])) {
+      return tt_fail(error, TT_EINVAL, "centre", j, model->centre[j]);
+    }
+    if (!isfinite(model->scale[j])) {
+      return tt_fail(error, TT_EINVAL, "scale", j, model->scale[j]);
+    }
+  }
+  return TT_OK;
+}
+
+static tt_status check_penalties(const tt_glm_model *model, const double *lambda,
+                                 tt_error *error) {
+  for (size_t g = 0; g < model->n_groups; g++) {
+    if (!(model->shape[g] > 0.0)) {
+      return tt_fail(error, TT_EINVAL, "shape", g, model->shape[g]);
+    }
+    if (!(lambda[g] >= 0.0 && lambda[g] < INFINITY)) {
+      return tt_fail(error, TT_EINVAL, "lambda", g, lambda[g]);
+    }
+  }
+  if (!isnan(model->dispersion) &&
+      !(model->dispersion > 0.0 && model->dispersion < INFINITY)) {
+    return tt_fail(error, TT_EINVAL, "dispersion", 0, model->dispersion);
+  }
+  if (!(model->tolerance >= 0.0)) {
+    return tt_fail(error, TT_EINVAL, "tolerance", 0, model->tolerance);
+  }
+  return TT_OK;
+}
+
+/* The counts that dispersion is estimated from: both or none. */
+static tt_status check_seen(const tt_glm_model *model, tt_error *error) {
+  if ((model->seen_unsafe == NULL) != (model->seen_draws == NULL)) {
+    return tt_fail(error, TT_EINVAL, "draws", 0, NAN);
+  }
+  return model->seen_draws == NULL ? TT_OK
+                                   : tt_check_trials(model->n, model->seen_unsafe,
+                                                     model->seen_draws, DBL_MAX, error);
+}
+
+static tt_status check_model(const tt_glm_model *model, const double *lambda,
+                             double *rate, tt_error *error) {
+  tt_status status = check_rows(model, rate, error);
+  if (status == TT_OK) {
+    status = check_seen(model, error);
+  }
+  if (status == TT_OK) {
+    status = check_columns(model, error);
+  }
+  return status == TT_OK ? check_penalties(model, lambda, error) : status;
+}
+
 /* Evaluates at fit->beta; while the penalised deviance is worse than at `previous`,
  * walks half way back. The penalties may have moved since, so both are taken now. */
 static tt_status evaluate_step(work *w, double previous_likelihood, int first) {
@@ -421,7 +483,7 @@ tt_status tt_glm_fit(const tt_glm_model *model, tt_glm_fit_result *fit,
   size_t bytes = 0;
   tt_status status = tt_glm_scratch(model->d, &bytes);
   if (status == TT_OK) {
-    status = check_rows(model, &rate, error);
+    status = check_model(model, fit->lambda, &rate, error);
   }
   if (status != TT_OK) {
     return status;

@@ -372,8 +372,8 @@ static void test_refused_gains_and_limit(void) {
 }
 
 static void test_refused_places(void) {
-  const double bad[] = {0.0, 2.0, 1.0, 5.0, NAN, INFINITY};
-  for (size_t i = 0; i < 6; i++) {
+  const double bad[] = {0.0, 2.0, 1.0, 5.0, NAN, INFINITY, 2.5, 4.5, -1.0};
+  for (size_t i = 0; i < 9; i++) {
     problem p = small_problem(2.0);
     p.m = 2;
     p.weight[1] = 0.9;
@@ -381,6 +381,8 @@ static void test_refused_places(void) {
     refuses(p, "order", 1, bad[i], "a place that is none, or out of order");
   }
   refuses(small_problem(0.0), "order", 0, 0.0, "... at the start");
+  refuses(small_problem(0.5), "order", 0, 0.5, "half a place, before the first gain");
+  refuses(small_problem(1.5), "order", 0, 1.5, "one between two gains");
 }
 
 static void test_refused_weights(void) {
@@ -396,6 +398,55 @@ static void test_refused_weights(void) {
   double level = NAN;
   int capped = -1;
   check_that(certify(&p, &level, &capped, NULL, NULL) == TT_OK, "without one it may");
+}
+
+static void test_refused_outcomes(void) {
+  problem p = small_problem(2.0);
+  p.jump[0] = NAN;
+  refuses(p, "jump", 0, NAN, "a jump that is NaN would never lose");
+  p.jump[0] = -0.1;
+  refuses(p, "jump", 0, -0.1, "one below 0");
+  problem r = small_problem(2.0);
+  r.replicated = 1;
+  r.prob[0] = 0.1;
+  r.unsafe[0] = 1.0;
+  r.draws[0] = 6.0;
+  r.cap = 7.0;
+  double level = NAN;
+  int capped = -1;
+  check_that(certify(&r, &level, &capped, NULL, NULL) == TT_OK,
+             "counts that are in order");
+  const double no_cap[] = {0.5, NAN, -INFINITY};
+  for (size_t i = 0; i < 3; i++) {
+    p = r;
+    p.cap = no_cap[i];
+    refuses(p, "cap", 0, no_cap[i], "a cap that no quantile can keep to");
+  }
+  p = r;
+  p.prob[0] = 1.5;
+  refuses(p, "prob", 0, 1.5, "a hazard above 1");
+  p = r;
+  p.unsafe[0] = 0.5;
+  refuses(p, "unsafe", 0, 0.5, "half an unsafe draw");
+  p.unsafe[0] = 7.0;
+  refuses(p, "unsafe", 0, 7.0, "more unsafe draws than draws");
+  p = r;
+  p.draws[0] = NAN;
+  refuses(p, "draws", 0, NAN, "draws that are NaN");
+}
+
+static void test_refused_rules(void) {
+  problem p = small_problem(2.0);
+  p.rule = (tt_rule){.kind = TT_RULE_NORMAL, .z = INFINITY};
+  refuses(p, "z", 0, INFINITY, "an infinite normal quantile");
+  p.rule = (tt_rule){.kind = TT_RULE_NORMAL, .z = 1.0, .spare = -1.0};
+  refuses(p, "spare", 0, -1.0, "a negative variance");
+  p.rule = (tt_rule){.kind = TT_RULE_WEALTH, .bet = -1.0};
+  refuses(p, "bet", 0, -1.0, "a negative bet");
+  p.rule = (tt_rule){.kind = TT_RULE_WEALTH, .bet = 1.0, .reach = NAN};
+  refuses(p, "reach", 0, NAN, "a wealth to reach that is NaN");
+  p.rule = (tt_rule){.kind = TT_RULE_WEALTH, .bet = 1.0, .last = NAN};
+  refuses(p, "last", 0, NAN, "the same of the last");
 }
 
 static void test_interrupt(void) {
@@ -431,6 +482,8 @@ int main(void) {
   test_refused_gains_and_limit();
   test_refused_places();
   test_refused_weights();
+  test_refused_outcomes();
+  test_refused_rules();
   test_interrupt();
   return check_report();
 }

@@ -11,9 +11,10 @@ SEXP ffi_standardise(SEXP x) {
   SET_VECTOR_ELT(value, 0, centre);
   SEXP scale = Rf_allocVector(REALSXP, d);
   SET_VECTOR_ELT(value, 1, scale);
-  tt_standardise((size_t)n, (size_t)d, values, REAL(centre), REAL(scale));
   tt_error error = {0};
-  SEXP result = tt_result(TT_OK, &error, value);
+  tt_status status =
+      tt_standardise((size_t)n, (size_t)d, values, REAL(centre), REAL(scale), &error);
+  SEXP result = tt_result(status, &error, value);
   UNPROTECT(1);
   return result;
 }

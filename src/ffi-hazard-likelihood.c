@@ -6,14 +6,14 @@ SEXP ffi_binomial_likelihood(SEXP unsafe, SEXP draws, SEXP prob) {
   R_xlen_t n = Rf_xlength(unsafe);
   double likelihood = 0.0;
   double saturated = 0.0;
-  tt_binomial_likelihood((size_t)n, tt_doubles(unsafe, n, "unsafe"),
-                         tt_doubles(draws, n, "draws"), tt_doubles(prob, n, "prob"),
-                         &likelihood, &saturated);
+  tt_error error = {0};
+  tt_status status = tt_binomial_likelihood(
+      (size_t)n, tt_doubles(unsafe, n, "unsafe"), tt_doubles(draws, n, "draws"),
+      tt_doubles(prob, n, "prob"), &likelihood, &saturated, &error);
   SEXP value = PROTECT(tt_named_list(2, names));
   SET_VECTOR_ELT(value, 0, Rf_ScalarReal(likelihood));
   SET_VECTOR_ELT(value, 1, Rf_ScalarReal(saturated));
-  tt_error error = {0};
-  SEXP result = tt_result(TT_OK, &error, value);
+  SEXP result = tt_result(status, &error, value);
   UNPROTECT(1);
   return result;
 }

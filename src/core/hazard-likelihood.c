@@ -1,7 +1,10 @@
 #include "hazard-likelihood.h"
 
+#include "counts.h"
+#include "geometric.h"
 #include "numeric.h"
 
+#include <float.h>
 #include <math.h>
 
 static double one_row(double unsafe, double safe, double prob) {
@@ -9,8 +12,16 @@ static double one_row(double unsafe, double safe, double prob) {
   return safe > 0.0 ? sum + safe * log1p(-prob) : sum;
 }
 
-void tt_binomial_likelihood(size_t n, const double *unsafe, const double *draws,
-                            const double *prob, double *likelihood, double *saturated) {
+tt_status tt_binomial_likelihood(size_t n, const double *unsafe, const double *draws,
+                                 const double *prob, double *likelihood,
+                                 double *saturated, tt_error *error) {
+  tt_status status = tt_check_trials(n, unsafe, draws, DBL_MAX, error);
+  if (status == TT_OK) {
+    status = tt_check_unit(n, prob, "prob", error);
+  }
+  if (status != TT_OK) {
+    return status;
+  }
   tt_sum given = {0.0, 0.0};
   tt_sum best = {0.0, 0.0};
   for (size_t i = 0; i < n; i++) {
@@ -22,4 +33,5 @@ void tt_binomial_likelihood(size_t n, const double *unsafe, const double *draws,
   }
   *likelihood = tt_sum_value(&given);
   *saturated = tt_sum_value(&best);
+  return TT_OK;
 }

@@ -2,14 +2,19 @@
 #ifndef TT_HAZARD_LIKELIHOOD_H
 #define TT_HAZARD_LIKELIHOOD_H
 
-#include <stddef.h>
+#include "status.h"
 
 /* sum of unsafe log(prob) + (draws - unsafe) log(1 - prob), with 0 log 0 = 0, at the
  * given probabilities and at unsafe / draws (the saturated model).
  *
  *   unsafe(n), draws(n)  0 <= unsafe <= draws, draws > 0
- *   prob(n)              in [0, 1] */
-void tt_binomial_likelihood(size_t n, const double *unsafe, const double *draws,
-                            const double *prob, double *likelihood, double *saturated);
+ *   prob(n)              in [0, 1]
+ *   likelihood           out: -Inf where a probability of 0 or 1 rules out a count
+ *   saturated            out: finite
+ *
+ * TT_EINVAL names what lies outside. */
+tt_status tt_binomial_likelihood(size_t n, const double *unsafe, const double *draws,
+                                 const double *prob, double *likelihood,
+                                 double *saturated, tt_error *error);
 
 #endif

@@ -272,17 +272,20 @@ test_that("the border takes no half counts and no negative widths", {
       n_train = 3, hidden = 2L, learning_rate = 0.1, weight_decay = 0,
       batch_size = 2, epochs = 1, patience = 0, weighted = 1, start_bias = NaN
     )
-    core$core_value(.Call(core$ffi_mlp_fit, utils::modifyList(model, list(...))))
+    model <- utils::modifyList(model, list(...))
+    core$core_value(.Call(core$ffi_mlp_fit, model))
   }
   expect_length(fit()$weights, 2 * 2 + 3)
   for (field in c("n_train", "batch_size", "epochs", "patience")) {
     for (bad in c(2.5, -1, NaN, Inf)) {
       model <- stats::setNames(list(bad), field)
       expect_error(do.call(fit, model),
-                   sprintf("internal: `%s` is not a count", field), fixed = TRUE)
+                   sprintf("internal: `%s` is not a count", field),
+                   fixed = TRUE)
     }
   }
   for (bad in c(0L, -1L, NA)) {
-    expect_error(fit(hidden = c(2L, bad)), class = "timetounsafe_error_argument")
+    expect_error(fit(hidden = c(2L, bad)),
+                 class = "timetounsafe_error_argument")
   }
 })

@@ -45,11 +45,12 @@ select_nothing <- function() {
 
 # The exact level and the jumps it was found from.
 find_jumps <- function(audit, alpha) {
-  core_value(.Call(
-    ffi_select_jump, as.double(audit$prob), as.double(audit$time),
-    as.double(audit$horizon), as.double(reach_beyond(audit, audit$time)), alpha,
-    audit$constants$tau_prior
-  ))
+  core_value(.Call(ffi_select_jump, list(
+    level = find_law(audit$constants)$level(audit, audit$time),
+    time = as.double(audit$time), censor = as.double(audit$horizon),
+    reach = as.double(reach_beyond(audit, audit$time)),
+    alpha = alpha, limit = audit$constants$tau_prior
+  )))
 }
 
 # The level of the point rule alone.
@@ -139,7 +140,7 @@ find_binomial <- function(audit, alpha, delta) {
   }
   limit <- audit$constants$tau_prior
   at <- if (most < 0) 0 else sort(event_jumps(audit))[most + 1]
-  list(level = min(limit, at * (1 - 2^-46)), capped = at >= limit)
+  list(level = min(limit, below_jump(at)), capped = at >= limit)
 }
 
 certify_by_bets <- function(audit, stakes, randomised) {

@@ -55,20 +55,28 @@ evidence_losses <- function(evidence, level) {
 
 # The last level at which the evidence meets the rule: list(level, capped).
 find_level <- function(evidence, rule) {
+  outcome <- evidence$outcome
+  if (is.null(outcome$jump)) {
+    law <- evidence$law
+    outcome <- list(law = law$name, columns = outcome[law$columns],
+                    unsafe = outcome$unsafe, draws = outcome$draws)
+  }
   core_value(.Call(
-    ffi_certify, evidence$gain, evidence$place, evidence$weight,
-    unname(evidence$outcome[c("jump", "prob", "unsafe", "draws")]),
-    as.double(evidence$cap), rule, evidence$limit
+    ffi_certify,
+    list(gain = evidence$gain, place = evidence$place,
+         weight = evidence$weight, outcome = outcome,
+         cap = as.double(evidence$cap), limit = evidence$limit),
+    rule
   ))
 }
 
-# The core's, in its order; see tt_rule.
-point_rule <- c(kind = 0, z = 0, spare = 0, bet = 0, reach = 0, last = 0)
+# Each has what its kind needs; see tt_rule.
+point_rule <- list(kind = "point")
 
 normal_rule <- function(audit, alpha, delta) {
   spare <- (largest_weight(audit) * (1 - alpha))^2
-  replace(point_rule, c("kind", "z", "spare"),
-          c(1, stats::qnorm(delta, lower.tail = FALSE), spare))
+  list(kind = "normal", z = stats::qnorm(delta, lower.tail = FALSE),
+       spare = spare)
 }
 
 # At the last prompt the wealth need only reach a random share of 1 / delta.
@@ -81,8 +89,7 @@ wealth_rule <- function(audit, stakes, randomised = TRUE) {
   } else {
     1
   }
-  replace(point_rule, c("kind", "bet", "reach", "last"),
-          c(2, 1, reach, reach + log(share)))
+  list(kind = "wealth", bet = 1, reach = reach, last = reach + log(share))
 }
 
 # Gains and losses in shares of the wealth.

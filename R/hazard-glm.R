@@ -67,13 +67,15 @@ solve_glm <- function(x, counts, terms, control, call) {
   } else {
     rep(control$penalty, length(shape))
   }
-  fit <- core_value(.Call(
-    ffi_glm_fit, expand_terms(x, terms), columns$centre, columns$scale,
-    counts$unsafe, counts$draws, counts$seen_unsafe, counts$seen_draws,
-    columns$group, columns$weight, shape, start,
-    as.double(is.null(control$penalty)), control$dispersion %||% NaN,
-    control$tolerance, control$max_iterations
-  ), call)
+  fit <- core_value(.Call(ffi_glm_fit, list(
+    x = expand_terms(x, terms), centre = columns$centre, scale = columns$scale,
+    unsafe = counts$unsafe, draws = counts$draws,
+    seen_unsafe = counts$seen_unsafe, seen_draws = counts$seen_draws,
+    group = columns$group, weight = columns$weight, shape = shape,
+    lambda = start, estimate = as.double(is.null(control$penalty)),
+    dispersion = control$dispersion %||% NaN, tolerance = control$tolerance,
+    max_iterations = control$max_iterations
+  )), call)
   names(fit$beta) <- c("(Intercept)", columns$label)
   c(fit, list(columns = columns, terms = terms))
 }

@@ -54,8 +54,10 @@ pair_statistics <- function(x, counts, prob, linear) {
   hazard <- -log1p(-prob)
   score <- hazard * (counts$unsafe / prob - counts$draws)
   weight <- counts$draws * hazard^2 * (1 - prob) / prob
-  core_value(.Call(ffi_interaction_statistics, x, linear$centre, linear$scale,
-                   product_limit, score, weight))
+  core_value(.Call(ffi_interaction_statistics, list(
+    x = x, centre = linear$centre, scale = linear$scale, limit = product_limit,
+    score = score, weight = weight
+  )))
 }
 
 # ---- Using them --------------------------------------------------------------

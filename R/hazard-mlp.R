@@ -8,18 +8,17 @@ fit_mlp <- function(x, unsafe, draws, call, hidden = c(32, 32),
                     standardised = TRUE) {
   hidden <- check_numeric(hidden, "hidden", min = 1, max = 10000, whole = TRUE,
                           call = call)
-  control <- c(
-    check_number(learning_rate, "learning_rate", min = 0, max = 1,
-                 open = c(TRUE, FALSE), call = call),
-    check_number(weight_decay, "weight_decay", min = 0, max = 100, call = call),
-    check_number(batch_size, "batch_size", min = 1, max = 2^30, whole = TRUE,
-                 call = call),
-    check_number(epochs, "epochs", min = 1, max = 1e6, whole = TRUE,
-                 call = call)
-  )
-  if (control[1L] * control[2L] > 1) {
+  learning_rate <- check_number(learning_rate, "learning_rate", min = 0,
+                                max = 1, open = c(TRUE, FALSE), call = call)
+  weight_decay <- check_number(weight_decay, "weight_decay", min = 0, max = 100,
+                               call = call)
+  batch_size <- check_number(batch_size, "batch_size", min = 1, max = 2^30,
+                             whole = TRUE, call = call)
+  epochs <- check_number(epochs, "epochs", min = 1, max = 1e6, whole = TRUE,
+                         call = call)
+  if (learning_rate * weight_decay > 1) {
     stop_argument("weight_decay", "times `learning_rate` must not exceed 1",
-                  format(control[1L] * control[2L]), call = call)
+                  format(learning_rate * weight_decay), call = call)
   }
   if (sum(as.numeric(c(ncol(x), hidden)) * c(hidden, 1)) > 1e8) {
     stop_argument("hidden", "must make at most 1e8 weights",
@@ -42,12 +41,15 @@ fit_mlp <- function(x, unsafe, draws, call, hidden = c(32, 32),
     linear$scale <- as.numeric(linear$scale > 0)
   }
   rate <- sum(unsafe) / sum(draws)
-  fit <- core_value(.Call(
-    ffi_mlp_fit, apply_scale(x, linear)[rows, , drop = FALSE], unsafe[rows],
-    draws[rows], n - held_out, as.integer(hidden),
-    c(control, if (held_out > 0) patience else 0, weighted),
-    if (start_at_rate) stats::qlogis(rate) else NaN
-  ), call)
+  fit <- core_value(.Call(ffi_mlp_fit, list(
+    x = apply_scale(x, linear)[rows, , drop = FALSE], unsafe = unsafe[rows],
+    draws = draws[rows], n_train = n - held_out, hidden = as.integer(hidden),
+    learning_rate = learning_rate, weight_decay = weight_decay,
+    batch_size = batch_size, epochs = epochs,
+    patience = if (held_out > 0) patience else 0,
+    weighted = as.double(weighted),
+    start_bias = if (start_at_rate) stats::qlogis(rate) else NaN
+  )), call)
   colnames(fit$history) <- c("training", "validation")
   structure(
     list(

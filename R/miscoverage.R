@@ -131,6 +131,11 @@ as_level_matrix <- function(x, n, arg, call = rlang::caller_env()) {
 
 # ---- One quantile a prompt ---------------------------------------------------
 
+# The level that lies just below a jump of the curve.
+below_jump <- function(level) {
+  core_value(.Call(ffi_below_jump, level))
+}
+
 # The estimate of P(T < quantile) for each prompt. Quantiles beyond its draws
 # are taken for the largest that these can answer for.
 replicated_loss <- function(unsafe, draws, quantile) {

@@ -72,8 +72,10 @@ calibrate_step <- function() {
   time <- numeric(n)
   t <- core$geometric_sample(p[included])
   time[included] <- pmin(t, horizon[included])
-  core$core_value(.Call(core$ffi_select_jump, p, time, horizon, plan$pi, 0.1,
-                        max(levels)))$level
+  core$core_value(.Call(core$ffi_select_jump, list(
+    level = core$geometric_distribution(time, p), time = time,
+    censor = horizon, reach = plan$pi, alpha = 0.1, limit = max(levels)
+  )))$level
 }
 draw_and_calibrate <- function() {
   plan$horizon <<- ifelse(runif(n) < plan$pi, q[, 300], 0)

@@ -56,44 +56,44 @@ static void fill_diagnostics(SEXP value, const tt_glm_fit_result *fit) {
   SET_VECTOR_ELT(value, 8, Rf_ScalarLogical(fit->ridged));
 }
 
-SEXP ffi_glm_fit(SEXP x, SEXP centre, SEXP scale, SEXP unsafe, SEXP draws,
-                 SEXP seen_unsafe, SEXP seen_draws, SEXP group, SEXP weight, SEXP shape,
-                 SEXP lambda, SEXP estimate, SEXP dispersion, SEXP tolerance,
-                 SEXP max_iterations) {
+/* model: the fields of tt_glm_model, but for sizes, and lambda. */
+SEXP ffi_glm_fit(SEXP model) {
   static const char *const names[] = {"beta",       "lambda",    "edf",
                                       "covariance", "deviance",  "dispersion",
                                       "iterations", "converged", "ridged"};
-  R_xlen_t n = Rf_xlength(unsafe);
-  R_xlen_t d = Rf_xlength(centre);
-  tt_glm_model model = {
+  R_xlen_t n = Rf_xlength(tt_field(model, "unsafe"));
+  R_xlen_t d = Rf_xlength(tt_field(model, "centre"));
+  SEXP lambda = tt_field(model, "lambda");
+  R_xlen_t n_groups = Rf_xlength(lambda);
+  tt_doubles(lambda, n_groups, "lambda");
+  tt_glm_model how = {
       .n = (size_t)n,
       .d = (size_t)d,
-      .x = tt_doubles(x, n * d, "x"),
-      .centre = tt_doubles(centre, d, "centre"),
-      .scale = tt_doubles(scale, d, "scale"),
-      .unsafe = tt_doubles(unsafe, n, "unsafe"),
-      .draws = tt_doubles(draws, n, "draws"),
-      .seen_unsafe = tt_doubles(seen_unsafe, n, "seen_unsafe"),
-      .seen_draws = tt_doubles(seen_draws, n, "seen_draws"),
-      .group = tt_integers(group, d, "group"),
-      .weight = tt_doubles(weight, d, "weight"),
-      .shape = tt_doubles(shape, Rf_xlength(lambda), "shape"),
-      .n_groups = (size_t)Rf_xlength(lambda),
-      .estimate = tt_scalar(estimate, "estimate") != 0.0,
-      .dispersion = tt_scalar(dispersion, "dispersion"),
-      .tolerance = tt_scalar(tolerance, "tolerance"),
-      .max_iterations = tt_count(max_iterations, "max_iterations"),
+      .x = tt_field_doubles(model, "x", n * d),
+      .centre = tt_field_doubles(model, "centre", d),
+      .scale = tt_field_doubles(model, "scale", d),
+      .unsafe = tt_field_doubles(model, "unsafe", n),
+      .draws = tt_field_doubles(model, "draws", n),
+      .seen_unsafe = tt_field_doubles_or_null(model, "seen_unsafe", n),
+      .seen_draws = tt_field_doubles_or_null(model, "seen_draws", n),
+      .group = tt_field_integers(model, "group", d),
+      .weight = tt_field_doubles(model, "weight", d),
+      .shape = tt_field_doubles(model, "shape", n_groups),
+      .n_groups = (size_t)n_groups,
+      .estimate = tt_field_scalar(model, "estimate") != 0.0,
+      .dispersion = tt_field_scalar(model, "dispersion"),
+      .tolerance = tt_field_scalar(model, "tolerance"),
+      .max_iterations = tt_field_count(model, "max_iterations"),
   };
   tt_error error = {0};
-  size_t scratch = 0;
-  tt_status status = tt_glm_scratch(model.n, model.d, &scratch);
+  size_t bytes = 0;
+  tt_status status = tt_glm_scratch(how.d, &bytes);
   if (status != TT_OK) {
     return tt_result(status, &error, R_NilValue);
   }
   SEXP value = PROTECT(tt_named_list(9, names));
-  tt_glm_fit_result fit = allocate_fit(value, model.d, lambda);
-  status =
-      tt_glm_fit(&model, &fit, &lapack, tt_scratch_doubles(scratch), &tt_r_poll, &error);
+  tt_glm_fit_result fit = allocate_fit(value, how.d, lambda);
+  status = tt_glm_fit(&how, &fit, &lapack, R_alloc(bytes, 1), &tt_r_poll, &error);
   fill_diagnostics(value, &fit);
   SEXP result = tt_result(status, &error, value);
   UNPROTECT(1);

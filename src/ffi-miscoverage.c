@@ -30,6 +30,14 @@ SEXP ffi_select_level(SEXP tau, SEXP miscoverage, SEXP alpha) {
   return result;
 }
 
+SEXP ffi_below_jump(SEXP level) {
+  tt_error error = {0};
+  SEXP value = PROTECT(Rf_ScalarReal(tt_below_jump(tt_scalar(level, "level"))));
+  SEXP result = tt_result(TT_OK, &error, value);
+  UNPROTECT(1);
+  return result;
+}
+
 /* Copies the jumps out before the selection reorders them. */
 static void fill_jumps(SEXP value, size_t n_jumps, const tt_jump *jumps) {
   SEXP level = Rf_allocVector(REALSXP, (R_xlen_t)n_jumps);
@@ -42,25 +50,28 @@ static void fill_jumps(SEXP value, size_t n_jumps, const tt_jump *jumps) {
   }
 }
 
-SEXP ffi_select_jump(SEXP prob, SEXP time, SEXP censor, SEXP reach, SEXP alpha,
-                     SEXP limit) {
+/* outcomes: level, time, censor, reach, alpha, limit. */
+SEXP ffi_select_jump(SEXP outcomes) {
   static const char *const names[] = {"level", "capped", "jump_level", "jump_weight"};
-  R_xlen_t n = Rf_xlength(prob);
+  R_xlen_t n = Rf_xlength(tt_field(outcomes, "level"));
+  const double *at = tt_field_doubles(outcomes, "level", n);
+  const double *time = tt_field_doubles(outcomes, "time", n);
+  const double *censor = tt_field_doubles(outcomes, "censor", n);
+  const double *reach = tt_field_doubles(outcomes, "reach", n);
+  double alpha = tt_field_scalar(outcomes, "alpha");
+  double limit = tt_field_scalar(outcomes, "limit");
   SEXP value = PROTECT(tt_named_list(4, names));
   tt_jump *jumps = (tt_jump *)R_alloc(n > 0 ? (size_t)n : 1, sizeof(tt_jump));
   size_t n_jumps = 0;
   double level = 0.0;
   int capped = 0;
   tt_error error = {0};
-  tt_status status = tt_miscoverage_jumps(
-      (size_t)n, tt_doubles(prob, n, "prob"), tt_doubles(time, n, "time"),
-      tt_doubles(censor, n, "censor"), tt_doubles(reach, n, "pi"), jumps, &n_jumps,
-      &tt_r_poll, &error);
+  tt_status status = tt_miscoverage_jumps((size_t)n, at, time, censor, reach, jumps,
+                                          &n_jumps, &tt_r_poll, &error);
   if (status == TT_OK) {
     fill_jumps(value, n_jumps, jumps);
-    status = tt_select_jump((size_t)n, n_jumps, jumps, tt_scalar(alpha, "alpha"),
-                            tt_scalar(limit, "tau_prior"), &level, &capped, &tt_r_poll,
-                            &error);
+    status = tt_select_jump((size_t)n, n_jumps, jumps, alpha, limit, &level, &capped,
+                            &tt_r_poll, &error);
   }
   SET_VECTOR_ELT(value, 0, Rf_ScalarReal(level));
   SET_VECTOR_ELT(value, 1, Rf_ScalarLogical(capped));

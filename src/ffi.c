@@ -2,6 +2,9 @@
 
 #include <R_ext/Utils.h>
 
+#include <math.h>
+#include <string.h>
+
 static void check_interrupt(void *unused) {
   (void)unused;
   R_CheckUserInterrupt();
@@ -46,6 +49,42 @@ SEXP tt_result(tt_status status, const tt_error *error, SEXP value) {
   return result;
 }
 
+static R_xlen_t find_field(SEXP list, const char *name) {
+  SEXP names = Rf_getAttrib(list, R_NamesSymbol);
+  R_xlen_t n = TYPEOF(list) == VECSXP ? Rf_xlength(names) : 0;
+  for (R_xlen_t i = 0; i < n; i++) {
+    if (strcmp(CHAR(STRING_ELT(names, i)), name) == 0) {
+      return i;
+    }
+  }
+  return -1;
+}
+
+int tt_has_field(SEXP list, const char *name) {
+  return find_field(list, name) >= 0;
+}
+
+SEXP tt_field(SEXP list, const char *name) {
+  R_xlen_t at = find_field(list, name);
+  if (at < 0) {
+    Rf_error("internal: there is no `%s`", name);
+  }
+  return VECTOR_ELT(list, at);
+}
+
+int tt_choose(SEXP x, const char *const *names, const char *what) {
+  if (TYPEOF(x) != STRSXP || Rf_xlength(x) != 1) {
+    Rf_error("internal: `%s` is not a string", what);
+  }
+  const char *chosen = CHAR(STRING_ELT(x, 0));
+  for (int i = 0; names[i] != NULL; i++) {
+    if (strcmp(names[i], chosen) == 0) {
+      return i;
+    }
+  }
+  Rf_error("internal: `%s` cannot be \"%s\"", what, chosen);
+}
+
 const double *tt_doubles(SEXP x, R_xlen_t length, const char *what) {
   if (TYPEOF(x) != REALSXP || (length >= 0 && Rf_xlength(x) != length)) {
     Rf_error("internal: `%s` has the wrong type or length", what); // # nocov
@@ -66,10 +105,31 @@ double tt_scalar(SEXP x, const char *what) {
 
 size_t tt_count(SEXP x, const char *what) {
   double value = tt_scalar(x, what);
-  if (!(value >= 0.0 && value <= 4503599627370496.0)) {
+  if (!(value >= 0.0 && value <= 0x1p52 && value == floor(value))) {
     Rf_error("internal: `%s` is not a count", what); // # nocov
   }
   return (size_t)value;
+}
+
+const double *tt_field_doubles(SEXP list, const char *name, R_xlen_t length) {
+  return tt_doubles(tt_field(list, name), length, name);
+}
+
+const double *tt_field_doubles_or_null(SEXP list, const char *name, R_xlen_t length) {
+  SEXP x = tt_field(list, name);
+  return Rf_isNull(x) ? NULL : tt_doubles(x, length, name);
+}
+
+const int *tt_field_integers(SEXP list, const char *name, R_xlen_t length) {
+  return tt_integers(tt_field(list, name), length, name);
+}
+
+double tt_field_scalar(SEXP list, const char *name) {
+  return tt_scalar(tt_field(list, name), name);
+}
+
+size_t tt_field_count(SEXP list, const char *name) {
+  return tt_count(tt_field(list, name), name);
 }
 
 tt_column tt_column_of(SEXP x, R_xlen_t n, const char *what) {

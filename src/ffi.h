@@ -29,10 +29,28 @@ extern const tt_poll tt_r_poll;
 extern const tt_uniform tt_r_uniform;
 
 /* Internal errors: the R wrappers have checked all this before. */
+
+/* The element `name` of a named list: how an entry of many arguments gets them. */
+SEXP tt_field(SEXP list, const char *name);
+
+/* Whether there is one: where a list is one of two kinds. */
+int tt_has_field(SEXP list, const char *name);
+
+/* The index of a string among names that a null pointer closes: how kinds cross the
+ * border. */
+int tt_choose(SEXP x, const char *const *names, const char *what);
+
 const double *tt_doubles(SEXP x, R_xlen_t length, const char *what);
 const int *tt_integers(SEXP x, R_xlen_t length, const char *what);
 double tt_scalar(SEXP x, const char *what);
 size_t tt_count(SEXP x, const char *what);
+
+/* The same of the element `name`; a length below 0 is any length. */
+const double *tt_field_doubles(SEXP list, const char *name, R_xlen_t length);
+const double *tt_field_doubles_or_null(SEXP list, const char *name, R_xlen_t length);
+const int *tt_field_integers(SEXP list, const char *name, R_xlen_t length);
+double tt_field_scalar(SEXP list, const char *name);
+size_t tt_field_count(SEXP list, const char *name);
 
 /* One value for all rows, or one for each. */
 tt_column tt_column_of(SEXP x, R_xlen_t n, const char *what);
@@ -47,24 +65,18 @@ SEXP ffi_geometric_distribution(SEXP time, SEXP prob);
 SEXP ffi_geometric_sample(SEXP prob);
 SEXP ffi_miscoverage_curve(SEXP time, SEXP censor, SEXP pi, SEXP quantiles);
 SEXP ffi_select_level(SEXP tau, SEXP miscoverage, SEXP alpha);
-SEXP ffi_select_jump(SEXP prob, SEXP time, SEXP censor, SEXP reach, SEXP alpha,
-                     SEXP limit);
+SEXP ffi_below_jump(SEXP level);
+SEXP ffi_select_jump(SEXP outcomes);
 SEXP ffi_replicated_loss(SEXP unsafe, SEXP draws, SEXP quantile);
 SEXP ffi_replicated_miscoverage(SEXP unsafe, SEXP draws, SEXP pi, SEXP quantiles);
-SEXP ffi_certify(SEXP gain, SEXP place, SEXP weight, SEXP outcome, SEXP cap, SEXP rule,
-                 SEXP limit);
+SEXP ffi_certify(SEXP evidence, SEXP rule);
 SEXP ffi_binomial_likelihood(SEXP unsafe, SEXP draws, SEXP prob);
 SEXP ffi_standardise(SEXP x);
 SEXP ffi_spline_expand(SEXP x, SEXP knots, SEXP value, SEXP curvature);
-SEXP ffi_glm_fit(SEXP x, SEXP centre, SEXP scale, SEXP unsafe, SEXP draws,
-                 SEXP seen_unsafe, SEXP seen_draws, SEXP group, SEXP weight, SEXP shape,
-                 SEXP lambda, SEXP estimate, SEXP dispersion, SEXP tolerance,
-                 SEXP max_iterations);
-SEXP ffi_interaction_statistics(SEXP x, SEXP centre, SEXP scale, SEXP limit, SEXP score,
-                                SEXP weight);
+SEXP ffi_glm_fit(SEXP model);
+SEXP ffi_interaction_statistics(SEXP model);
 SEXP ffi_glm_predict(SEXP x, SEXP centre, SEXP scale, SEXP beta);
-SEXP ffi_mlp_fit(SEXP x, SEXP unsafe, SEXP draws, SEXP n_train, SEXP hidden, SEXP control,
-                 SEXP start_bias);
+SEXP ffi_mlp_fit(SEXP model);
 SEXP ffi_mlp_predict(SEXP x, SEXP hidden, SEXP weights);
 SEXP ffi_text_ngrams(SEXP text, SEXP n_columns);
 

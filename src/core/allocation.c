@@ -1,14 +1,36 @@
 #include "allocation.h"
 
 #include <float.h>
+#include <limits.h>
 #include <math.h>
+#include <string.h>
 
 #define POLL_EVERY 65536u
 #define PIVOT_SAMPLE 31u
 
+/* Reported where the multiplier is beyond the range of doubles, which DBL_MAX cannot
+ * be: that one stands for more than anybody needs. */
+#define LARGEST 0x1.ffffffffffffep+1023
+
+/* Any number of slopes below it can be added up. */
+#define MOST_SLOPE_EXP 960
+#define MOST_SLOPE 0x1p+960
+
+/* Where the numbers of a program would leave the range of doubles, the search works on
+ * the multiplier times 2^multiplier and on money times 2^money. */
+typedef struct {
+  int multiplier;
+  int money;
+} scaling;
+
+static int is_plain(scaling scale) {
+  return scale.multiplier == 0 && scale.money == 0;
+}
+
 /* What is known of the search: the multiplier lies in [low, high); items that
  * behave in one way over that whole interval are summed up and dropped. */
 typedef struct {
+  scaling scale; /* of all that is here */
   double low;
   double high;
   tt_sum constant; /* spent by items that are at a bound throughout */
@@ -41,21 +63,39 @@ static double clamp(double x, double lower, double upper) {
   return x > upper ? upper : x;
 }
 
-/* sqrt(a / b) for a >= 0 and b > 0, also where the quotient is out of range. */
-static double root_ratio(double a, double b) {
-  double ratio = a / b;
-  if (ratio > 1e-300 && ratio < INFINITY) {
-    return sqrt(ratio);
-  }
-  return sqrt(a) / sqrt(b);
+/* The range of quotients whose roots are taken directly. */
+static int is_moderate(double ratio) {
+  return ratio > 1e-300 && ratio < INFINITY;
 }
 
-tt_status tt_allocate_given(size_t n, const double *cost, tt_column benefit,
-                            tt_column lower, tt_column upper, double multiplier,
-                            double *pi, const tt_poll *poll, tt_error *error) {
-  if (!(multiplier >= 0.0)) {
-    return tt_fail(error, TT_EINVAL, "multiplier", 0, multiplier);
+/* x * sqrt(a / b) * 2^shift for x >= 0, a >= 0 and b > 0, where no part of the product
+ * need be in the range of doubles: 0 or Inf only where the product itself is not. */
+static double scaled_root(double x, double a, double b, int shift) {
+  int at_x, at_a, at_b;
+  double product = frexp(x, &at_x) * (frexp(sqrt(a), &at_a) / frexp(sqrt(b), &at_b));
+  /* Infinite x has no exponent. */
+  return x < INFINITY ? ldexp(product, at_x + at_a - at_b + shift) : x;
+}
+
+/* x * y * 2^shift, in the same way. */
+static double scaled_product(double x, double y, int shift) {
+  int at_x, at_y;
+  double product = frexp(x, &at_x) * frexp(y, &at_y);
+  return ldexp(product, at_x + at_y + shift);
+}
+
+static double pi_at(double multiplier, int shift, double cost, double benefit) {
+  double ratio = benefit / cost;
+  if (shift == 0 && is_moderate(ratio)) {
+    return multiplier * sqrt(ratio);
   }
+  return scaled_root(multiplier, benefit, cost, -shift);
+}
+
+/* pi for the multiplier times 2^shift. */
+static tt_status spread(size_t n, const double *cost, tt_column benefit, tt_column lower,
+                        tt_column upper, double multiplier, int shift, double *pi,
+                        const tt_poll *poll, tt_error *error) {
   for (size_t i = 0; i < n; i++) {
     if (i % POLL_EVERY == 0 && tt_stop_requested(poll)) {
       return TT_EINTERRUPT;
@@ -71,11 +111,22 @@ tt_status tt_allocate_given(size_t n, const double *cost, tt_column benefit,
       pi[i] = up;
     } else if (b == 0.0) {
       pi[i] = lo;
+    } else if (multiplier == DBL_MAX && up < INFINITY) {
+      pi[i] = up;
     } else {
-      pi[i] = clamp(multiplier * root_ratio(b, cost[i]), lo, up);
+      pi[i] = clamp(pi_at(multiplier, shift, cost[i], b), lo, up);
     }
   }
   return TT_OK;
+}
+
+tt_status tt_allocate_given(size_t n, const double *cost, tt_column benefit,
+                            tt_column lower, tt_column upper, double multiplier,
+                            double *pi, const tt_poll *poll, tt_error *error) {
+  if (!(multiplier >= 0.0)) {
+    return tt_fail(error, TT_EINVAL, "multiplier", 0, multiplier);
+  }
+  return spread(n, cost, benefit, lower, upper, multiplier, 0, pi, poll, error);
 }
 
 /* The least that can be spent, the most that is of use, and the most. */
@@ -85,11 +136,95 @@ typedef struct {
   tt_sum most;
 } range;
 
+static int in_range(double breakpoint, double bound) {
+  return bound == 0.0 || bound == INFINITY ||
+         (breakpoint >= DBL_MIN && breakpoint < INFINITY);
+}
+
+/* The item of a prompt of positive cost and benefit. Returns 0 where a number in it is
+ * too large, or too small to have all its digits, though nothing given is. */
+static int make_item(double cost, double benefit, double lower, double upper,
+                     scaling scale, tt_allocation_item *item) {
+  double ratio = cost / benefit;
+  if (is_plain(scale) && is_moderate(ratio)) {
+    double unit = sqrt(ratio);
+    item->start = lower * unit;
+    item->stop = upper * unit;
+    item->slope = cost / unit;
+  } else {
+    item->start = scaled_root(lower, cost, benefit, scale.multiplier);
+    item->stop = scaled_root(upper, cost, benefit, scale.multiplier);
+    item->slope =
+        scaled_product(sqrt(cost), sqrt(benefit), scale.money - scale.multiplier);
+  }
+  return in_range(item->start, lower) && in_range(item->stop, upper) &&
+         item->slope >= DBL_MIN && item->slope < MOST_SLOPE;
+}
+
+static int exponent_of(double x) {
+  int exponent;
+  frexp(x, &exponent);
+  return exponent;
+}
+
+static int int_min(int a, int b) {
+  return a < b ? a : b;
+}
+
+static int int_max(int a, int b) {
+  return a > b ? a : b;
+}
+
+/* The exponents between which numbers lie. */
+typedef struct {
+  int least;
+  int most;
+} span;
+
+static void widen(span *s, int exponent) {
+  s->least = int_min(s->least, exponent);
+  s->most = int_max(s->most, exponent);
+}
+
+/* Finds the powers of two that bring breakpoints, slopes and the total into the range
+ * of doubles. Returns 0 where there are none. */
+static int choose_scale(size_t n, const double *cost, tt_column benefit, tt_column lower,
+                        tt_column upper, double total, scaling *scale) {
+  span breakpoints = {0, 0};
+  span slopes = {INT_MAX, INT_MIN};
+  for (size_t i = 0; i < n; i++) {
+    const double bounds[2] = {tt_at(lower, i), tt_at(upper, i)};
+    double b = tt_at(benefit, i);
+    if (cost[i] == 0.0 || b == 0.0 || bounds[0] == bounds[1]) {
+      continue;
+    }
+    int of_cost = exponent_of(sqrt(cost[i]));
+    int of_benefit = exponent_of(sqrt(b));
+    widen(&slopes, of_cost + of_benefit);
+    for (size_t side = 0; side < 2; side++) {
+      if (bounds[side] > 0.0 && bounds[side] < INFINITY) {
+        widen(&breakpoints, exponent_of(bounds[side]) + of_cost - of_benefit);
+      }
+    }
+  }
+  int from = DBL_MIN_EXP + 2 - breakpoints.least;
+  int to = DBL_MAX_EXP - 2 - breakpoints.most;
+  if (slopes.least > slopes.most || from > to) {
+    return 0;
+  }
+  int centre = slopes.least + (slopes.most - slopes.least) / 2;
+  scale->multiplier = int_max(from, int_min(to, centre - exponent_of(total)));
+  scale->money = scale->multiplier - centre;
+  double money = ldexp(total, scale->money);
+  return slopes.most - centre < MOST_SLOPE_EXP && money >= DBL_MIN && money < INFINITY;
+}
+
 /* Checks every prompt, lists those whose pi depends on the multiplier, and adds up
- * the range of what can be spent. */
+ * the range of what can be spent. *fits: whether all items are in range. */
 static tt_status list_items(size_t n, const double *cost, tt_column benefit,
                             tt_column lower, tt_column upper, search *s, range *spent,
-                            const tt_poll *poll, tt_error *error) {
+                            int *fits, const tt_poll *poll, tt_error *error) {
+  *fits = 1;
   for (size_t i = 0; i < n; i++) {
     if (i % POLL_EVERY == 0 && tt_stop_requested(poll)) {
       return TT_EINTERRUPT;
@@ -109,12 +244,15 @@ static tt_status list_items(size_t n, const double *cost, tt_column benefit,
     tt_sum_add(&spent->most, c * up);
     if (b == 0.0 || lo == up) {
       tt_sum_add(&spent->useful, c * lo);
-      tt_sum_add(&s->constant, c * lo);
+      tt_sum_add(&s->constant,
+                 is_plain(s->scale) ? c * lo : scaled_product(c, lo, s->scale.money));
       continue;
     }
     tt_sum_add(&spent->useful, c * up);
-    double unit = root_ratio(c, b);
-    tt_allocation_item item = {lo * unit, up * unit, c / unit};
+    tt_allocation_item item;
+    if (!make_item(c, b, lo, up, s->scale, &item)) {
+      *fits = 0;
+    }
     s->items[s->n_items++] = item;
   }
   return TT_OK;
@@ -195,15 +333,32 @@ static tt_status find_multiplier(search *s, double total, double *multiplier,
   return TT_OK;
 }
 
+static search new_search(scaling scale, tt_allocation_item *items) {
+  search s = {scale, 0.0, INFINITY, {0.0, 0.0}, {0.0, 0.0}, items, 0};
+  return s;
+}
+
 tt_status tt_allocate(size_t n, const double *cost, tt_column benefit, tt_column lower,
                       tt_column upper, double total, double *pi, double *multiplier,
                       tt_allocation_item *items, const tt_poll *poll, tt_error *error) {
   if (!(total >= 0.0)) {
     return tt_fail(error, TT_EINVAL, "total_budget", 0, total);
   }
-  search s = {0.0, INFINITY, {0.0, 0.0}, {0.0, 0.0}, items, 0};
+  scaling scale = {0, 0};
+  search s = new_search(scale, items);
   range spent = {{0.0, 0.0}, {0.0, 0.0}, {0.0, 0.0}};
-  tt_status status = list_items(n, cost, benefit, lower, upper, &s, &spent, poll, error);
+  int fits;
+  tt_status status =
+      list_items(n, cost, benefit, lower, upper, &s, &spent, &fits, poll, error);
+  if (status == TT_OK && !fits) {
+    fits = choose_scale(n, cost, benefit, lower, upper, total, &scale);
+  }
+  if (status == TT_OK && !is_plain(scale)) {
+    int unused;
+    s = new_search(scale, items);
+    memset(&spent, 0, sizeof spent);
+    status = list_items(n, cost, benefit, lower, upper, &s, &spent, &unused, poll, error);
+  }
   if (status != TT_OK) {
     return status;
   }
@@ -216,13 +371,21 @@ tt_status tt_allocate(size_t n, const double *cost, tt_column benefit, tt_column
   } else if (tt_sum_value(&spent.useful) <= total) {
     *multiplier = DBL_MAX; /* more than anybody needs, but nothing for benefit 0 */
   } else {
-    status = find_multiplier(&s, total, multiplier, poll);
+    double mu = 0.0;
+    if (fits) {
+      status = find_multiplier(&s, ldexp(total, scale.money), &mu, poll);
+    } else if (tt_sum_value(&spent.least) < total) {
+      status = TT_ENUMERIC; /* no one multiplier in range */
+    }
     if (status == TT_ENUMERIC) {
       return tt_fail(error, status, "cost", 0, cost[0]);
     }
     if (status != TT_OK) {
       return status;
     }
+    *multiplier = fmin(ldexp(mu, -scale.multiplier), LARGEST);
+    return spread(n, cost, benefit, lower, upper, fmin(mu, LARGEST), scale.multiplier, pi,
+                  poll, error);
   }
-  return tt_allocate_given(n, cost, benefit, lower, upper, *multiplier, pi, poll, error);
+  return spread(n, cost, benefit, lower, upper, *multiplier, 0, pi, poll, error);
 }

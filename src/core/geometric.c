@@ -161,8 +161,7 @@ double tt_geometric_quantile1(double p, double tau) {
   return quantile_any(p, tau, log1p(-p), log1p(-tau));
 }
 
-static tt_status check_unit(size_t n, const double *x, const char *what,
-                            tt_error *error) {
+tt_status tt_check_unit(size_t n, const double *x, const char *what, tt_error *error) {
   for (size_t i = 0; i < n; i++) {
     if (!(x[i] >= 0.0 && x[i] <= 1.0)) {
       return tt_fail(error, TT_EINVAL, what, i, x[i]);
@@ -174,9 +173,9 @@ static tt_status check_unit(size_t n, const double *x, const char *what,
 tt_status tt_geometric_quantile(size_t n, const double *prob, size_t n_tau,
                                 const double *tau, double cap, double *out,
                                 double *scratch, const tt_poll *poll, tt_error *error) {
-  tt_status status = check_unit(n, prob, "prob", error);
+  tt_status status = tt_check_unit(n, prob, "prob", error);
   if (status == TT_OK) {
-    status = check_unit(n_tau, tau, "tau", error);
+    status = tt_check_unit(n_tau, tau, "tau", error);
   }
   if (status != TT_OK) {
     return status;
@@ -203,7 +202,7 @@ tt_status tt_geometric_quantile(size_t n, const double *prob, size_t n_tau,
 
 tt_status tt_geometric_distribution(size_t n, const double *time, const double *prob,
                                     double *out, tt_error *error) {
-  tt_status status = check_unit(n, prob, "prob", error);
+  tt_status status = tt_check_unit(n, prob, "prob", error);
   if (status != TT_OK) {
     return status;
   }
@@ -220,7 +219,7 @@ tt_status tt_geometric_distribution(size_t n, const double *time, const double *
 
 tt_status tt_geometric_sample(size_t n, const double *prob, const tt_uniform *uniform,
                               double *out, const tt_poll *poll, tt_error *error) {
-  tt_status status = check_unit(n, prob, "prob", error);
+  tt_status status = tt_check_unit(n, prob, "prob", error);
   if (status != TT_OK) {
     return status;
   }

@@ -6,6 +6,9 @@
 #include "random.h"
 #include "status.h"
 
+/* TT_EINVAL, naming `what`, unless all n of x lie in [0, 1]. */
+tt_status tt_check_unit(size_t n, const double *x, const char *what, tt_error *error);
+
 /* Smallest integer t >= 1 with (1 - p)^t <= 1 - tau, for p and tau in [0, 1].
  *
  * Decided as in exact arithmetic on the two doubles given: near an integer the

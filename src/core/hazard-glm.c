@@ -1,10 +1,13 @@
 #include "hazard-glm.h"
 
+#include "arena.h"
 #include "cloglog.h"
+#include "counts.h"
 #include "gram.h"
 #include "numeric.h"
 #include "penalty.h"
 
+#include <float.h>
 #include <math.h>
 #include <string.h>
 
@@ -27,7 +30,7 @@
 #define LIKELIHOOD_SETTLED 1e-2
 #define STAGE_TOLERANCE 1e-4
 
-/* Where the buffers lie in the scratch, and the state of one fit. */
+/* The state of one fit, and its arrays in the scratch. */
 typedef struct {
   const tt_glm_model *model;
   tt_glm_fit_result *fit;
@@ -217,15 +220,14 @@ static double saturated_likelihood(const tt_glm_model *model) {
 }
 
 static tt_status check_rows(const tt_glm_model *model, double *rate, tt_error *error) {
+  tt_status status =
+      tt_check_trials(model->n, model->unsafe, model->draws, DBL_MAX, error);
+  if (status != TT_OK) {
+    return status;
+  }
   tt_sum events = {0.0, 0.0};
   tt_sum total = {0.0, 0.0};
   for (size_t i = 0; i < model->n; i++) {
-    if (!(model->draws[i] > 0.0 && model->draws[i] < INFINITY)) {
-      return tt_fail(error, TT_EINVAL, "draws", i, model->draws[i]);
-    }
-    if (!(model->unsafe[i] >= 0.0 && model->unsafe[i] <= model->draws[i])) {
-      return tt_fail(error, TT_EINVAL, "unsafe", i, model->unsafe[i]);
-    }
     tt_sum_add(&events, model->unsafe[i]);
     tt_sum_add(&total, model->draws[i]);
   }
@@ -234,6 +236,68 @@ static tt_status check_rows(const tt_glm_model *model, double *rate, tt_error *e
     return tt_fail(error, TT_EINVAL, "unsafe", 0, tt_sum_value(&events));
   }
   return TT_OK;
+}
+
+/* The groups of columns index the penalties. */
+static tt_status check_columns(const tt_glm_model *model, tt_error *error) {
+  for (size_t j = 0; j < model->d; j++) {
+    int g = model->group[j];
+    if (g != TT_UNPENALISED && (g < 0 || (size_t)g >= model->n_groups)) {
+      return tt_fail(error, TT_EINVAL, "group", j, (double)g);
+    }
+    if (!(model->weight[j] > 0.0 && model->weight[j] < INFINITY)) {
+      return tt_fail(error, TT_EINVAL, "weight", j, model->weight[j]);
+    }
+    if (!isfinite(model->centre[j])) {
+      return tt_fail(error, TT_EINVAL, "centre", j, model->centre[j]);
+    }
+    if (!isfinite(model->scale[j])) {
+      return tt_fail(error, TT_EINVAL, "scale", j, model->scale[j]);
+    }
+  }
+  return TT_OK;
+}
+
+static tt_status check_penalties(const tt_glm_model *model, const double *lambda,
+                                 tt_error *error) {
+  for (size_t g = 0; g < model->n_groups; g++) {
+    if (!(model->shape[g] > 0.0)) {
+      return tt_fail(error, TT_EINVAL, "shape", g, model->shape[g]);
+    }
+    if (!(lambda[g] >= 0.0 && lambda[g] < INFINITY)) {
+      return tt_fail(error, TT_EINVAL, "lambda", g, lambda[g]);
+    }
+  }
+  if (!isnan(model->dispersion) &&
+      !(model->dispersion > 0.0 && model->dispersion < INFINITY)) {
+    return tt_fail(error, TT_EINVAL, "dispersion", 0, model->dispersion);
+  }
+  if (!(model->tolerance >= 0.0)) {
+    return tt_fail(error, TT_EINVAL, "tolerance", 0, model->tolerance);
+  }
+  return TT_OK;
+}
+
+/* The counts that dispersion is estimated from: both or none. */
+static tt_status check_seen(const tt_glm_model *model, tt_error *error) {
+  if ((model->seen_unsafe == NULL) != (model->seen_draws == NULL)) {
+    return tt_fail(error, TT_EINVAL, "draws", 0, NAN);
+  }
+  return model->seen_draws == NULL ? TT_OK
+                                   : tt_check_trials(model->n, model->seen_unsafe,
+                                                     model->seen_draws, DBL_MAX, error);
+}
+
+static tt_status check_model(const tt_glm_model *model, const double *lambda,
+                             double *rate, tt_error *error) {
+  tt_status status = check_rows(model, rate, error);
+  if (status == TT_OK) {
+    status = check_seen(model, error);
+  }
+  if (status == TT_OK) {
+    status = check_columns(model, error);
+  }
+  return status == TT_OK ? check_penalties(model, lambda, error) : status;
 }
 
 /* Evaluates at fit->beta; while the penalised deviance is worse than at `previous`,
@@ -388,26 +452,39 @@ static tt_status finish(work *w) {
   return TT_OK;
 }
 
-tt_status tt_glm_scratch(size_t n, size_t d, size_t *count) {
-  (void)n; /* rows are visited in blocks: nothing grows with them */
-  size_t size, padded, square, panel, factor, vectors, total;
-  if (!tt_size_add(d, 1, &size) || (padded = tt_gram_padded(d + 2)) == 0 ||
-      !tt_size_mul(padded, padded, &square) || !tt_size_mul(padded, ROWS, &panel) ||
-      !tt_size_mul(size, size, &factor) || !tt_size_add(square, panel, &total) ||
-      !tt_size_add(total, factor, &total) || !tt_size_mul(size, 5, &vectors) ||
-      !tt_size_add(total, vectors, &total) ||
-      !tt_size_mul(total, sizeof(double), &square)) {
+static void lay_out(tt_arena *a, size_t d, work *w) {
+  w->size = d + 1;
+  w->padded = tt_gram_padded(d + 2);
+  w->slope = tt_arena_doubles(a, w->size, 1);
+  w->previous = tt_arena_doubles(a, w->size, 1);
+  w->penalty.column = tt_arena_doubles(a, d, 1);
+  w->penalty.trail = tt_arena_doubles(a, d, 2);
+  w->panel = tt_arena_doubles(a, w->padded, ROWS);
+  w->gram = tt_arena_doubles(a, w->padded, w->padded);
+  w->factor = tt_arena_doubles(a, w->size, w->size);
+}
+
+tt_status tt_glm_scratch(size_t d, size_t *bytes) {
+  /* Rows are visited in blocks: nothing grows with them. */
+  tt_arena a = tt_arena_measure();
+  work w = {0};
+  if (d > SIZE_MAX / 2) {
     return TT_EOVERFLOW;
   }
-  *count = total;
-  return TT_OK;
+  lay_out(&a, d, &w);
+  *bytes = a.used;
+  return tt_arena_failed(&a) ? TT_EOVERFLOW : TT_OK;
 }
 
 tt_status tt_glm_fit(const tt_glm_model *model, tt_glm_fit_result *fit,
-                     const tt_linalg *linalg, double *scratch, const tt_poll *poll,
+                     const tt_linalg *linalg, void *scratch, const tt_poll *poll,
                      tt_error *error) {
   double rate;
-  tt_status status = check_rows(model, &rate, error);
+  size_t bytes = 0;
+  tt_status status = tt_glm_scratch(model->d, &bytes);
+  if (status == TT_OK) {
+    status = check_model(model, fit->lambda, &rate, error);
+  }
   if (status != TT_OK) {
     return status;
   }
@@ -416,22 +493,15 @@ tt_status tt_glm_fit(const tt_glm_model *model, tt_glm_fit_result *fit,
   w.fit = fit;
   w.linalg = linalg;
   w.poll = poll;
-  w.size = model->d + 1;
-  w.padded = tt_gram_padded(model->d + 2);
-  w.slope = scratch;
-  w.previous = w.slope + w.size;
   w.penalty = (tt_penalty){.d = model->d,
                            .n_groups = model->n_groups,
                            .group = model->group,
                            .weight = model->weight,
                            .shape = model->shape,
                            .lambda = fit->lambda,
-                           .edf = fit->edf,
-                           .column = w.previous + w.size,
-                           .trail = w.previous + 2 * w.size};
-  w.panel = w.previous + 4 * w.size;
-  w.gram = w.panel + w.padded * ROWS;
-  w.factor = w.gram + w.padded * w.padded;
+                           .edf = fit->edf};
+  tt_arena a = tt_arena_over(scratch, bytes);
+  lay_out(&a, model->d, &w);
   w.saturated = saturated_likelihood(model);
   fit->dispersion = isnan(model->dispersion) ? 1.0 : model->dispersion;
   fit->ridged = 0;

@@ -51,13 +51,14 @@ typedef struct {
   int ridged; /* 1: the information was singular, and a tiny ridge was added */
 } tt_glm_fit_result;
 
-/* Doubles of scratch that tt_glm_fit needs; TT_EOVERFLOW when that does not fit. */
-tt_status tt_glm_scratch(size_t n, size_t d, size_t *count);
+/* Bytes of scratch that tt_glm_fit needs, aligned as malloc aligns; it need not be
+ * cleared. TT_EOVERFLOW when that does not fit. */
+tt_status tt_glm_scratch(size_t d, size_t *bytes);
 
 /* Fits. Starts from the overall rate; at least one draw must be unsafe and one safe.
  * A fit that runs out of iterations is returned with converged = 0. */
 tt_status tt_glm_fit(const tt_glm_model *model, tt_glm_fit_result *fit,
-                     const tt_linalg *linalg, double *scratch, const tt_poll *poll,
+                     const tt_linalg *linalg, void *scratch, const tt_poll *poll,
                      tt_error *error);
 
 /* prob[i] = p_i for n rows. */

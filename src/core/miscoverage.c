@@ -134,7 +134,7 @@ tt_status tt_select_level(size_t n_levels, const double *tau, const double *misc
 
 /* ---- The exact path ------------------------------------------------------- */
 
-tt_status tt_miscoverage_jumps(size_t n, const double *prob, const double *time,
+tt_status tt_miscoverage_jumps(size_t n, const double *level, const double *time,
                                const double *censor, const double *reach, tt_jump *jumps,
                                size_t *n_jumps, const tt_poll *poll, tt_error *error) {
   tt_status status = check_prompts(n, time, censor, error);
@@ -146,8 +146,8 @@ tt_status tt_miscoverage_jumps(size_t n, const double *prob, const double *time,
     if (i % POLL_EVERY == 0 && tt_stop_requested(poll)) {
       return TT_EINTERRUPT;
     }
-    if (!(prob[i] >= 0.0 && prob[i] <= 1.0)) {
-      return tt_fail(error, TT_EINVAL, "prob", i, prob[i]);
+    if (!(level[i] >= 0.0 && level[i] <= 1.0)) {
+      return tt_fail(error, TT_EINVAL, "level", i, level[i]);
     }
     if (!(time[i] < censor[i])) {
       continue;
@@ -155,11 +155,7 @@ tt_status tt_miscoverage_jumps(size_t n, const double *prob, const double *time,
     if (!(reach[i] > 0.0 && reach[i] <= 1.0)) {
       return tt_fail(error, TT_EINVAL, "pi", i, reach[i]);
     }
-    double u = -expm1(time[i] * log1p(-prob[i]));
-    if (prob[i] == 0.0 || time[i] == 0.0) {
-      u = 0.0; /* 0 * -Inf */
-    }
-    tt_jump jump = {u, 1.0 / reach[i]};
+    tt_jump jump = {level[i], 1.0 / reach[i]};
     jumps[m++] = jump;
   }
   *n_jumps = m;
@@ -252,7 +248,7 @@ tt_status tt_select_jump(size_t n, size_t n_jumps, tt_jump *jumps, double alpha,
       return status;
     }
     *capped = at >= limit;
-    at *= 1.0 - 0x1p-46;
+    at = tt_below_jump(at);
   }
   *level = at < limit ? at : limit;
   return TT_OK;

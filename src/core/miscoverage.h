@@ -28,28 +28,33 @@ tt_status tt_miscoverage_curve(size_t n, const double *time, const double *censo
 tt_status tt_select_level(size_t n_levels, const double *tau, const double *miscoverage,
                           double alpha, size_t *selected, tt_error *error);
 
+/* The level that lies below a jump: by 2^-46 of itself, so that rounding in the 16th
+ * digit of a hazard cannot lift a bound past the draw that set it. */
+static inline double tt_below_jump(double level) {
+  return level * (1.0 - 0x1p-46);
+}
+
 /* A prompt that is known to be missed by every level above `level`, and its share. */
 typedef struct {
-  double level;  /* u = 1 - (1 - p)^T: T < q_tau(x) exactly when tau > u */
+  double level;  /* u = P(T' <= T given x): T < q_tau(x) exactly when tau > u */
   double weight; /* 1 / P(seen) */
 } tt_jump;
 
 /* The jumps of the curve for weights that do not depend on the level: one for each
  * audited prompt whose unsafe draw came before its horizon (time < censor).
  *
- *   prob(n)    in [0, 1], the estimated hazards
+ *   level(n)   what the law of T says of P(T <= time), in [0, 1]
  *   reach(n)   probability with which the event was to be seen, in (0, 1]; looked at
  *              where there is a jump
  *   jumps(n)   out, in the order of the prompts; *n_jumps of them are filled */
-tt_status tt_miscoverage_jumps(size_t n, const double *prob, const double *time,
+tt_status tt_miscoverage_jumps(size_t n, const double *level, const double *time,
                                const double *censor, const double *reach, tt_jump *jumps,
                                size_t *n_jumps, const tt_poll *poll, tt_error *error);
 
 /* The exact level: sup{tau <= limit : (1/n) sum of weights with u < tau' stays below
  * alpha for all tau' <= tau}. It is the smallest jump at which the cumulative weight
  * reaches alpha * n, found by weighted selection in expected O(m) time; ties are one
- * jump. The level returned lies below that jump by 2^-46 of itself, so that rounding
- * in the 16th digit of a hazard cannot lift a bound past the draw that set it.
+ * jump. The level returned lies just below that jump: see tt_below_jump().
  *
  *   n           number of planned prompts, audited or not
  *   jumps(m)    reordered

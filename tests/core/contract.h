@@ -18,6 +18,15 @@ static inline double *new_numbers(size_t count) {
   return memory;
 }
 
+/* Scratch, in which every double is NaN. */
+static inline void *new_garbage(size_t bytes) {
+  void *memory = malloc(bytes > 0 ? bytes : 1);
+  if (memory == NULL) {
+    abort();
+  }
+  return memset(memory, 0xff, bytes);
+}
+
 /* Counts calls and asks to stop at call number `stop` (0: never). */
 typedef struct {
   int calls;

@@ -101,12 +101,11 @@ static inline tt_status fit_glm_with(glm_problem *p, const tt_linalg *linalg,
   p->fit.lambda = p->lambda;
   p->fit.edf = p->edf;
   p->error = untouched;
-  size_t count = 0;
-  if (tt_glm_scratch(p->n, p->d, &count) != TT_OK) {
+  size_t bytes = 0;
+  if (tt_glm_scratch(p->d, &bytes) != TT_OK) {
     abort();
   }
-  double *scratch = new_numbers(count);
-  memset(scratch, 0xff, count * sizeof(double));
+  void *scratch = new_garbage(bytes);
   const tt_status status =
       tt_glm_fit(&p->model, &p->fit, linalg, scratch, poll, &p->error);
   free(scratch);

@@ -232,6 +232,139 @@ static void test_shared_columns(void) {
   check_that(given[0] == 2.0 && given[2] == 2.0, "an infinite one the upper bounds");
 }
 
+/* ---- Numbers at the ends of the range of doubles -------------------------------------
+ */
+
+/* Exponents of x87's or binary128's width carry any product of this program; where long
+ * double is no wider than double, there is no oracle. */
+static int has_oracle(void) {
+  return sqrtl(3e307L / 5e-324L * 10.0L) < HUGE_VALL && 3e307L * 100.0L < HUGE_VALL;
+}
+
+/* As agrees_with_bisection(), in long double and over the whole range of multipliers. */
+static int agrees_with_wide_bisection(const program *p) {
+  long double low = -2400.0L, high = 2400.0L;
+  double pi[MOST];
+  for (int k = 0; k < 200; k++) {
+    const long double middle = (low + high) / 2.0L;
+    long double money = 0.0L;
+    for (size_t i = 0; i < p->n; i++) {
+      const long double root = sqrtl((long double)p->benefit[i] / p->cost[i]);
+      long double wanted = exp2l(middle) * root;
+      wanted = fminl(fmaxl(wanted, p->lower[i]), p->upper[i]);
+      pi[i] = (double)wanted;
+      money += p->cost[i] * wanted;
+    }
+    if (money <= p->total) {
+      low = middle;
+    } else {
+      high = middle;
+    }
+  }
+  int right = 1;
+  for (size_t i = 0; i < p->n; i++) {
+    /* Costs below 1e-308 have few digits, and money for them no more. */
+    const double share = p->cost[i] * fabs(p->pi[i] - pi[i]);
+    right =
+        right && p->pi[i] >= p->lower[i] && p->pi[i] <= p->upper[i] &&
+        (fabs(p->pi[i] - pi[i]) <= 1e-12 * pi[i] || share <= 1e-12 * p->total + 5e-324);
+  }
+  return right;
+}
+
+static const double sizes[] = {5e-324, 1e-310, 1e-160, 1e-30, 1.0, 1e30, 1e160, 1.7e308};
+enum { SIZES = sizeof sizes / sizeof sizes[0] };
+
+static program extreme_pair(const size_t *at, double total) {
+  program p = {.n = 2, .total = total};
+  for (size_t i = 0; i < 2; i++) {
+    p.cost[i] = sizes[at[i]];
+    p.benefit[i] = sizes[at[2 + i]];
+    p.upper[i] = 1.0;
+  }
+  return p;
+}
+
+/* Every pair of costs and benefits from `sizes`, at `share` of the money of use. */
+static void test_every_size(double share, const char *sentence) {
+  int right = 1, refused = 0, total = 0;
+  for (size_t k = 0; k < SIZES * SIZES * SIZES * SIZES; k++) {
+    const size_t at[4] = {k % SIZES, k / SIZES % SIZES, k / SIZES / SIZES % SIZES,
+                          k / SIZES / SIZES / SIZES};
+    program p = extreme_pair(at, 0.0);
+    p.total = share * (0.5 * p.cost[0] + 0.5 * p.cost[1]) * 2.0;
+    const tt_status status = allocate(&p, NULL);
+    const int zero = p.pi[0] == 0.0 && p.pi[1] == 0.0;
+    const int ok = status == TT_ENUMERIC ||
+                   (status == TT_OK && (share == 0.0 ? zero && p.multiplier == 0.0
+                                                     : agrees_with_wide_bisection(&p)));
+    refused += status == TT_ENUMERIC;
+    total++;
+    if (!ok && right) {
+      printf("#   cost %g %g benefit %g %g total %g: status %d pi %.17g %.17g\n",
+             p.cost[0], p.cost[1], p.benefit[0], p.benefit[1], p.total, (int)status,
+             p.pi[0], p.pi[1]);
+    }
+    right = right && ok;
+  }
+  check_that(right && refused <= (share == 0.0 ? 0 : total / 50), sentence);
+}
+
+static void test_ends_of_range(void) {
+  test_every_size(0.0, "no budget, nothing spent, whatever the sizes");
+  if (has_oracle()) {
+    test_every_size(1e-9, "next to no budget");
+    test_every_size(0.3, "some of it");
+    test_every_size(0.999999, "nearly enough");
+  }
+  program p = {.n = 2, .cost = {5e-324, 1.0}, .benefit = {1.7e308, 1.0}};
+  p.upper[0] = p.upper[1] = 1.0;
+  check_that(allocate(&p, NULL) == TT_OK && p.pi[0] == 0.0 && p.pi[1] == 0.0,
+             "a benefit per cost of 3e631, and no budget");
+  p = (program){.n = 1, .cost = {1.7e308}, .benefit = {5e-324}, .upper = {1.0}};
+  p.total = 0.85e308;
+  check_that(allocate(&p, NULL) == TT_OK && fabs(p.pi[0] - 0.5) < 1e-14,
+             "one of 3e-632, whose multiplier is not a double");
+  check_that(p.multiplier > 1e308 && p.multiplier < INFINITY, "the nearest one is told");
+  p = (program){.n = 3,
+                .cost = {1e200, 1.0, 1.0},
+                .benefit = {1e-300, 1.0, 0.0},
+                .lower = {1e100, 0.0, 0.0},
+                .upper = {1e101, 1.0, 1.0},
+                .total = 5e300};
+  check_that(allocate(&p, NULL) == TT_OK && fabs(p.pi[0] / 5e100 - 1.0) < 1e-14 &&
+                 p.pi[1] == 1.0,
+             "a lower bound that is left at a multiplier beyond 1e308");
+  p.total = 2e301;
+  check_that(allocate(&p, NULL) == TT_OK && p.pi[0] == 1e101 && p.pi[2] == 1.0,
+             "money for everybody");
+  p = (program){.n = 2, .cost = {1.7e308, 1.0}, .benefit = {5e-324, 0.0}};
+  p.upper[0] = 0.25;
+  p.upper[1] = 1e308;
+  p.total = 0.6e308;
+  check_that(allocate(&p, NULL) == TT_OK && p.pi[0] == 0.25 && p.pi[1] == 0.0,
+             "money for everybody whom it serves");
+}
+
+static void test_given_at_ends(void) {
+  const double cost[] = {5e-324, 1.7e308, 1.0}, benefit[] = {1.7e308, 5e-324, 1.0};
+  const double zero = 0.0, one = 1.0;
+  const tt_column lo = {&zero, 0}, up = {&one, 0};
+  double pi[3];
+  check_that(tt_allocate_given(3, cost, rows(benefit), lo, up, 0.0, pi, NULL, NULL) ==
+                     TT_OK &&
+                 pi[0] == 0.0 && pi[1] == 0.0 && pi[2] == 0.0,
+             "a multiplier of 0 gives nothing, whatever the sizes");
+  const double mu = 1e-316;
+  tt_allocate_given(3, cost, rows(benefit), lo, up, mu, pi, NULL, NULL);
+  check_near(pi[0], mu * sqrt(1.7e308) / sqrt(5e-324), 1e-12,
+             "a tiny multiplier of a huge root");
+  tt_allocate_given(3, cost, rows(benefit), lo, up, 1e308, pi, NULL, NULL);
+  check_near(pi[1], 1e308 / sqrt(1.7e308) * sqrt(5e-324), 1e-20,
+             "a huge multiplier of a tiny root");
+  check_that(pi[0] == 1.0 && pi[2] == 1.0, "the others are at their upper bound");
+}
+
 int main(void) {
   test_by_hand();
   test_shared_columns();
@@ -240,5 +373,7 @@ int main(void) {
   test_random_programs(7, 10, "seven prompts: the optimum");
   test_random_programs(64, 2, "64 prompts: the optimum");
   test_random_programs(MOST, 1, "1,000 prompts: the optimum");
+  test_ends_of_range();
+  test_given_at_ends();
   return check_report();
 }

@@ -1,5 +1,7 @@
 #include "glm-problem.h"
 
+#include <limits.h>
+
 /* ---- Difficult data
  * --------------------------------------------------------------------- */
 
@@ -149,6 +151,73 @@ static void test_refusals(void) {
   free_glm_problem(&p);
 }
 
+/* Column 2 of four has a group, a weight, a centre and a scale that a test changes. */
+static void column_refuses(int group, double weight, double centre, double scale,
+                           const char *what, double value, const char *sentence) {
+  glm_problem p = new_glm_problem(70, 4, 3, 5);
+  p.group[2] = group;
+  p.weight[2] = weight;
+  p.centre[2] = centre;
+  p.scale[2] = scale;
+  check_refused(fit_glm(&p), TT_EINVAL, p.error, what, 2, value, sentence);
+  free_glm_problem(&p);
+}
+
+static void test_refused_columns(void) {
+  column_refuses(2, 1.0, 0.0, 1.0, "group", 2.0, "a group beyond the last");
+  column_refuses(INT_MAX, 1.0, 0.0, 1.0, "group", INT_MAX, "far beyond it");
+  column_refuses(-2, 1.0, 0.0, 1.0, "group", -2.0, "one that is not even no group");
+  column_refuses(INT_MIN, 1.0, 0.0, 1.0, "group", INT_MIN, "an NA of R's");
+  column_refuses(1, 0.0, 0.0, 1.0, "weight", 0.0, "no weight");
+  column_refuses(1, NAN, 0.0, 1.0, "weight", NAN, "a weight that is NaN");
+  column_refuses(1, 1.0, INFINITY, 1.0, "centre", INFINITY, "an infinite centre");
+  column_refuses(1, 1.0, 0.0, NAN, "scale", NAN, "a scale that is NaN");
+  glm_problem p = new_glm_problem(70, 4, 3, 5);
+  p.group[2] = TT_UNPENALISED;
+  check_that(fit_glm(&p) == TT_OK, "a column may have no penalty");
+  free_glm_problem(&p);
+}
+
+static void test_refused_penalties(void) {
+  const double bad[] = {-1.0, NAN, INFINITY};
+  for (size_t i = 0; i < 3; i++) {
+    glm_problem p = new_glm_problem(70, 2, 3, 5);
+    p.start[1] = bad[i];
+    check_refused(fit_glm(&p), TT_EINVAL, p.error, "lambda", 1, bad[i],
+                  "a penalty that is none");
+    free_glm_problem(&p);
+    p = new_glm_problem(70, 2, 3, 5);
+    p.model.dispersion = i == 1 ? 0.0 : bad[i];
+    check_refused(fit_glm(&p), TT_EINVAL, p.error, "dispersion", 0, NAN,
+                  "a dispersion that is none");
+    free_glm_problem(&p);
+  }
+  glm_problem p = new_glm_problem(70, 2, 3, 5);
+  p.shape[0] = NAN;
+  check_refused(fit_glm(&p), TT_EINVAL, p.error, "shape", 0, NAN, "a shape that is NaN");
+  free_glm_problem(&p);
+  p = new_glm_problem(70, 2, 3, 5);
+  p.model.tolerance = NAN;
+  check_refused(fit_glm(&p), TT_EINVAL, p.error, "tolerance", 0, NAN,
+                "a tolerance that is NaN");
+  free_glm_problem(&p);
+}
+
+/* The counts that dispersion is estimated from. */
+static void test_refused_seen(void) {
+  glm_problem p = new_glm_problem(70, 2, 3, 5);
+  double *seen = new_numbers(p.n);
+  memcpy(seen, p.draws, p.n * sizeof(double));
+  seen[4] = 0.0;
+  p.model.seen_draws = seen;
+  check_refused(fit_glm(&p), TT_EINVAL, p.error, "draws", 0, NAN,
+                "half of what was seen");
+  p.model.seen_unsafe = p.unsafe;
+  check_refused(fit_glm(&p), TT_EINVAL, p.error, "draws", 4, 0.0, "no draws seen");
+  free(seen);
+  free_glm_problem(&p);
+}
+
 static int never(size_t d, double *a) {
   (void)d;
   (void)a;
@@ -181,16 +250,15 @@ static void test_interrupt(void) {
 }
 
 static void test_scratch(void) {
-  size_t count = 0, more = 0;
-  check_that(tt_glm_scratch(10, 3, &count) == TT_OK &&
-                 tt_glm_scratch(10, 300, &more) == TT_OK && more > 300 * 300 &&
-                 count < more,
+  size_t bytes = 0, more = 0;
+  check_that(tt_glm_scratch(3, &bytes) == TT_OK && tt_glm_scratch(300, &more) == TT_OK &&
+                 more > 300 * 300 * sizeof(double) && bytes < more,
              "more columns need more scratch");
   const size_t many[] = {SIZE_MAX, SIZE_MAX - 1, SIZE_MAX - 4, SIZE_MAX / 2,
                          (size_t)1 << (sizeof(size_t) * 4)};
   int overflow = 1;
   for (size_t i = 0; i < 5; i++) {
-    overflow = overflow && tt_glm_scratch(10, many[i], &count) == TT_EOVERFLOW;
+    overflow = overflow && tt_glm_scratch(many[i], &bytes) == TT_EOVERFLOW;
   }
   check_that(overflow, "too many columns do not fit");
 }
@@ -201,6 +269,9 @@ int main(void) {
   test_rare_and_large();
   test_predict();
   test_refusals();
+  test_refused_columns();
+  test_refused_penalties();
+  test_refused_seen();
   test_breakdown();
   test_interrupt();
   test_scratch();

@@ -217,3 +217,10 @@ test_that("nothing can be unlimited where it costs or brings nothing", {
   expect_error(allocate_budget(c(1, 1), 1, benefit = c(0, 1), upper = Inf),
                "`upper`", class = "timetounsafe_error_argument")
 })
+
+test_that("numbers at the ends of the range of doubles are no excuse", {
+  expect_identical(
+    allocate_budget(c(5e-324, 1), 0, benefit = c(1.7e308, 1)), c(0, 0)
+  )
+  expect_equal(allocate_budget(1.7e308, 0.85e308, benefit = 5e-324), 0.5)
+})

@@ -233,3 +233,56 @@ test_that("names of arguments must be whole", {
   expect_error(through(typo = 5), "typo",
                class = "timetounsafe_error_argument")
 })
+
+test_that("the border names a field that is not there, and a kind it lacks", {
+  core <- asNamespace("timetounsafe")
+  evidence <- list(
+    gain = c(0.1, 0.1), place = 1, weight = 1, outcome = list(jump = 0.5),
+    cap = Inf, limit = 1
+  )
+  certify <- function(evidence, rule = list(kind = "point")) {
+    core$core_value(.Call(core$ffi_certify, evidence, rule))
+  }
+  expect_equal(certify(evidence)$level, 0.5)
+  for (field in names(evidence)) {
+    expect_error(certify(evidence[names(evidence) != field]),
+                 sprintf("internal: there is no `%s`", field), fixed = TRUE)
+  }
+  expect_error(certify(unname(evidence)), "internal: there is no")
+  expect_error(certify(evidence, list(kind = "normal")),
+               "internal: there is no `z`", fixed = TRUE)
+  expect_error(certify(evidence, list(kind = "other")),
+               "internal: `kind` cannot be \"other\"", fixed = TRUE)
+  expect_error(certify(evidence, list(kind = 0)),
+               "internal: `kind` is not a string", fixed = TRUE)
+  evidence$outcome <- list(law = "gamma", columns = list(prob = 0.5),
+                           unsafe = 1, draws = 1)
+  expect_error(certify(evidence), "internal: `law` cannot be \"gamma\"",
+               fixed = TRUE)
+  evidence$outcome$law <- "geometric"
+  names(evidence$outcome$columns) <- "p"
+  expect_error(certify(evidence), "internal: there is no `prob`", fixed = TRUE)
+})
+
+test_that("the border takes no half counts and no negative widths", {
+  core <- asNamespace("timetounsafe")
+  fit <- function(...) {
+    model <- list(
+      x = matrix(c(0, 1, 2), 3), unsafe = c(0, 1, 1), draws = c(2, 2, 2),
+      n_train = 3, hidden = 2L, learning_rate = 0.1, weight_decay = 0,
+      batch_size = 2, epochs = 1, patience = 0, weighted = 1, start_bias = NaN
+    )
+    core$core_value(.Call(core$ffi_mlp_fit, utils::modifyList(model, list(...))))
+  }
+  expect_length(fit()$weights, 2 * 2 + 3)
+  for (field in c("n_train", "batch_size", "epochs", "patience")) {
+    for (bad in c(2.5, -1, NaN, Inf)) {
+      model <- stats::setNames(list(bad), field)
+      expect_error(do.call(fit, model),
+                   sprintf("internal: `%s` is not a count", field), fixed = TRUE)
+    }
+  }
+  for (bad in c(0L, -1L, NA)) {
+    expect_error(fit(hidden = c(2L, bad)), class = "timetounsafe_error_argument")
+  }
+})

@@ -36,16 +36,27 @@ test_that("long loops in C can be interrupted, and R works on", {
   )
   # Called without their wrappers, whose own work could meet the limit first.
   core <- asNamespace("timetounsafe")
+  standard <- list(x = x, centre = rep(0, 40), scale = rep(1, 40))
+  counts <- list(unsafe = y + 0, draws = y * 0 + 50)
   expect_identical(interrupted(core$core_value(.Call(
-    core$ffi_glm_fit, x, rep(0, 40), rep(1, 40), y + 0, y * 0 + 50, y + 0,
-    y * 0 + 50, rep(0L, 40), rep(1, 40), 1, 1, 1, 1, 1e-8, 50
+    core$ffi_glm_fit,
+    c(standard, counts, list(
+      seen_unsafe = NULL, seen_draws = NULL, group = rep(0L, 40),
+      weight = rep(1, 40), shape = 1, lambda = 1, estimate = 1, dispersion = 1,
+      tolerance = 1e-8, max_iterations = 50
+    ))
   ))), "interrupted")
   expect_identical(interrupted(core$core_value(.Call(
-    core$ffi_interaction_statistics, x, rep(0, 40), rep(1, 40), 3, y + 0, y + 0
+    core$ffi_interaction_statistics,
+    c(standard, list(limit = 3, score = y + 0, weight = y + 0))
   ))), "interrupted")
   expect_identical(interrupted(core$core_value(.Call(
-    core$ffi_mlp_fit, x, y + 0, y * 0 + 50, 2e5, 32L, c(1e-3, 0, 100, 10, 0, 1),
-    NaN
+    core$ffi_mlp_fit,
+    c(counts, list(
+      x = x, n_train = 2e5, hidden = 32L, learning_rate = 1e-3,
+      weight_decay = 0, batch_size = 100, epochs = 10, patience = 0,
+      weighted = 1, start_bias = NaN
+    ))
   ))), "interrupted")
   q <- matrix(5, 5e5, 200)
   ones <- rep(1, 5e5)

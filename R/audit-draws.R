@@ -64,8 +64,10 @@ set_values <- function(state, name, row, value) {
   invisible()
 }
 
-# Adds `by` for each time that a row is there; rows are sorted.
+# Adds `by` for each time that a row is there, and returns each once; rows are
+# sorted.
 count_up <- function(state, name, row, by = 1L) {
   runs <- count_runs(row)
   set_values(state, name, runs$row, state[[name]][runs$row] + by * runs$n)
+  invisible(runs$row)
 }

@@ -28,8 +28,14 @@ line_up <- function(state) {
 # left to begin, further draws of the same prompts.
 take_draws <- function(state, slots, now = Inf) {
   batch <- take_again(state, slots, now)
-  slots <- slots - length(batch$row)
-  if (slots > 0) append_draws(batch, take_new(state, slots)) else batch
+  n <- length(batch$row)
+  if (n == 0L) {
+    take_new(state, slots)
+  } else if (n < slots) {
+    append_draws(batch, take_new(state, slots - n))
+  } else {
+    batch
+  }
 }
 
 take_again <- function(state, slots, now) {

@@ -90,7 +90,7 @@ pass_over <- function(state, row) {
 }
 
 use_draws <- function(state, row, draw, outcome) {
-  count_up(state, "draws", row)
+  used <- count_up(state, "draws", row)
   if (any(outcome)) {
     hits <- row[outcome]
     count_up(state, "unsafe", hits)
@@ -98,8 +98,7 @@ use_draws <- function(state, row, draw, outcome) {
     set_values(state, "first", hits[new], draw[outcome][new])
     state$n_unsafe <- state$n_unsafe + sum(new)
   }
-  row <- unique(row)
-  close_rows(state, row[state$draws[row] >= state$limit[row]])
+  close_rows(state, used[state$draws[used] >= state$limit[used]])
 }
 
 end_rows <- function(state, row, draw, fails) {

@@ -122,8 +122,10 @@ certify_level <- function(audit, alpha, delta, kind, randomised = TRUE) {
     rule <- normal_rule(audit, alpha, delta)
     return(c(find_level(gather_evidence(audit, alpha), rule), kind = "normal"))
   }
-  if (!is.na(equal_weight(audit))) {
-    return(c(find_binomial(audit, alpha, delta), kind = "binomial"))
+  inclusion <- equal_weight(audit)
+  if (!is.na(inclusion)) {
+    found <- find_binomial(audit, inclusion, alpha, delta)
+    return(c(found, kind = "binomial"))
   }
   certify_by_bets(audit, plan_stakes(audit, alpha, delta), randomised)
 }
@@ -131,9 +133,9 @@ certify_level <- function(audit, alpha, delta, kind, randomised = TRUE) {
 # Where all weights are equal, losses are counted: the number of them at a level
 # is binomial. The most that a miscoverage of alpha shows with probability
 # delta, and the level at which there would be one more.
-find_binomial <- function(audit, alpha, delta) {
+find_binomial <- function(audit, inclusion, alpha, delta) {
   n <- length(audit$prob)
-  rate <- alpha * equal_weight(audit)
+  rate <- alpha * inclusion
   most <- stats::qbinom(delta, n, rate)
   if (stats::pbinom(most, n, rate) > delta) {
     most <- most - 1

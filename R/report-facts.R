@@ -81,7 +81,7 @@ group_table <- function(lpb) {
 # ---- Evidence, draws and cost ------------------------------------------------
 
 evidence_facts <- function(lpb) {
-  weight <- included_weights(lpb$audit)
+  weight <- included_weights(plan_parts(lpb$audit))
   html_facts(
     c("Calibration prompts", big(lpb$n), "Planned, all of them accounted for"),
     c("Included in the audit", big(lpb$included),

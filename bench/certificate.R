@@ -94,7 +94,7 @@ thinned <- function(audit) {
   audit$horizon[!kept] <- 0
   audit$pi <- rep(1 / weight, cell_size(audit))
   audit$constants$method <- "optimized"
-  core$find_binomial(audit, alpha, delta)$level
+  core$find_binomial(audit, 1 / weight, alpha, delta)$level
 }
 
 certified <- function(audit, randomised = TRUE) {

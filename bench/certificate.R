@@ -53,9 +53,9 @@ cell_policy <- function(cell) {
   core$fix_policy(policy, design, cell$n)
 }
 
-# The parts in place of plan_audit() and simulate_audit(), which would spend most
-# of the time on text and hashes. `sorted`: the file has the riskiest prompts
-# last, which the random order of the plan undoes.
+# The parts in place of plan_audit() and simulate_audit(), which would spend
+# most of the time on text and hashes. `sorted`: the file has the riskiest
+# prompts last, which the random order of the plan undoes.
 draw_audit <- function(cell, policy, quantile, sorted = FALSE) {
   at <- sample.int(nrow(people), cell$n, replace = TRUE)
   if (sorted) {

@@ -75,7 +75,7 @@ static void test_constant(void) {
   check_near(of(10, x).scale * 4e-6, 1.0, 1e-4, "not constant any more");
 }
 
-/* In long double, in two passes. */
+/* In long double, in two passes. Under valgrind that is no wider than double. */
 static int agrees(size_t n, const double *x) {
   long double mean = 0.0L, squares = 0.0L, size = 0.0L;
   for (size_t i = 0; i < n; i++) {
@@ -88,7 +88,7 @@ static int agrees(size_t n, const double *x) {
   }
   const double want = (double)sqrtl((long double)n / squares);
   const moments m = of(n, x);
-  return fabs(m.centre - (double)mean) <= 1e-15 * (double)size &&
+  return fabs(m.centre - (double)mean) <= 1e-13 * (double)size &&
          fabs(m.scale - want) <= 1e-12 * want;
 }
 

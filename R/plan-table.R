@@ -40,17 +40,17 @@ take_part <- function(audit, at) {
 # Independent of the order of rows, so that merge() and sort() do no harm, and
 # of how a file or R represents the same ids and numbers.
 plan_hash <- function(plan) {
-  at <- order(as_text(plan$id), method = "radix")
-  plain <- function(value, name) {
-    switch(plan_schema[[name]]$type,
-           number = as.double(value), flag = as.logical(value), as_text(value))
+  plain <- function(names, values) {
+    lapply(stats::setNames(nm = names), function(name) {
+      switch(plan_schema[[name]]$type,
+             number = as.double(values[[name]]),
+             flag = as.logical(values[[name]]), as_text(values[[name]]))
+    })
   }
-  rows <- schema_sealed("row", "hash")
-  constants <- schema_sealed("constant", "hash")
-  rlang::hash(list(
-    lapply(unname(Map(plain, plan[rows], rows)), `[`, at),
-    unname(Map(plain, plan$constants[constants], constants))
-  ))
+  rows <- plain(schema_sealed("row", "hash"), plan)
+  constants <- plain(schema_sealed("constant", "hash"), plan$constants)
+  at <- order(rows$id, method = "radix")
+  rlang::hash(list(lapply(unname(rows), `[`, at), unname(constants)))
 }
 
 # Numbers lose their last digits in a file, so they are summed, not hashed.

@@ -16,7 +16,7 @@ sources := DESCRIPTION NAMESPACE R src src/core \
   $(shell find inst -type f 2>/dev/null)
 
 .PHONY: help demo paper test install build check test-core test-r docs layers \
-  bench valgrind clean setup-demo setup-paper setup-test
+  tables readme bench valgrind clean setup-demo setup-paper setup-test
 
 help: ## list these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' \
@@ -49,9 +49,16 @@ docs: setup-test ## write NAMESPACE and man/ from the comments in R/
 layers: ## write the table and the picture of ARCHITECTURE.md (needs Graphviz)
 	@Rscript tools/layers.R --write
 
-bench: setup-test build ## run the benchmarks
+tables: ## copy the tables of bench/ (and of `make paper`) to the vignettes
+	@Rscript tools/tables.R --write
+
+readme: build ## write what the README's example prints, and its picture
+	@Rscript tools/readme.R --write
+
+bench: setup-test build ## run the benchmarks, and copy their tables
 	@set -e; for script in bench/*.R; do \
 	  echo "== $$script"; Rscript "$$script"; done
+	@Rscript tools/tables.R --write
 
 valgrind: ## test the C core alone, under valgrind
 	@tools/setup.sh valgrind

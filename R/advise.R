@@ -1,27 +1,30 @@
 # advise_budget(): the whole way simulated before a draw is paid for, and how
 # the advice looks. What is predicted: methods vignette, "The certificate".
 
-#' What a budget buys, before anything is spent
+#' Compare budgets before drawing
 #'
-#' Simulates the whole way from plan to bound with the estimated hazards taken
-#' for true, for a range of budgets and numbers of prompts: how long the bounds
-#' become, how far the certified coverage will lie above its target, and whether
-#' there are prompts enough to certify anything.
+#' Simulates the path from plan to bound, with the estimated hazards taken as
+#' true, for a range of budgets and numbers of prompts: how long the bounds are,
+#' how far the certified coverage exceeds the nominal one, and whether there are
+#' enough prompts to certify anything.
 #'
-#' Each row plans as [plan_audit()] would, makes outcomes, and calibrates,
-#' `repetitions` times. The margin is what the certificate costs: the mean
-#' coverage less `1 - alpha`. A hazard that is off makes the true coverage vary
-#' more between prompts, and the margin somewhat larger.
+#' Each row plans as [plan_audit()] does, simulates outcomes, and calibrates,
+#' `repetitions` times. The margin is the cost of the certificate: mean coverage
+#' less `1 - alpha`. A wrong hazard makes the true coverage vary more between
+#' prompts, and the margin somewhat larger.
 #'
 #' @param hazard A `hazard_fit` from [fit_hazard()] or [as_hazard()].
-#' @param x Features of prompts like those to calibrate on, in the form that
-#'   `hazard` was trained on.
+#' @param newdata Features of prompts like those to calibrate on, in the form
+#'   that `hazard` was trained on. `NULL`, the default, takes the training
+#'   prompts of `hazard`.
 #' @param budget Numeric vector: mean draws per prompt, see [plan_audit()]. The
-#'   default spans what is usual.
-#' @param n Whole numbers of at least 10: how many prompts to calibrate on. By
-#'   default as many as `x` has. For another number prompts are taken from `x`
-#'   at random, again and again if there are fewer.
-#' @param price `NULL`, or the price of a draw: adds a column `cost`.
+#'   default spans the usual range.
+#' @param n Numeric vector of whole numbers of at least 10: how many prompts to
+#'   calibrate on. `NULL`, the default, takes as many as `newdata` has. For
+#'   another number prompts are sampled from `newdata`, with replacement where
+#'   there are fewer.
+#' @param price Price of a draw, a number of at least 0 in any currency: adds a
+#'   column `cost`. `NULL`, the default, adds nothing.
 #' @param repetitions Whole number of at least 10: simulated calibrations for
 #'   each row. The default, 100, gives margins to about a tenth of the standard
 #'   error of a calibration.
@@ -29,15 +32,15 @@
 #' @returns A data frame of class `budget_advice` with one row for each `n` and
 #'   `budget`, and the columns
 #'   * `n`, `budget`, `draws` (their product), `cost`;
-#'   * `tau_prior`, `weight_limit`: of the policy, see [plan_audit()];
-#'   * `least_n`: the smallest number of prompts that can certify anything with
-#'     this budget, `NA` without `delta`;
+#'   * `tau_max`, `max_weight`: of the design, see [plan_audit()];
+#'   * `n_min`: the smallest number of prompts that can certify anything at this
+#'     budget, `NA` without `delta`;
 #'   * `coverage`, `coverage_sd`: mean and standard deviation over calibrations
-#'     of the bound's coverage; `margin`, `margin_se`: its mean above the
-#'     target, and the Monte Carlo error of that;
-#'   * `bound`: the geometric mean of the bounds, `point_bound`: that of the
-#'     point rule;
-#'   * `trivial`: the share of calibrations with no bound above 1.
+#'     of the bound's coverage; `margin`, `margin_se`: its mean above nominal,
+#'     and the Monte Carlo error of that;
+#'   * `gmean_bound`, `gmean_bound_marginal`: geometric mean of the bounds, and
+#'     of those of the marginal guarantee;
+#'   * `share_trivial`: share of calibrations with no bound above 1.
 #' @section Errors: `timetounsafe_error_argument`,
 #'   `timetounsafe_error_features`.
 #' @section Assumptions: The hazards are right. See [calibrate_lpb()] for those
@@ -45,23 +48,27 @@
 #' @references Methods vignette, "The certificate".
 #' @examples
 #' set.seed(1)
-#' hazard <- as_hazard(function(newx) newx$p)
+#' hazard <- as_hazard(function(newdata) newdata$p)
 #' x <- data.frame(p = 10^runif(1000, -3, -1.5))
 #' advice <- advise_budget(hazard, x, budget = c(10, 100), repetitions = 20)
 #' advice
 #' @export
-advise_budget <- function(hazard, x, budget = c(5, 10, 20, 50, 100, 200, 500),
-                          n = NULL, alpha = 0.1, delta = 0.1,
-                          method = c("replicated", "optimized", "trimmed",
+advise_budget <- function(hazard, newdata = NULL,
+                          budget = c(5, 10, 20, 50, 100, 200, 500), n = NULL,
+                          design = c("replicated", "optimized", "trimmed",
                                      "basic", "naive"),
-                          tau_prior = NULL, max_weight = 100, cap = NULL,
+                          alpha = 0.1, delta = 0.1, tau_max = NULL, cap = NULL,
                           price = NULL, repetitions = 100, ...) {
   check_no_dots(...)
   check_class(hazard, "hazard_fit", "hazard", "fit_hazard() or as_hazard()")
-  if (missing(x)) {
-    stop_missing("x")
+  prob <- if (!is.null(newdata)) {
+    predict_hazard(hazard, newdata, "newdata")
+  } else {
+    hazard$fitted
   }
-  prob <- predict_hazard(hazard, x, "x")
+  if (is.null(prob)) {
+    stop_argument("newdata", "is required: this hazard has no training prompts")
+  }
   budget <- check_numeric(budget, "budget", min = 0, open = c(TRUE, FALSE),
                           finite = TRUE)
   n <- check_numeric(n %||% length(prob), "n", min = 10, whole = TRUE,
@@ -69,14 +76,14 @@ advise_budget <- function(hazard, x, budget = c(5, 10, 20, 50, 100, 200, 500),
   price <- check_price(price)
   repetitions <- check_number(repetitions, "repetitions", min = 10,
                               whole = TRUE)
-  pilot <- if (is.null(tau_prior)) new_pilot(hazard)
-  design <- list(prob = hazard$fitted %||% prob)
+  pilot <- if (is.null(tau_max)) new_pilot(hazard)
+  reference <- list(prob = hazard$fitted %||% prob)
   rows <- expand.grid(budget = budget, n = n)
   rows <- Map(function(budget, n) {
-    policy <- new_policy(method, budget, alpha, delta, tau_prior, max_weight,
-                         cap)
-    policy <- choose_tau_prior(policy, pilot, n)
-    advise_row(policy, prob, prior_quantile(design, policy), n, repetitions)
+    constants <- new_constants(design, budget, alpha, delta, tau_max, cap)
+    constants <- choose_tau_max(constants, pilot, n)
+    advise_row(constants, prob, prior_quantile(reference, constants), n,
+               repetitions)
   }, rows$budget, rows$n)
   advice <- do.call(rbind, rows)
   if (!is.null(price)) {
@@ -86,9 +93,9 @@ advise_budget <- function(hazard, x, budget = c(5, 10, 20, 50, 100, 200, 500),
             class = c("budget_advice", "data.frame"))
 }
 
-# One row. `quantile` are the prior quantiles of the design prompts.
-advise_row <- function(policy, prob, quantile, n, repetitions) {
-  fixed <- fix_policy(policy, quantile, n)
+# One row. `quantile` are the quantiles of the reference prompts at tau_max.
+advise_row <- function(constants, prob, quantile, n, repetitions) {
+  fixed <- fix_constants(constants, quantile, n)
   runs <- vapply(seq_len(repetitions), function(r) {
     advise_once(fixed, if (n == length(prob)) {
       prob
@@ -98,51 +105,51 @@ advise_row <- function(policy, prob, quantile, n, repetitions) {
   }, numeric(4))
   coverage <- runs["coverage", ]
   data.frame(
-    n = n, budget = policy$budget, draws = n * policy$budget,
-    tau_prior = policy$tau_prior, weight_limit = fixed$weight_limit,
-    least_n = least_prompts(policy, quantile),
+    n = n, budget = constants$budget, draws = n * constants$budget,
+    tau_max = constants$tau_max, max_weight = fixed$max_weight,
+    n_min = least_prompts(constants, quantile),
     coverage = mean(coverage), coverage_sd = stats::sd(coverage),
-    margin = mean(coverage) - (1 - policy$alpha),
+    margin = mean(coverage) - (1 - constants$alpha),
     margin_se = stats::sd(coverage) / sqrt(repetitions),
-    bound = exp(mean(runs["bound", ])),
-    point_bound = exp(mean(runs["point_bound", ])),
-    trivial = mean(runs["trivial", ])
+    gmean_bound = exp(mean(runs["bound", ])),
+    gmean_bound_marginal = exp(mean(runs["marginal", ])),
+    share_trivial = mean(runs["trivial", ])
   )
 }
 
 # One calibration, without the checks and the data frames of a real one.
-advise_once <- function(policy, prob) {
+advise_once <- function(constants, prob) {
   rows <- list(prob = prob)
-  audit <- c(rows, draw_inclusion(prior_quantile(rows, policy), policy))
+  audit <- c(rows, draw_inclusion(prior_quantile(rows, constants), constants))
   audit$order <- sample.int(length(prob))
   audit$failed <- FALSE
-  audit$constants <- c(policy, threshold = stats::runif(1))
+  audit$constants <- c(constants, u_certificate = stats::runif(1))
   audit <- simulate_outcomes(audit, prob)
-  point <- find_point(audit, policy$alpha)$level
-  level <- if (is.na(policy$delta)) {
-    point
+  marginal <- find_marginal(audit, constants$alpha)$tau
+  tau <- if (is.na(constants$delta)) {
+    marginal
   } else {
-    min(point,
-        certify_level(audit, policy$alpha, policy$delta, "exact")$level)
+    min(marginal,
+        certify_tau(audit, constants$alpha, constants$delta, "exact")$tau)
   }
-  bound <- bound_at(audit, level)
+  bound <- bound_at(audit, tau)
   c(coverage = mean(geometric_coverage(bound, prob)),
     bound = mean(log(bound)),
-    point_bound = mean(log(bound_at(audit, point))),
+    marginal = mean(log(bound_at(audit, marginal))),
     trivial = as.numeric(all(bound == 1)))
 }
 
-# The smallest n whose prompts could certify a level if none lost anything. The
+# The smallest n whose prompts could certify a tau if none lost anything. The
 # largest weight may differ with n, so it is looked for, not computed.
-least_prompts <- function(policy, quantile) {
-  if (is.na(policy$delta)) {
+least_prompts <- function(constants, quantile) {
+  if (is.na(constants$delta)) {
     return(NA_real_)
   }
   # The mean of every k-th quantile is close enough.
   quantile <- sort(quantile)[unique(round(seq(1, length(quantile),
                                               length.out = 500)))]
   can <- function(n) {
-    !hopeless(policy_stakes(fix_policy(policy, quantile, n), n))
+    !cannot_certify(constants_betting(fix_constants(constants, quantile, n), n))
   }
   high <- 10
   while (!can(high)) {
@@ -163,47 +170,109 @@ least_prompts <- function(policy, quantile) {
 
 #' @export
 print.budget_advice <- function(x, ...) {
-  delta <- attr(x, "delta")
-  if (!all(c("budget", "coverage", "least_n") %in% names(x))) {
-    print(as.data.frame(x), ...)
-    return(invisible(x))
-  }
-  say("<budget_advice> for a bound that %s of prompts reach%s",
-      target(attr(x, "alpha")),
-      if (is.null(delta)) " on average" else
-        sprintf(", with probability %s", target(delta)))
-  shown <- c("n", "budget", "draws", "cost", "least_n", "coverage", "margin",
-             "bound", "point_bound", "trivial")
-  shown <- as.data.frame(x)[intersect(shown, names(x))]
-  if (is.null(delta)) {
-    shown$least_n <- shown$point_bound <- NULL
-  }
-  print(shown, digits = 3, row.names = FALSE, ...)
-  few <- x$n < x$least_n
-  if (any(few, na.rm = TRUE)) {
-    say("Where n is below least_n nothing can be certified.")
-  }
+  show_page(advice_page(x), ...)
   invisible(x)
 }
+
+#' @rdname knit_prints
+#' @exportS3Method knitr::knit_print
+knit_print.budget_advice <- function(x, ...) knit_page(advice_page(x))
+
+advice_page <- function(x) {
+  delta <- attr(x, "delta")
+  if (!all(c("n", "budget", "coverage", "n_min") %in% names(x)) ||
+        is.null(attr(x, "alpha"))) {
+    return(plain_page(x))
+  }
+  shown <- c("n", "budget", "draws", "cost", if (!is.null(delta)) "n_min",
+             "coverage", "margin", "gmean_bound", "share_trivial",
+             if (!is.null(delta)) "gmean_bound_marginal")
+  few <- any(x$n < x$n_min, na.rm = TRUE)
+  new_page(
+    sprintf("<budget_advice> %s lower predictive bound, %s",
+            target(attr(x, "alpha")), if (is.null(delta)) {
+              "marginal guarantee"
+            } else {
+              sprintf("certified with %s confidence", target(delta))
+            }),
+    plain_table(x)[intersect(shown, names(x))],
+    c(if (few) "With fewer than n_min prompts nothing can be certified.",
+      "Next: plan_audit(hazard, prompts, budget, newdata)")
+  )
+}
+
+#' @rdname tidiers
+#' @export
+tidy.budget_advice <- function(x, ...) {
+  check_no_dots(...)
+  plain_table(x)
+}
+
+#' @rdname tidiers
+#' @export
+glance.budget_advice <- function(x, ...) {
+  check_no_dots(...)
+  best <- which.max(x$gmean_bound)
+  data.frame(
+    alpha = attr(x, "alpha"), delta = attr(x, "delta") %||% NA_real_,
+    n_settings = nrow(x), n_certifiable = sum(x$n >= x$n_min),
+    gmean_bound = x$gmean_bound[best], n = x$n[best], budget = x$budget[best]
+  )
+}
+
+advice_labels <- c(x = "draws", y = "geometric mean of the bound")
 
 #' @rdname plots
 #' @export
 plot.budget_advice <- function(x, ...) {
-  few <- !is.na(x$least_n) & x$n < x$least_n
+  few <- !is.na(x$n_min) & x$n < x$n_min
   draw_points(list(
-    x = x$draws, y = x$bound, log = "xy", cex = 1.2,
-    xlab = "draws", ylab = "geometric mean of the bound",
-    ylim = range(1, x$bound, x$point_bound),
+    x = x$draws, y = x$gmean_bound, log = "xy", cex = 1.2,
+    xlab = advice_labels[["x"]], ylab = advice_labels[["y"]],
+    ylim = range(1, x$gmean_bound, x$gmean_bound_marginal),
     col = ifelse(few, ink[["faint"]], ink[["main"]])
   ), ...)
   for (n in unique(x$n)) {
     one <- x[x$n == n, ][order(x$draws[x$n == n]), ]
-    graphics::lines(one$draws, one$bound, col = ink[["main"]])
-    graphics::lines(one$draws, one$point_bound, col = ink[["mark"]], lty = 2)
-    graphics::text(one$draws[nrow(one)], one$bound[nrow(one)],
+    graphics::lines(one$draws, one$gmean_bound, col = ink[["main"]])
+    graphics::lines(one$draws, one$gmean_bound_marginal, col = ink[["mark"]],
+                    lty = 2)
+    graphics::text(one$draws[nrow(one)], one$gmean_bound[nrow(one)],
                    paste("n =", n), pos = 1, cex = 0.8)
   }
-  graphics::legend("bottomright", c("certified", "point rule"), lty = 1:2,
+  graphics::legend("bottomright", c("certified", "marginal"), lty = 1:2,
                    col = ink[c("main", "mark")], bty = "n")
   invisible(x)
+}
+
+#' @rdname plots
+#' @exportS3Method ggplot2::autoplot
+autoplot.budget_advice <- function(object, ...) {
+  check_no_dots(...)
+  need_package("ggplot2", "to draw advice", "3.4.0")
+  kinds <- c("certified", "marginal")
+  both <- data.frame(
+    n = object$n, draws = object$draws,
+    bound = c(object$gmean_bound, object$gmean_bound_marginal),
+    guarantee = factor(rep(kinds, each = nrow(object)), kinds)
+  )
+  if (is.null(attr(object, "delta"))) {
+    both <- both[both$guarantee == "marginal", ]
+  }
+  ggplot2::ggplot(both, ggplot2::aes(
+    x = .data$draws, y = .data$bound, colour = .data$guarantee,
+    linetype = .data$guarantee,
+    group = interaction(.data$n, .data$guarantee)
+  )) +
+    ggplot2::geom_line() +
+    ggplot2::geom_point() +
+    ggplot2::scale_x_log10() +
+    ggplot2::scale_y_log10() +
+    ggplot2::scale_colour_manual(values = unname(ink[c("main", "mark")]),
+                                 drop = FALSE) +
+    ggplot2::scale_linetype_manual(values = c("solid", "dashed"),
+                                   drop = FALSE) +
+    ggplot2::labs(x = advice_labels[["x"]], y = advice_labels[["y"]],
+                  colour = NULL, linetype = NULL) +
+    lpb_theme()
 }

@@ -4,58 +4,58 @@
 #' Spread a budget over prompts
 #'
 #' Inclusion probabilities that make the weighted estimate of the miscoverage as
-#' precise as a budget permits: the minimum of `sum(benefit / pi)` subject to
-#' `sum(cost * pi) <= total_budget` and `lower <= pi <= upper`.
+#' precise as a budget permits: the minimum of `sum(benefit / inclusion)`
+#' subject to `sum(cost * inclusion) <= total` and `lower <= inclusion <=
+#' upper`.
 #'
-#' The solution is `pi = clamp(mu * sqrt(benefit / cost))` with one multiplier
-#' `mu` for all prompts. It is found exactly, by repeated partition of the
-#' breakpoints around a pivot: O(n) expected time, no iteration to a tolerance.
-#' The budget is kept to a relative 1e-14. A prompt of cost 0 gets `upper`; one
-#' of benefit 0 (at positive cost) gets `lower`; a budget above
-#' `sum(cost * upper)` gives everybody `upper`.
+#' The solution is `mu * sqrt(benefit / cost)`, limited to `lower` and `upper`,
+#' with one multiplier `mu` for all prompts. It is found exactly, by repeated
+#' partition of the breakpoints around a pivot: O(n) expected time, no iteration
+#' to a tolerance. The budget is kept to a relative 1e-14. A prompt of cost 0
+#' gets `upper`; one of benefit 0 (at positive cost) gets `lower`; with a budget
+#' above `sum(cost * upper)` each gets `upper`.
 #'
 #' @param cost Numeric vector: what including the prompt costs, say in draws; at
 #'   least 0 and finite.
-#' @param total_budget One number, in the unit of `cost`: the most that may be
-#'   spent in expectation.
+#' @param total One number of at least 0, in the unit of `cost`: the most that
+#'   may be used in expectation. `Inf` is no limit.
 #' @param benefit Numeric, one for each prompt or one for all: weight of the
 #'   prompt's variance, at least 0. The default, 1, is the paper's program.
 #' @param lower,upper Numeric, one for each prompt or one for all: limits of the
 #'   inclusion probabilities, `0 <= lower <= upper`. `upper` may exceed 1, or be
 #'   infinite, where an intensity and not a probability is allocated.
-#' @returns A numeric vector as long as `cost`.
+#' @returns A numeric vector as long as `cost`: inclusion probabilities, or
+#'   intensities where `upper` exceeds 1.
 #' @section Errors: `timetounsafe_error_argument`;
-#'   `timetounsafe_error_infeasible_budget` when `lower` alone costs more than
-#'   `total_budget`, with the fields `budget` and `minimum`.
+#'   `timetounsafe_error_infeasible` when `lower` alone costs more than `total`,
+#'   with the fields `total` and `minimum`, what `lower` costs.
 #' @references arXiv 2506.13593, section 3.3; methods vignette, "Allocation".
 #' @examples
 #' cost <- c(5, 20, 80, 320)
-#' pi <- allocate_budget(cost, total_budget = 100)
-#' pi
-#' sum(cost * pi)
+#' inclusion <- allocate_budget(cost, total = 100)
+#' inclusion
+#' sum(cost * inclusion)
 #' @export
-allocate_budget <- function(cost, total_budget, benefit = 1, lower = 0,
-                            upper = 1) {
-  solve_allocation(cost, total_budget, benefit, lower, upper)$pi
+allocate_budget <- function(cost, total, benefit = 1, lower = 0, upper = 1) {
+  solve_allocation(cost, total, benefit, lower, upper)$inclusion
 }
 
 # The numbers themselves are checked in the core, in the same pass that uses
 # them.
-solve_allocation <- function(cost, total_budget, benefit = 1, lower = 0,
-                             upper = 1, call = rlang::caller_env()) {
+solve_allocation <- function(cost, total, benefit = 1, lower = 0, upper = 1,
+                             call = rlang::caller_env()) {
   if (missing(cost)) {
     stop_missing("cost", call)
   }
   n <- length(cost)
   cost <- as_column(cost, "cost", n, call)
-  total_budget <- check_number(total_budget, "total_budget", min = 0,
-                               finite = FALSE, call = call)
+  total <- check_number(total, "total", min = 0, finite = FALSE, call = call)
   benefit <- as_column(benefit, "benefit", n, call)
   lower <- as_column(lower, "lower", n, call)
   upper <- as_column(upper, "upper", n, call)
-  result <- .Call(ffi_allocate, cost, benefit, lower, upper, total_budget)
+  result <- .Call(ffi_allocate, cost, benefit, lower, upper, total)
   if (result$status == core_status[["infeasible"]]) {
-    stop_infeasible(total_budget, result$found, call)
+    stop_infeasible(total, result$found, call)
   }
   core_value(result, call)
 }
@@ -76,14 +76,14 @@ as_column <- function(x, arg, n, call) {
   as.double(x)
 }
 
-stop_infeasible <- function(budget, minimum, call) {
+stop_infeasible <- function(total, minimum, call) {
   stop_classed(
-    "infeasible_budget",
+    "infeasible",
     c(
-      sprintf("The lower limits alone cost %s, more than the budget of %s.",
-              format(minimum, digits = 6), format(budget, digits = 6)),
-      i = "Raise the budget, or lower `lower`."
+      sprintf("`lower` alone costs %s, more than `total`, which is %s.",
+              format(minimum, digits = 6), format(total, digits = 6)),
+      i = "Raise `total`, or reduce `lower`."
     ),
-    budget = budget, minimum = minimum, call = call
+    argument = "total", total = total, minimum = minimum, call = call
   )
 }

@@ -1,42 +1,88 @@
-# How an lpb_assessment looks: print, plot, autoplot.
+# How an lpb_assessment looks: print, tidy, glance, plot, autoplot.
 
 #' @export
 print.lpb_assessment <- function(x, digits = 3, ...) {
-  cat(sprintf("<lpb_assessment> coverage P(T >= bound), target %s\n",
-              format(attr(x, "target"))))
-  shown <- as.data.frame(x)
-  kind <- unique(shown$interval)
-  if (identical(kind, "none")) {
-    shown$low <- shown$high <- NULL
-  }
-  if (length(kind) == 1L) {
-    shown$interval <- NULL
-  }
-  if (identical(kind, "approximate")) {
-    say("Weighted means over the calibration audit; approximate intervals.")
-    say(assessment_remark(attr(x, "basis")))
-  }
-  if (all(shown$unresolved == 0)) {
-    shown$unresolved <- NULL
-  }
-  print(shown, digits = digits, row.names = FALSE, ...)
+  show_page(assessment_page(x), digits = digits, ...)
   invisible(x)
+}
+
+#' @rdname knit_prints
+#' @exportS3Method knitr::knit_print
+knit_print.lpb_assessment <- function(x, ...) knit_page(assessment_page(x), 40)
+
+assessment_columns <- c(
+  "by", "group", "n", "nominal", "basis", "estimate", "conf.low", "conf.high",
+  "interval", "n_unresolved", "mean_bound", "gmean_bound", "mean_prob"
+)
+
+assessment_page <- function(x) {
+  if (!all(assessment_columns %in% names(x)) || nrow(x) == 0L) {
+    return(plain_page(x))
+  }
+  shown <- plain_table(x)
+  kind <- unique(shown$interval)
+  basis <- shown$basis[1L]
+  # One line a decile leaves no room for much else.
+  shown <- shown[setdiff(assessment_columns, c(
+    "nominal", "basis", "mean_bound", if (length(kind) == 1L) "interval",
+    if (identical(kind, "none")) c("conf.low", "conf.high"),
+    if (all(shown$n_unresolved == 0)) "n_unresolved"
+  ))]
+  shown$group <- shorten(as.character(shown$group), 30L)
+  if (nrow(shown) > 11L) {
+    # Where not all fit: the groups, then the highest hazards.
+    at <- seq_len(nrow(shown))
+    shown <- shown[order(match(shown$by, c("all", "group", "bin")),
+                         ifelse(shown$by == "bin", -at, at)), ]
+  }
+  new_page(
+    c(
+      sprintf("<lpb_assessment> coverage P(T >= bound), nominal %s%s",
+              target(1 - x$nominal[1L]),
+              if (length(kind) == 1L && kind != "none") {
+                sprintf("; %s intervals", kind)
+              } else {
+                ""
+              }),
+      assessment_remark(basis)
+    ),
+    shown,
+    if (basis == "calibration") {
+      "Next: assess_lpb(lpb, folds = 10), or held-out prompts as newdata"
+    } else {
+      "Next: plot(assessment)"
+    }
+  )
 }
 
 assessment_remark <- function(basis) {
   switch(basis,
-    calibration = paste(
-      "The level was chosen on these very prompts, which flatters it a little:",
-      "`folds = 10`\nremoves that; held-out prompts are better still."
-    ),
-    "cross-fitted" = paste(
-      "Each fold has the level that the other folds choose: what is assessed",
-      "is the rule,\nwith a little less evidence than the bound itself had."
-    )
+    calibration =
+      "Slightly optimistic: tau was selected on these prompts.",
+    "cross-fitted" =
+      "Cross-fitted: each fold has the tau selected on the others."
   )
 }
 
-# ---- Pictures ----------------------------------------------------------------
+# ---- As tables ---------------------------------------------------------------
+
+#' @rdname tidiers
+#' @export
+tidy.lpb_assessment <- function(x, ...) {
+  check_no_dots(...)
+  plain_table(x)
+}
+
+#' @rdname tidiers
+#' @export
+glance.lpb_assessment <- function(x, ...) {
+  check_no_dots(...)
+  row <- plain_table(x[x$by == "all", setdiff(names(x), c("by", "group"))])
+  names(row)[names(row) == "n"] <- "nobs"
+  cbind(row, n_bins = sum(x$by == "bin"), n_groups = sum(x$by == "group"))
+}
+
+# ---- Plots -------------------------------------------------------------------
 
 #' @rdname plot.lpb
 #' @export
@@ -53,59 +99,61 @@ autoplot.lpb_assessment <- function(object, ...) {
   layer_coverage(coverage_picture(object))
 }
 
-# One row for each group, the lowest on top; intervals where there are any.
+# One row for each part, the lowest hazard on top; intervals where there are
+# any.
 coverage_picture <- function(assessment) {
-  rows <- as.data.frame(assessment)[c("by", "group", "coverage", "low", "high")]
-  risk <- which(rows$by == "risk")
+  rows <- plain_table(assessment)
+  nominal <- rows$nominal[1L]
+  rows <- rows[c("by", "group", "estimate", "conf.low", "conf.high")]
+  bin <- which(rows$by == "bin")
   rows$label <- paste("group", substr(rows$group, 1L, 30L))
   rows$label[rows$by == "all"] <- "all prompts"
-  k <- length(risk)
-  rows$label[risk] <- paste("risk", seq_len(k), "of", rep(k, k))
+  k <- length(bin)
+  rows$label[bin] <- paste("hazard", seq_len(k), "of", rep(k, k))
   if (k > 1L) {
-    rows$label[risk[c(1L, k)]] <- c("lowest risk", "highest risk")
+    rows$label[bin[c(1L, k)]] <- c("lowest hazard", "highest hazard")
   }
   # Two long names may begin alike.
   rows$label <- make.unique(rows$label, " #")
   rows$place <- rev(seq_len(nrow(rows)))
-  target <- attr(assessment, "target")
   # One small group must not squeeze all others: its interval may reach beyond.
-  least <- min(rows$coverage, target - 0.15, na.rm = TRUE) - 0.05
-  least <- max(least, min(rows$low, rows$coverage, target - 0.02, na.rm = TRUE))
-  list(rows = rows, target = target, least = max(0, least))
+  least <- min(rows$estimate, nominal - 0.15, na.rm = TRUE) - 0.05
+  least <- max(least, min(rows$conf.low, rows$estimate, nominal - 0.02,
+                          na.rm = TRUE))
+  list(rows = rows, nominal = nominal, least = max(0, least))
 }
 
 draw_coverage <- function(picture, ...) {
   rows <- picture$rows
+  inks <- ifelse(rows$by == "all", ink[["mark"]], ink[["main"]])
   # The names of groups are as wide as they are.
   old <- graphics::par(mai = graphics::par("mai"))
   on.exit(graphics::par(old))
   wide <- max(graphics::strwidth(rows$label, "inches")) + 0.4
   graphics::par(mai = replace(graphics::par("mai"), 2L, wide))
   draw_points(list(
-    x = rows$coverage, y = rows$place, yaxt = "n", ylab = "",
+    x = rows$estimate, y = rows$place, yaxt = "n", ylab = "",
     xlab = "coverage", xlim = c(picture$least, 1), ylim = range(rows$place) +
-      c(-0.5, 0.5), col = ifelse(rows$by == "all", ink[["mark"]],
-                                 ink[["main"]]), cex = 1.2
+      c(-0.5, 0.5), col = inks, cex = 1.2
   ), ...)
-  graphics::abline(v = picture$target, lty = 2, col = "grey40")
+  graphics::abline(v = picture$nominal, lty = 2, col = "grey40")
   graphics::axis(2, rows$place, rows$label, las = 1, tick = FALSE, line = -0.5)
-  known <- !is.na(rows$low)
-  graphics::segments(rows$low[known], rows$place[known], rows$high[known],
-                     rows$place[known], lwd = 1.5,
-                     col = ifelse(rows$by == "all", ink[["mark"]],
-                                  ink[["main"]])[known])
+  known <- !is.na(rows$conf.low)
+  graphics::segments(rows$conf.low[known], rows$place[known],
+                     rows$conf.high[known], rows$place[known], lwd = 1.5,
+                     col = inks[known])
 }
 
 layer_coverage <- function(picture) {
   rows <- picture$rows
   rows$label <- factor(rows$label, rev(rows$label))
-  known <- rows[!is.na(rows$low), ]
+  known <- rows[!is.na(rows$conf.low), ]
   ggplot2::ggplot(rows, ggplot2::aes(
-    x = .data$coverage, y = .data$label, colour = .data$by == "all"
+    x = .data$estimate, y = .data$label, colour = .data$by == "all"
   )) +
-    ggplot2::geom_vline(xintercept = picture$target, linetype = "dashed") +
+    ggplot2::geom_vline(xintercept = picture$nominal, linetype = "dashed") +
     ggplot2::geom_segment(ggplot2::aes(
-      x = .data$low, xend = .data$high, yend = .data$label
+      x = .data$conf.low, xend = .data$conf.high, yend = .data$label
     ), known) +
     ggplot2::geom_point(size = 2.5) +
     ggplot2::scale_colour_manual(values = c(

@@ -64,15 +64,15 @@ daemon_dispatcher <- function(sampler, patience = 60) {
   )
 }
 
-# Evaluated on a daemon, which need not have this package.
+# Evaluated on a daemon, which may not have this package.
 sampler_call <- quote(do.call(sampler, arguments))
 
 wait_for_daemons <- function(patience) {
   until <- now() + patience
   while (mirai::status()$connections == 0) {
     if (now() > until) {
-      rlang::abort("No daemon is connected any more.",
-                   class = "timetounsafe_no_daemons")
+      stop_classed(c("sampler_daemons", "sampler"),
+                   "All daemons have disconnected.", call = NULL)
     }
     Sys.sleep(0.2)
   }
@@ -85,9 +85,9 @@ daemon_value <- function(value) {
   if (mirai::is_mirai_error(value)) {
     return(simpleError(attr(value, "message") %||% as.character(value)))
   }
-  structure(
-    class = c("daemon_lost", "error", "condition"),
-    list(message = paste("a daemon was lost:", format(value)), call = NULL)
+  rlang::error_cnd(
+    paste0("timetounsafe_error", c("_sampler_daemons", "_sampler", "")),
+    message = paste("a daemon was lost:", format(value))
   )
 }
 
@@ -101,7 +101,7 @@ use_daemons <- function(parallel, call = rlang::caller_env()) {
     need_package("mirai", "to draw in parallel", "2.7.0", call)
     if (!mirai::daemons_set()) {
       stop_argument(
-        "parallel", "needs daemons", "none",
+        "parallel", "requires daemons", "none",
         fix = "Set them first, for example mirai::daemons(8).", call = call
       )
     }
@@ -112,7 +112,8 @@ use_daemons <- function(parallel, call = rlang::caller_env()) {
 # ---- One batch comes back ----------------------------------------------------
 
 next_batch <- function(run) {
-  tryCatch(run$dispatcher$collect(), timetounsafe_no_daemons = function(e) {
+  tryCatch(run$dispatcher$collect(),
+           timetounsafe_error_sampler_daemons = function(e) {
     run$error <- run$error %||% e
     run$dispatcher$cancel()
     NULL
@@ -126,7 +127,7 @@ receive_batch <- function(done, run, control) {
   batch <- done$batch
   outcome <- tryCatch(
     read_batch(done$value, length(batch$row), control),
-    timetounsafe_contract = function(e) e
+    timetounsafe_error_sampler_contract = function(e) e
   )
   if (inherits(outcome, "error")) {
     run$error <- run$error %||% outcome
@@ -144,9 +145,10 @@ receive_batch <- function(done, run, control) {
     run$lost_rows <- integer()
   }
   check_error_rate(run, control)
-  # A run that is broken fails as a whole; its draws are not held against it.
+  # A run that is broken fails as a whole; its draws do not count against it.
   final <- missing & tries >= control$max_tries & is.null(run$error)
-  outcome$status <- batch_status(outcome, missing, final)
+  outcome$status <- batch_status(outcome, missing)
+  outcome$final <- final | !missing
   # What counts and what is recorded are the same, whatever the moment of an
   # interrupt.
   suspendInterrupts({
@@ -164,10 +166,12 @@ read_batch <- function(value, n, control) {
                 message = rep_len(conditionMessage(value), n)))
   }
   outcome <- read_outcome(value, n, control$refusal)
-  for (name in setdiff(extra_columns, c("response", "message"))) {
-    told <- outcome[[name]]
-    if (!is.null(told) && !is.numeric(told) && !all(is.na(told))) {
-      stop_contract(sprintf("must return a numeric `%s`", name), describe(told))
+  check_truncated(outcome$truncated)
+  for (name in setdiff(extra_columns, c("response", "message", "truncated"))) {
+    found <- outcome[[name]]
+    if (!is.null(found) && !is.numeric(found) && !all(is.na(found))) {
+      stop_contract(sprintf("must return a numeric `%s`", name),
+                    describe(found))
     }
   }
   if (is.null(outcome$cost) && is.finite(control$max_cost)) {
@@ -177,10 +181,15 @@ read_batch <- function(value, n, control) {
   outcome
 }
 
-batch_status <- function(outcome, missing, final) {
+check_truncated <- function(truncated) {
+  if (!is.null(truncated) && !is.logical(truncated)) {
+    stop_contract("must return a logical `truncated`", describe(truncated))
+  }
+}
+
+batch_status <- function(outcome, missing) {
   status <- outcome$status %||% rep_len("ok", length(missing))
   status[missing & status != "refused"] <- "error"
-  status[final] <- "failed"
   status
 }
 
@@ -197,10 +206,10 @@ count_batch <- function(batch, unsafe, again, tries, run, control) {
 # The last thing that the sampler, or the service behind it, said. That may be
 # anything: a factor, bytes of no encoding, a page of HTML.
 note_error <- function(value, message, run) {
-  told <- as.character(message)
-  told <- told[!is.na(told) & nzchar(told)]
-  if (length(told) > 0L) {
-    last <- iconv(enc2utf8(told[length(told)]), "UTF-8", "UTF-8", sub = "?")
+  said <- as.character(message)
+  said <- said[!is.na(said) & nzchar(said)]
+  if (length(said) > 0L) {
+    last <- iconv(enc2utf8(said[length(said)]), "UTF-8", "UTF-8", sub = "?")
     run$last_error <- list(
       message = substr(trimws(gsub("\\s+", " ", last)), 1L, 500L),
       raised = if (inherits(value, "error")) value
@@ -220,7 +229,7 @@ note_lost_batch <- function(batch, value, run, control) {
   returned <- length(run$lost_rows) > 1L && control$max_error_rate < 1
   if (run$lost >= control$max_tries && (raised || returned)) {
     run$error <- run$error %||% if (raised) value else broken(sprintf(
-      "all draws of a batch failed, %d times in a row", run$lost
+      "%d batches in a row failed completely", run$lost
     ), run$last_error)
   }
 }
@@ -239,8 +248,10 @@ broken <- function(message, last) {
   if (!is.null(last)) {
     message <- sprintf("%s; the last error: %s", message, last$message)
   }
-  rlang::error_cnd("timetounsafe_broken", message = message,
-                   parent = last$raised)
+  rlang::error_cnd(
+    paste0("timetounsafe_error", c("_sampler_broken", "_sampler", "")),
+    message = message, parent = last$raised
+  )
 }
 
 # ---- The same answer every time ----------------------------------------------
@@ -260,10 +271,11 @@ new_watch <- function() {
     response <<- c(response, as.character(new_response))
     several <- row %in% as.integer(names(which(table(row) >= 4L)))
     if (sum(several) >= 12L && all_repeated(row[several], response[several])) {
-      warn_classed("repeated", c(
-        "Every response to the same prompt has been the same so far.",
+      warn_classed("identical_responses", c(
+        "So far every prompt has received identical responses.",
         i = "Is there a cache, a fixed seed, or a temperature of 0?",
-        i = "Draws must be independent: repeats say nothing about the hazard."
+        i = paste("Draws must be independent: copies carry no information",
+                  "about the hazard.")
       ), call = NULL)
       done <<- TRUE
     }

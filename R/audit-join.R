@@ -1,39 +1,56 @@
-# Draws made elsewhere, joined to their plan: from a table, or from a file.
+# Results made elsewhere, joined to their plan: one row a draw, one a prompt, a
+# log of responses, or a fixed number of draws.
 
-#' Join draws made elsewhere to their plan
+#' Join results made elsewhere to their plan
 #'
-#' A plan can be carried out by any program. This checks the draws that it made
-#' against the plan, and returns what [run_audit()] would have. [read_draws()]
-#' does so from a file.
+#' A plan can be carried out by any program. This checks its results against the
+#' plan, and returns what [run_audit()] would have.
 #'
-#' Draws come in one of these forms:
-#' * one row for each **draw**: columns `id`, `draw` (1, 2, ... within a prompt)
-#'   and `unsafe` (logical, or 0 and 1). A prompt that is to `stop` may end at
-#'   its first unsafe draw, and draws after that are counted as overshoot;
-#'   otherwise all draws up to its `limit` must be there, and count.
-#' * one row for each **prompt**: columns `id`, `time` and `status`. `time` is
-#'   the first unsafe draw (status 1), or the horizon (status 0).
-#' * for replicated draws, which do not stop, one row for each **prompt**:
-#'   columns `id`, `unsafe` and `draws`, the number of unsafe draws and of all,
-#'   which must be the prompt's `limit`.
+#' Results come in one of these forms:
+#' * a [response_log], from [read_responses()] or [as_response_log()];
+#' * the result of [draw_responses()];
+#' * a data frame with one row for each **draw**: columns `id`, `draw` (1, 2,
+#'   ... within a prompt) and `unsafe` (logical, or 0 and 1);
+#' * a data frame with one row for each **prompt**: columns `id`, `time` and
+#'   `status`. `time` is the first unsafe draw (status 1), or the number of
+#'   draws made, all of them safe (status 0: the prompt's `limit`, or its
+#'   `horizon`);
+#' * for replicated draws, which do not stop, a data frame with one row for each
+#'   **prompt**: columns `id`, `unsafe` and `draws`, the number of unsafe draws
+#'   and of all, which must be the prompt's `limit`.
 #'
-#' Prompts with a limit of 0 need no rows. Where draws stop, a program that made
-#' as many as the horizon (one more than needed) is accepted too: an unsafe draw
-#' at the horizon itself is never a miscoverage.
+#' A prompt that is to `stop` may end at its first unsafe draw, and draws after
+#' that are counted in the column `unused`; otherwise all draws up to its
+#' `limit` are required, and count. Prompts with a limit of 0 require no rows.
+#' Where draws stop, a program that made as many as the horizon (one more than
+#' required) is accepted too: an unsafe draw at the horizon itself is never a
+#' miscoverage.
 #'
-#' @param draws A data frame of draws, in one of the forms above.
+#' In the first two forms draws may be missing: the audit is then unfinished,
+#' with a warning, and [run_audit()] can resume it. In a log each draw that is
+#' neither `"ok"` nor `"refused"` counts as failed permanently: its prompt ends
+#' there, as if it had been unsafe, with a warning. In the data frames every
+#' draw is required.
+#'
+#' @param x The results, in one of the forms above.
 #' @param plan The `audit_plan` from [plan_audit()] or [read_plan()].
+#' @param refusal What a refused response of a log counts as: `"safe"` (the
+#'   default), `"unsafe"`, or `"error"`, a draw that failed.
+#' @param ... Must be empty.
 #' @returns An object of class `audit`, see [run_audit()].
 #' @section Errors: `timetounsafe_error_audit` names the prompt and the rows (in
-#'   the fields `id` and `rows`): an id that the plan does not have, draws
-#'   beyond the horizon, gaps, draws or prompts given twice, draws that are
-#'   missing. `timetounsafe_error_plan` when the plan
-#'   itself is not whole; `timetounsafe_error_argument`.
+#'   the fields `id` and `rows`): an id that the plan does not contain, a prompt
+#'   whose text differs from the plan's, draws beyond the horizon, gaps,
+#'   duplicates, missing draws. `timetounsafe_error_plan` when the results
+#'   belong to another plan, or the plan itself is incomplete or was changed;
+#'   `timetounsafe_error_argument`. Warnings `timetounsafe_warning_unfinished`
+#'   and `timetounsafe_warning_failed_draws`.
+#' @seealso [write_plan()] and [read_responses()] for files.
 #' @examples
 #' set.seed(1)
-#' hazard <- as_hazard(function(newx) newx$p)
+#' hazard <- as_hazard(function(newdata) newdata$p)
 #' data <- data.frame(p = rep(c(0.02, 0.1), 50))
-#' plan <- plan_audit(hazard, paste("prompt", 1:100), data, budget = 10)
+#' plan <- plan_audit(hazard, paste("prompt", 1:100), 10, data)
 #'
 #' # Somewhere else: every draw of every prompt, here all of them safe
 #' draws <- data.frame(id = rep(plan$id, plan$limit),
@@ -41,99 +58,233 @@
 #' audit <- as_audit(draws, plan)
 #' calibrate_lpb(audit)
 #' @export
-as_audit <- function(draws, plan) {
-  if (missing(draws)) {
-    stop_missing("draws")
+as_audit <- function(x, plan, refusal = c("safe", "unsafe", "error"), ...) {
+  check_no_dots(...)
+  if (missing(x)) {
+    stop_missing("x")
   }
-  if (inherits(draws, "audit_plan") &&
+  if (inherits(x, "audit_plan") &&
         (missing(plan) || !inherits(plan, "audit_plan"))) {
-    stop_argument("draws", "must be the table of draws", "a plan",
+    stop_argument("x", "must contain results", "a plan",
                   fix = "The plan is the second argument.")
   }
   plan <- check_plan(plan)
-  if (!is.data.frame(draws)) {
-    stop_argument("draws", "must be a data frame", describe(draws))
+  refusal <- check_choice(refusal, c("safe", "unsafe", "error"), "refusal")
+  if (!is.data.frame(x)) {
+    stop_argument("x", "must be a data frame", describe(x))
   }
+  call <- rlang::current_env()
+  join <- if (inherits(x, "response_log")) {
+    join_log
+  } else if (inherits(x, "prompt_draws")) {
+    join_prompt_draws
+  } else {
+    join_table
+  }
+  new_audit(join(plan, x, refusal, call))
+}
+
+match_prompts <- function(x, plan, call, rows = seq_len(nrow(x))) {
+  row <- match(as_text(x$id), as_text(plan$id))
+  if (anyNA(row)) {
+    unknown <- which(is.na(row))
+    stop_audit("is not in the plan", x$id[unknown[1L]], call, rows[unknown])
+  }
+  check_same_prompts(x, plan, row, call, rows)
+  row
+}
+
+# The same id for another text: one of the files is of other prompts. A trip
+# through a file may change ends of lines.
+check_same_prompts <- function(x, plan, row, call, rows) {
+  if (is.null(x$prompt) || is.null(plan$prompt)) {
+    return(invisible())
+  }
+  here <- comparable_prompts(x$prompt)
+  there <- comparable_prompts(plan$prompt)[row]
+  # Of text and rows of a data frame nothing can be said.
+  if (is.data.frame(x$prompt) != is.data.frame(plan$prompt)) {
+    return(invisible())
+  }
+  other <- which(here != there)
+  if (length(other) > 0L) {
+    stop_audit("has another text than in the plan", x$id[other[1L]], call,
+               rows[other])
+  }
+}
+
+comparable_prompts <- function(prompts) {
+  trimws(gsub("\r\n?", "\n", prompt_lines(prompts)))
+}
+
+# ---- A log of responses ------------------------------------------------------
+
+join_log <- function(plan, x, refusal, call) {
+  validate_response_log(x, "x", call)
+  others <- which(x$plan_id != plan_parts(plan)$constants$plan_id)
+  if (length(others) > 0L) {
+    rows <- x$row[others]
+    stop_classed("plan", sprintf("`x` contains draws of another plan (%s).",
+                                 name_rows(rows)),
+                 rows = rows, argument = "x", call = call)
+  }
+  row <- match_prompts(x, plan, call, x$row)
+  outcome <- x$unsafe
+  outcome[x$status == "refused"] <- switch(refusal,
+    safe = FALSE, unsafe = TRUE, error = NA
+  )
+  audit <- join_draws(start_audit(plan), x$draw, outcome, row, call, x$row)
+  warn_lacking(audit, call)
+  warn_failed_draws(audit, call)
+  audit
+}
+
+# ---- A fixed number of draws -------------------------------------------------
+
+join_prompt_draws <- function(plan, x, refusal, call) {
+  row <- match_prompts(x, plan, call)
+  audit <- start_audit(plan)
+  n <- nrow(x)
+  made <- check_numeric(x$draws, "x$draws", min = 0, whole = TRUE,
+                        empty_ok = TRUE, call = call)
+  unsafe <- check_numeric(x$unsafe, "x$unsafe", min = 0, whole = TRUE,
+                          empty_ok = TRUE, call = call)
+  check_duplicates(x, row, call)
+  most <- most_draws(audit)[row]
+  beyond <- which(made > most)
+  if (length(beyond) > 0L) {
+    k <- beyond[1L]
+    stop_audit(beyond_text(made[k], audit$stop[row[k]], most[k]), x$id[k],
+               call, beyond)
+  }
+  refuse_impossible(unsafe > made, unsafe, made, x$id, call)
+  audit <- fill_counts(audit, row, made, unsafe,
+                       x$time %||% rep(NA_real_, n),
+                       x$failed %||% rep(FALSE, n), call)
+  audit$unused[row] <- audit$unused[row] + (x$unused %||% 0)
+  warn_lacking(audit, call)
+  warn_failed_draws(audit, call)
+  audit
+}
+
+# Outcomes from the number of draws made and of unsafe ones; `time` is the first
+# unsafe draw, or the one that failed, where known.
+fill_counts <- function(audit, row, made, unsafe, time, failed, call) {
+  stops <- audit$stop[row]
+  hit <- unsafe > 0
+  unknown <- which(stops & hit & is.na(time))
+  if (length(unknown) > 0L) {
+    stop_audit("is to stop at its first unsafe draw, and `x` does not say when",
+               audit$id[row[unknown[1L]]], call, unknown)
+  }
+  ended <- stops & hit
+  failed <- failed & !ended
+  first <- ifelse(hit, time, ifelse(failed, made + 1, NA))
+  used <- pmin(made, ifelse(ended, time, audit$limit[row]))
+  audit$draws[row] <- used
+  audit$unused[row] <- made - used
+  audit$unsafe[row] <- ifelse(ended, 1, unsafe)
+  audit$failed[row] <- failed
+  audit$time[row] <- first
+  done <- failed | ended | used >= audit$limit[row]
+  audit$status[row] <- ifelse(done, as.numeric(hit | failed), NA)
+  audit <- audit_so_far(audit, new_audit_state(audit))
+  # Where the first unsafe draw was is not known from counts.
+  counts <- row[done & hit & is.na(first)]
+  audit$time[counts] <- NA
+  audit$status[counts] <- 1
+  audit
+}
+
+refuse_impossible <- function(wrong, unsafe, made, id, call) {
+  if (any(wrong)) {
+    k <- which(wrong)[1L]
+    stop_audit(sprintf("%.0f unsafe of %.0f draws is impossible", unsafe[k],
+                       made[k]), id[k], call, which(wrong))
+  }
+}
+
+# ---- Plain tables ------------------------------------------------------------
+
+join_table <- function(plan, x, refusal, call) {
   # What sums up a prompt's draws depends on whether they stop.
   summed <- if (any(plan$stop)) c("time", "status") else c("unsafe", "draws")
-  by_draw <- all(c("id", "draw", "unsafe") %in% names(draws))
-  if (!by_draw && !all(c("id", summed) %in% names(draws))) {
+  by_draw <- all(c("id", "draw", "unsafe") %in% names(x))
+  if (!by_draw && !all(c("id", summed) %in% names(x))) {
     stop_argument(
-      "draws",
+      "x",
       sprintf(
         "must have the columns `id`, `draw`, `unsafe` or `id`, `%s`, `%s`",
         summed[1L], summed[2L]
       ),
-      list_names(names(draws))
+      list_names(names(x)), call = call
     )
   }
-  row <- match_prompts(draws, plan)
+  row <- match_prompts(x, plan, call)
   audit <- start_audit(plan)
-  new_audit(if (by_draw) {
-    draws$draw <- check_numeric(draws$draw, "draws$draw", min = 1, whole = TRUE,
-                                empty_ok = TRUE)
-    draws$unsafe <- 1 == check_numeric(draws$unsafe, "draws$unsafe", min = 0,
-                                       max = 1, whole = TRUE, empty_ok = TRUE)
-    refuse_lacking(join_draws(audit, draws, row))
+  if (by_draw) {
+    draw <- check_numeric(x$draw, "x$draw", min = 1, whole = TRUE,
+                          empty_ok = TRUE, call = call)
+    unsafe <- 1 == check_numeric(x$unsafe, "x$unsafe", min = 0, max = 1,
+                                 whole = TRUE, empty_ok = TRUE, call = call)
+    refuse_lacking(join_draws(audit, draw, unsafe, row, call), call)
   } else if (any(plan$stop)) {
-    join_times(audit, draws, row)
+    join_times(audit, x, row, call)
   } else {
-    join_counts(audit, draws, row)
-  })
-}
-
-match_prompts <- function(draws, plan, call = rlang::caller_env()) {
-  row <- match(as_text(draws$id), as_text(plan$id))
-  if (anyNA(row)) {
-    unknown <- which(is.na(row))
-    stop_audit("is not in the plan", draws$id[unknown[1L]], call, unknown)
+    join_counts(audit, x, row, call)
   }
-  row
 }
 
-# ---- One row for each draw ---------------------------------------------------
-
-# Draws in any order, `unsafe` NA for those that failed for good.
-join_draws <- function(audit, draws, row, call = rlang::caller_env()) {
-  check_sequence(audit, row, draws$draw, call)
+# Draws in any order, `unsafe` NA for those that failed permanently; `rows` are
+# the numbers that errors name.
+join_draws <- function(audit, draw, unsafe, row, call, rows = seq_along(row)) {
+  check_sequence(audit, row, draw, call, rows)
   state <- new_audit_state(audit)
   restore_draws(state, list(
-    row = row, draw = draws$draw, outcome = draws$unsafe,
+    row = row, draw = draw, outcome = unsafe,
     attempt = rep(1, length(row)), known = rep(TRUE, length(row))
   ))
   audit_so_far(audit, state)
 }
 
-check_sequence <- function(audit, row, draw, call) {
+check_sequence <- function(audit, row, draw, call, rows) {
   at <- order(row, draw)
   expected <- rank_within(row[at])
   wrong <- which(draw[at] != expected)
   if (length(wrong) > 0L) {
     k <- at[wrong[1L]]
-    lacks <- expected[wrong[1L]]
-    problem <- if (draw[k] < lacks) {
-      sprintf("has draw %.0f twice", draw[k])
+    absent <- expected[wrong[1L]]
+    problem <- if (draw[k] < absent) {
+      sprintf("draw %.0f is duplicated", draw[k])
     } else {
-      sprintf("lacks draw %.0f and has draw %.0f", lacks, draw[k])
+      sprintf("draw %.0f is missing, draw %.0f is present", absent, draw[k])
     }
     stop_audit(problem, audit$id[row[k]], call,
-               which(row == row[k] & draw == draw[k]))
+               rows[row == row[k] & draw == draw[k]])
   }
-  # One draw more is what the paper makes; the number of replicated ones counts.
-  most <- ifelse(audit$stop, audit$horizon, audit$limit)
+  most <- most_draws(audit)
   beyond <- which(draw > most[row])
   if (length(beyond) > 0L) {
     k <- beyond[1L]
-    stop_audit(sprintf("has draw %.0f, beyond its %s of %.0f", draw[k],
-                       if (audit$stop[row[k]]) "horizon" else "limit",
-                       most[row[k]]), audit$id[row[k]], call, beyond)
+    stop_audit(beyond_text(draw[k], audit$stop[row[k]], most[row[k]]),
+               audit$id[row[k]], call, rows[beyond])
   }
 }
 
-refuse_lacking <- function(audit, call = rlang::caller_env()) {
-  lacking <- which(is.na(audit$status))
-  if (length(lacking) > 0L) {
-    k <- lacking[1L]
+# One draw more is what the paper makes; the number of replicated ones counts.
+most_draws <- function(audit) {
+  ifelse(audit$stop, audit$horizon, audit$limit)
+}
+
+beyond_text <- function(draw, stops, most) {
+  sprintf("has draw %.0f, beyond its %s of %.0f", draw,
+          if (stops) "horizon" else "limit", most)
+}
+
+refuse_lacking <- function(audit, call) {
+  open <- which(is.na(audit$status))
+  if (length(open) > 0L) {
+    k <- open[1L]
     what <- if (audit$stop[k]) {
       "has %.0f safe draws of %.0f, and no unsafe one"
     } else {
@@ -144,116 +295,73 @@ refuse_lacking <- function(audit, call = rlang::caller_env()) {
   audit
 }
 
-# ---- One row for each prompt -------------------------------------------------
-
-join_times <- function(audit, draws, row) {
-  time <- check_numeric(draws$time, "draws$time", min = 0, whole = TRUE)
-  status <- check_numeric(draws$status, "draws$status", min = 0, max = 1,
-                          whole = TRUE)
-  check_once(audit, draws, row)
+join_times <- function(audit, x, row, call) {
+  time <- check_numeric(x$time, "x$time", min = 0, whole = TRUE, call = call)
+  status <- check_numeric(x$status, "x$status", min = 0, max = 1, whole = TRUE,
+                          call = call)
+  check_once(audit, x, row, call)
   horizon <- audit$horizon[row]
+  limit <- audit$limit[row]
   over <- which(time > horizon)
   if (length(over) > 0L) {
-    stop_audit(sprintf("has time %d, beyond its horizon of %d", time[over[1L]],
-                       horizon[over[1L]]), draws$id[over[1L]])
+    stop_audit(sprintf("has time %.0f, beyond its horizon of %.0f",
+                       time[over[1L]], horizon[over[1L]]), x$id[over[1L]],
+               call, over)
   }
-  early <- which((status == 0 & time != horizon) | (status == 1 & time == 0))
+  # All draws were made, or one more, as the paper does.
+  short <- status == 0 & time != limit & time != horizon
+  early <- which(short | (status == 1 & time == 0))
   if (length(early) > 0L) {
     i <- early[1L]
     stop_audit(sprintf(
-      "has status %d at time %d, and a horizon of %d", status[i], time[i],
-      horizon[i]
-    ), draws$id[i])
+      "has status %.0f at time %.0f, and a limit of %.0f", status[i], time[i],
+      limit[i]
+    ), x$id[i], call, early)
   }
   first <- rep(NA_real_, nrow(audit))
   first[row] <- ifelse(status == 1, time, NA)
   fill_outcomes(audit, first, ifelse(is.na(first), audit$limit, first))
 }
 
-# Where the first unsafe draw was is not known from counts.
-join_counts <- function(audit, draws, row) {
-  made <- check_numeric(draws$draws, "draws$draws", min = 0, whole = TRUE)
-  unsafe <- check_numeric(draws$unsafe, "draws$unsafe", min = 0, whole = TRUE)
-  check_once(audit, draws, row)
-  wrong <- which(made != audit$limit[row] | unsafe > made)
+join_counts <- function(audit, x, row, call) {
+  made <- check_numeric(x$draws, "x$draws", min = 0, whole = TRUE, call = call)
+  unsafe <- check_numeric(x$unsafe, "x$unsafe", min = 0, whole = TRUE,
+                          call = call)
+  check_once(audit, x, row, call)
+  refuse_impossible(unsafe > made, unsafe, made, x$id, call)
+  wrong <- which(made != audit$limit[row])
   if (length(wrong) > 0L) {
     k <- wrong[1L]
-    stop_audit(sprintf("has %.0f draws, %.0f unsafe ones, and a limit of %.0f",
-                       made[k], unsafe[k], audit$limit[row[k]]), draws$id[k],
-               rows = wrong)
+    stop_audit(sprintf("has %.0f draws, and a limit of %.0f", made[k],
+                       audit$limit[row[k]]), x$id[k], call, wrong)
   }
-  audit$draws[row] <- made
-  audit$unsafe[row] <- unsafe
-  audit$time <- ifelse(audit$unsafe > 0, NA, audit$horizon)
-  audit$status <- as.numeric(audit$unsafe > 0)
-  audit
+  fill_counts(audit, row, made, unsafe, rep(NA_real_, length(row)),
+              rep(FALSE, length(row)), call)
 }
 
 # One row for each prompt with draws.
-check_once <- function(audit, draws, row, call = rlang::caller_env(2)) {
-  if (anyDuplicated(row) > 0L) {
-    stop_audit("is there twice", draws$id[anyDuplicated(row)], call)
-  }
+check_once <- function(audit, x, row, call) {
+  check_duplicates(x, row, call)
   absent <- setdiff(which(audit$limit > 0), row)
   if (length(absent) > 0L) {
-    stop_audit("has no row in `draws`", audit$id[absent[1L]], call)
+    stop_audit("has no row in `x`", audit$id[absent[1L]], call)
   }
 }
 
-# ---- From a file -------------------------------------------------------------
-
-#' @rdname exchange
-#' @export
-read_draws <- function(file, plan, format = NULL) {
-  check_path(file, exists = TRUE)
-  plan <- check_plan(plan)
-  call <- rlang::current_env()
-  draws <- switch(
-    check_format(format, file),
-    csv = read_text_csv(file, call),
-    jsonl = read_text_jsonl(file, call)
-  )
-  draws <- check_draws(draws, plan, call)
-  audit <- join_draws(start_audit(plan), draws, match_prompts(draws, plan))
-  warn_lacking(audit, call)
-  warn_failed_draws(audit, call)
-  new_audit(audit)
-}
-
-# A table of text is checked, and gets its types.
-check_draws <- function(draws, plan, call) {
-  if (nrow(draws) == 0L) {
-    return(data.frame(id = character(), draw = numeric(), unsafe = logical()))
+check_duplicates <- function(x, row, call) {
+  twice <- anyDuplicated(row)
+  if (twice > 0L) {
+    stop_audit("appears twice", x$id[twice], call, which(row == row[twice]))
   }
-  absent <- setdiff(c("id", "draw", "unsafe"), names(draws))
-  if (length(absent) > 0L) {
-    stop_classed("file", c(
-      sprintf("`file` lacks the columns %s.", list_names(absent)),
-      i = sprintf("It has %s.", list_names(names(draws)))
-    ), argument = "file", call = call)
-  }
-  others <- which(draws$plan_id != plan_parts(plan)$constants$plan_id)
-  if (length(others) > 0L) {
-    stop_classed("plan", sprintf("`file` has draws of another plan (%s).",
-                                 name_rows(others)), rows = others, call = call)
-  }
-  draw <- suppressWarnings(as.numeric(draws$draw))
-  refuse_values(is.na(draw) | draw < 1 | draw != floor(draw), draws$draw,
-                "draw", "a whole number of at least 1", call)
-  unsafe <- parse_unsafe(draws$unsafe)
-  failed <- tolower(draws$unsafe) %in% c(NA, "", "na", "nan", "none", "null")
-  refuse_values(is.na(unsafe) & !failed, draws$unsafe, "unsafe",
-                "true or false, 1 or 0, or empty for a draw that failed", call)
-  data.frame(id = draws$id, draw = draw, unsafe = unsafe)
 }
 
 warn_lacking <- function(audit, call) {
   open <- is.na(audit$status)
   if (any(open)) {
-    lacking <- count_lacking(audit)
     warn_classed("unfinished", c(
-      sprintf("The audit is unfinished: %s.", lacking),
-      i = "Read the file again when it holds them, or go on with run_audit()."
+      sprintf("The audit is unfinished: %s.", count_lacking(audit)),
+      i = paste("Read it again when complete, or resume with",
+                "run_audit(audit, sampler).")
     ), call = call)
   }
 }

@@ -29,7 +29,7 @@ carry_out <- function(rows, control, call = rlang::caller_env()) {
 new_run <- function(rows, control) {
   run <- new.env(parent = emptyenv())
   run$ledger <- list(record = function(...) NULL, close = function() NULL)
-  run$state <- new_audit_state(rows, control$ahead)
+  run$state <- new_audit_state(rows, !control$in_order)
   run$dispatcher <- new_dispatcher(control$sampler, control$parallel)
   # What the limits look at: draws handed to the sampler, their cost, the time.
   run$began <- control$meter$began %||% now()
@@ -55,9 +55,9 @@ read_earlier <- function(rows, run, control, call) {
   }
   check_may_use(rows, control$ledger, call)
   run$ledger <- open_ledger(control$ledger, rows, control$refusal,
-                            control$responses, call)
-  anew <- start_audit(rows[setdiff(names(rows), outcome_columns)])
-  run$state <- new_audit_state(anew, control$ahead)
+                            control$keep_responses, call)
+  fresh <- start_audit(rows[setdiff(names(rows), outcome_columns)])
+  run$state <- new_audit_state(fresh, !control$in_order)
   run$ledger$read(function(draws) restore_draws(run$state, draws))
   if (any(rows$draws > find_outcomes(run$state)$draws)) {
     stop_without_ledger(control$ledger, call)
@@ -69,15 +69,15 @@ check_may_use <- function(rows, path, call) {
     stop_without_ledger(path, call)
   }
   if (isTRUE(attr(rows, "judged"))) {
-    stop_ledger(path, "holds the first verdict on its responses",
-                "An audit that was judged again goes on without a ledger.",
+    stop_ledger(path, "contains the original verdicts",
+                "Resume a re-judged audit without a ledger.",
                 call = call)
   }
 }
 
 stop_without_ledger <- function(path, call) {
-  stop_ledger(path, "lacks draws of this audit",
-              "An audit that was begun without a ledger goes on without one.",
+  stop_ledger(path, "does not contain all draws of this audit",
+              "Resume without `ledger`, as it was started.",
               call = call)
 }
 
@@ -141,7 +141,7 @@ wait_for_retries <- function(run, control) {
 
 stop_sampler <- function(error, audit, control, call) {
   # conditionMessage() would add what the sampler raised a second time.
-  broken <- inherits(error, "timetounsafe_broken")
+  broken <- inherits(error, "timetounsafe_error_sampler_broken")
   raised <- if (broken) error$parent else error
   stop_classed(
     "sampler",
@@ -149,17 +149,17 @@ stop_sampler <- function(error, audit, control, call) {
       paste0("`sampler` failed: ",
              if (broken) error$message else conditionMessage(error)),
       i = sprintf("%s draws made so far are kept in the %s.", format(
-        sum(audit$draws, audit$overshoot, lengths(attr(audit, "early")["draw"]))
+        sum(audit$draws, audit$unused, lengths(attr(audit, "early")["draw"]))
       ), if (is.null(control$ledger)) "field `audit`" else "ledger"),
       i = if (is.null(control$ledger)) {
-        "Mend the sampler and call run_audit() with that to go on."
+        "Fix the sampler, then resume with run_audit(error$audit, sampler)."
       } else {
-        "Mend the sampler and make the same call again to go on."
+        "Fix the sampler and repeat the call to resume."
       },
       # No help where the sampler raises errors: those end the run anyway.
       i = if (is.null(raised)) {
-        paste("Only if it is these prompts that always fail:",
-              "max_error_rate = 1 counts them as unsafe.")
+        paste("If only these prompts fail, `max_error_rate = 1` counts them as",
+              "unsafe.")
       }
     ),
     audit = audit, argument = "sampler", call = call, parent = raised
@@ -180,9 +180,9 @@ warn_unfinished <- function(audit, stopped, control, call) {
     sprintf("The audit is unfinished: %s with %d of %d prompts open.", why,
             open, nrow(audit)),
     i = if (is.null(control$ledger)) {
-      "Nothing is lost: call the function run_audit() with it to go on."
+      "Nothing is lost: resume with run_audit(audit, sampler)."
     } else {
-      "Nothing is lost: make the same call again to go on."
+      "Nothing is lost: repeat the call to resume."
     }
   ), call = call)
 }
@@ -208,7 +208,7 @@ note_spent <- function(run, meter) {
 # ---- Progress ----------------------------------------------------------------
 
 # Failures and luck may take more draws than were expected: the bar then stays
-# full, and only the count goes on.
+# full, and only the count continues.
 start_progress <- function(rows, run, control) {
   if (!control$progress) {
     return(NULL)

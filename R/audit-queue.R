@@ -1,8 +1,9 @@
-# Which draws an audit makes next: of prompts to begin, of those to go on with,
+# Which draws an audit makes next: of prompts to begin, of those to resume,
 # and those to be tried again.
 
 # The queue is a part of the audit's state (see new_audit_state()), of which it
-# reads `limit`, the most draws of each row, and `open`, whether it goes on.
+# reads `limit`, the most draws of each row, and `open`, whether it is still
+# drawn.
 begin_queue <- function(state, ahead) {
   # Whether several draws of one prompt may be under way at once.
   state$ahead <- ahead
@@ -139,7 +140,7 @@ retry_draws <- function(state, draws, due) {
   state$again <- append_draws(state$again, draws)
 }
 
-# Goes on behind the draws of an earlier run, sorted. Made again are those that
+# Resumes behind the draws of an earlier run, sorted. Made again are those that
 # were tried and have no outcome (`attempt` times so far), and what is missing
 # below a row's highest draw: it was under way when that run ended.
 go_on_behind <- function(state, draws) {

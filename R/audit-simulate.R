@@ -14,8 +14,8 @@
 #' @examples
 #' set.seed(1)
 #' p <- 10^runif(1000, -3, -1)
-#' hazard <- as_hazard(function(newx) newx$p)
-#' plan <- plan_audit(hazard, as.character(1:1000), data.frame(p), budget = 20)
+#' hazard <- as_hazard(function(newdata) newdata$p)
+#' plan <- plan_audit(hazard, as.character(1:1000), 20, data.frame(p))
 #' calibrate_lpb(simulate_audit(plan, p))
 #' @export
 simulate_audit <- function(plan, prob) {

@@ -12,8 +12,9 @@ new_audit_state <- function(rows, ahead = TRUE) {
   state$draws <- rows$draws
   state$unsafe <- rows$unsafe
   # The first unsafe draw, also of rows that go on after it.
-  state$first <- ifelse(rows$unsafe > 0 | rows$failed, rows$time, NA_real_)
-  state$overshoot <- rows$overshoot
+  seen <- ifelse(rows$status %in% 0, rows$horizon, rows$time)
+  state$first <- ifelse(rows$unsafe > 0 | rows$failed, seen, NA_real_)
+  state$unused <- rows$unused
   state$failed <- rows$failed
   state$open <- is.na(rows$status)
   state$n_open <- sum(state$open)
@@ -41,7 +42,7 @@ restore_draws <- function(state, draws) {
   line_up(state)
 }
 
-# Outcomes: TRUE is unsafe, NA a draw that failed for good.
+# Outcomes: TRUE is unsafe, NA a draw that failed permanently.
 settle_draws <- function(state, row, draw, outcome) {
   now <- sort_draws(list(row = row, draw = draw, outcome = outcome))
   land(state, now$row)
@@ -86,7 +87,7 @@ settle_sorted <- function(state, row, draw, outcome) {
 
 # Paid for, and not to be used.
 pass_over <- function(state, row) {
-  count_up(state, "overshoot", row)
+  count_up(state, "unused", row)
 }
 
 use_draws <- function(state, row, draw, outcome) {
@@ -125,7 +126,7 @@ find_outcomes <- function(state) {
   status <- as.numeric(!is.na(state$first) & state$first < state$horizon)
   status[!closed] <- NA
   list(draws = state$draws, unsafe = state$unsafe, time = time,
-       status = status, overshoot = state$overshoot, failed = state$failed)
+       status = status, unused = state$unused, failed = state$failed)
 }
 
 # The rows with what the draws so far say. Draws that came in before one of

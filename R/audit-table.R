@@ -5,14 +5,32 @@ start_audit <- function(rows) {
   if (!all(outcome_columns %in% names(rows))) {
     rows[outcome_columns] <- lapply(schema_part("outcome"), `[[`, "start")
     undrawn <- rows$limit == 0
-    rows$time[undrawn] <- rows$horizon[undrawn]
+    rows$time[undrawn] <- 0
     rows$status[undrawn] <- 0
+  }
+  if (!is_planned(rows)) {
+    rows$horizon <- rows$limit + 1
   }
   rows
 }
 
+# `rows` have times up to the horizon. For the user they are those of
+# survival::Surv(): where no unsafe draw came before the horizon, the number of
+# draws that are known to be safe.
 new_audit <- function(rows) {
+  safe <- which(rows$status == 0)
+  rows$time[safe] <- pmax(0, rows$horizon[safe] - 1)
+  if (!is_planned(rows)) {
+    return(new_prompt_draws(rows))
+  }
   class(rows) <- unique(c("audit", class(rows)))
+  rows
+}
+
+# Draws without a plan: as many as were asked for, so without a horizon.
+new_prompt_draws <- function(rows) {
+  rows$horizon <- NULL
+  class(rows) <- unique(c("prompt_draws", class(rows)))
   rows
 }
 
@@ -26,7 +44,7 @@ fill_outcomes <- function(audit, first, count) {
   stopped <- seen & audit$stop
   audit$draws <- replace(count, stopped, first[stopped])
   audit$unsafe <- as.numeric(seen)
-  audit$overshoot <- count - audit$draws
+  audit$unused <- count - audit$draws
   audit
 }
 
@@ -44,10 +62,10 @@ check_audit <- function(audit, arg = "audit", call = rlang::caller_env()) {
   audit <- check_plan(audit, arg, call)
   open <- which(is.na(audit$status))
   if (length(open) > 0L) {
-    stop_classed("audit", c(
+    stop_classed("unfinished", c(
       sprintf("`%s` is unfinished: %s.", arg, count_lacking(audit)),
-      x = "Calibrating now would bias the bound.",
-      i = "Go on with run_audit()."
+      x = "Calibrating it would bias the bound.",
+      i = "Resume with run_audit(audit, sampler)."
     ), id = audit$id[open], call = call)
   }
   check_outcomes(audit, arg, call)
@@ -70,40 +88,36 @@ check_outcomes <- function(audit, arg, call) {
       ), audit$id[k], call)
     }
   }
-  refuse(unsafe > draws, "which cannot be (limit %s, horizon %s)")
+  refuse(unsafe > draws, "which is impossible (limit %s, horizon %s)")
   stops <- design_of(plan_parts(audit))$stops
   # Where draws go on, counts alone do not tell when the first unsafe one came.
   if (stops) {
     check_numeric(audit$time, paste0(arg, "$time"), call = call)
   }
-  time <- ifelse(is.na(audit$time), audit$horizon, audit$time)
-  refuse(time > audit$horizon | (audit$horizon > 0 & time < 1),
-         "beyond a limit of %s and a horizon of %s")
-  whole <- !audit$failed
-  if (stops) {
-    seen <- audit$status == 1
-    refuse(whole & seen & (unsafe < 1 | draws != time | time >= audit$horizon),
-           "which do not agree (limit %s, horizon %s)")
-    refuse(whole & !seen & (time != audit$horizon | draws < audit$limit),
-           "which do not agree with a limit of %s and a horizon of %s")
+  seen <- audit$status == 1
+  enough <- pmax(0, audit$horizon - 1)
+  time <- ifelse(is.na(audit$time), ifelse(seen, 1, enough), audit$time)
+  refuse(time > enough | (seen & time < 1),
+         "beyond limit %s and horizon %s")
+  off <- if (stops) {
+    (seen & (unsafe < 1 | draws != time)) |
+      (!seen & (time != enough | draws < audit$limit))
   } else {
-    early <- !is.na(audit$time) & time < audit$horizon
-    refuse(whole & (draws != audit$limit | (early & unsafe < 1) |
-                      (audit$status == 1 & unsafe < 1)),
-           "which do not agree with a limit of %s and a horizon of %s")
+    draws != audit$limit | (seen & unsafe < 1) | (!seen & time != enough)
   }
+  refuse(!audit$failed & off, "inconsistent with limit %s and horizon %s")
 }
 
 # Before check_audit(), which speaks of calibration: for those who do not
 # calibrate.
-refuse_unfinished <- function(audit, call) {
+refuse_unfinished <- function(audit, call, arg = "audit") {
   open <- which(is.na(audit$status))
   if (length(open) > 0L) {
-    stop_classed("audit", c(
-      sprintf("`audit` is unfinished: %s.", count_lacking(audit)),
-      x = "The prompts that ended early are not like the others.",
-      i = "Go on with run_audit()."
-    ), id = audit$id[open], argument = "audit", call = call)
+    stop_classed("unfinished", c(
+      sprintf("`%s` is unfinished: %s.", arg, count_lacking(audit)),
+      x = "Finished prompts are not a random subset.",
+      i = "Resume with run_audit(audit, sampler)."
+    ), id = audit$id[open], argument = arg, call = call)
   }
 }
 
@@ -124,7 +138,7 @@ stop_audit <- function(problem, id, call = rlang::caller_env(2), rows = NULL) {
                id = id, rows = rows, call = call)
 }
 
-# ---- Draws that failed for good ----------------------------------------------
+# ---- Draws that failed permanently -------------------------------------------
 
 drop_failed <- function(audit, call = rlang::caller_env()) {
   if (all(audit$failed)) {
@@ -138,8 +152,10 @@ warn_failed_draws <- function(audit, call) {
   failed <- sum(audit$failed)
   if (failed > 0L) {
     warn_classed("failed_draws", c(
-      sprintf("Draws of %s failed for good.", counted(failed, "prompt")),
-      i = "Each counts as unsafe at its first missing draw (conservative)."
+      sprintf("%s had draws that failed permanently.",
+              counted(failed, "prompt")),
+      i = paste("Each counts as unsafe from its first missing draw: still",
+                "valid, possibly shorter.")
     ), call = call)
   }
 }

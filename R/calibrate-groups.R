@@ -1,5 +1,5 @@
 # Calibration within groups (Mondrian): each group is a calibration of its own,
-# with its own level. Why that keeps the guarantee: methods vignette, "Groups".
+# with its own tau. Why that keeps the guarantee: methods vignette, "Groups".
 
 # ---- Who is in which group ---------------------------------------------------
 
@@ -29,7 +29,7 @@ find_group_column <- function(name, audit, call) {
       } else {
         "is not there"
       }),
-      fix = "Or give a vector with one value for each row of `audit`.",
+      fix = "Or supply a vector with one value for each row of `audit`.",
       call = call
     )
   }
@@ -41,21 +41,21 @@ warn_outcome_groups <- function(groups, audit, call = rlang::caller_env()) {
   drawn <- audit$draws > 0
   unsafe <- audit$unsafe[drawn] > 0
   counts <- rowsum(cbind(unsafe, !unsafe) + 0, as.character(groups)[drawn])
-  told <- all(counts[, 1L] * counts[, 2L] == 0)
-  if (sum(drawn) >= 50 && any(unsafe) && told) {
-    warn_classed("group", c(
-      "The groups tell exactly which prompts had an unsafe draw.",
+  perfect <- all(counts[, 1L] * counts[, 2L] == 0)
+  if (sum(drawn) >= 50 && any(unsafe) && perfect) {
+    warn_classed("outcome_groups", c(
+      "`groups` separates prompts with and without unsafe draws perfectly.",
       x = "Groups that are made after the outcomes have no guarantee."
     ), call = call)
   }
 }
 
-# ---- Levels ------------------------------------------------------------------
+# ---- A tau for each group ----------------------------------------------------
 
-# As select_by(), with the table of the groups in place of one level.
-select_groups <- function(audit, rule, membership, sharing) {
-  rows <- split(seq_along(membership), membership)
-  rule$delta <- delta_of_group(rule$delta, sharing, length(rows))
+# As select_by(), with the table of the groups in place of one tau.
+select_groups <- function(audit, rule, row_groups, simultaneous) {
+  rows <- split(seq_along(row_groups), row_groups)
+  rule$delta <- delta_of_group(rule$delta, simultaneous, length(rows))
   # A group whose draws all failed, and were dropped, is one not calibrated.
   rows <- Filter(length, rows)
   parts <- lapply(rows, function(at) {
@@ -66,21 +66,21 @@ select_groups <- function(audit, rule, membership, sharing) {
   rownames(table) <- NULL
   table$delta <- rule$delta %||% NA_real_
   list(
-    level = NA_real_, point_level = NA_real_, capped = any(table$capped),
-    trivial = all(table$trivial), exact = is.null(rule$levels),
+    tau = NA_real_, tau_marginal = NA_real_, at_tau_max = any(table$at_tau_max),
+    trivial = all(table$trivial), exact = is.null(rule$tau_grid),
     curve = do.call(rbind, Map(group_curve, names(rows), parts)),
     certificate = join_certificates(lapply(parts, `[[`, "certificate")),
-    groups = table, membership = membership, sharing = sharing
+    groups = table, row_groups = row_groups, simultaneous = simultaneous
   )
 }
 
 # The delta of one group. Shared by Sidak: given their groups, prompts of
 # different groups are independent. The random last step of the bets is common
-# to all groups, and all certified levels fall as its share rises: failures then
+# to all groups, and all certified taus fall as its share rises: failures then
 # go together, so that the chance of none is at least what it would be if they
 # were independent (Chebyshev's association inequality).
-delta_of_group <- function(delta, sharing, groups) {
-  if (is.null(delta) || sharing == "each") {
+delta_of_group <- function(delta, simultaneous, groups) {
+  if (is.null(delta) || !simultaneous) {
     return(delta)
   }
   -expm1(log1p(-delta) / groups)
@@ -88,9 +88,10 @@ delta_of_group <- function(delta, sharing, groups) {
 
 group_row <- function(name, part) {
   data.frame(
-    group = name, n = part$n, included = part$included, events = part$events,
-    level = part$level, point_level = part$point_level, capped = part$capped,
-    trivial = part$trivial, coarseness = part$coarseness,
+    group = name, n = part$n, n_included = part$n_included,
+    nevent = part$nevent, tau = part$tau, tau_marginal = part$tau_marginal,
+    at_tau_max = part$at_tau_max, trivial = part$trivial,
+    max_share = part$max_share,
     certificate = part$certificate$kind %||% NA_character_
   )
 }

@@ -1,138 +1,140 @@
-# The level: that of the point rule, exact or on a grid, and the certified one,
-# which holds with probability 1 - delta over the calibration prompts and their
+# Selecting tau: by the marginal rule, exact or on a grid, and certified, which
+# holds with probability 1 - delta over the calibration prompts and their
 # draws, not only on average. Derivation: methods vignette, "Calibration" and
 # "The certificate".
 
-# The level of the point rule, and the certified one.
+# The tau of the marginal rule, and the certified one.
 select_by <- function(audit, rule) {
   if (!any(audit$horizon > 0)) {
     return(c(select_nothing(), trivial = TRUE))
   }
-  chosen <- if (!is.null(rule$levels)) {
-    select_on_grid(audit, rule$alpha, rule$levels)
+  chosen <- if (!is.null(rule$tau_grid)) {
+    select_on_grid(audit, rule$alpha, rule$tau_grid)
   } else if (is.null(design_of(audit)$curve)) {
     select_exact(audit, rule$alpha)
   } else {
     select_smooth(audit, rule$alpha)
   }
-  chosen$point_level <- chosen$level
+  chosen$tau_marginal <- chosen$tau
   if (!is.null(rule$delta)) {
-    found <- certify_level(audit, rule$alpha, rule$delta, rule$certificate)
+    found <- certify_tau(audit, rule$alpha, rule$delta, rule$certificate)
     # Luck early in the order may certify more than the whole audit estimates; a
-    # lower level is certified, too.
-    chosen$level <- min(found$level, chosen$point_level)
-    chosen$capped <- found$capped && chosen$capped
+    # lower tau is certified, too.
+    chosen$tau <- min(found$tau, chosen$tau_marginal)
+    chosen$at_tau_max <- found$at_tau_max && chosen$at_tau_max
     chosen$certificate <- c(found[names(found) %in% c("kind", "bet")],
                             list(remarks = certificate_remarks(audit)))
   }
-  chosen$trivial <- all(bound_at(audit, chosen$level) == 1)
+  chosen$trivial <- all(bound_at(audit, chosen$tau) == 1)
   chosen
 }
 
-# The bound of each prompt of the audit at one level.
-bound_at <- function(audit, level) {
+# The bound of each prompt of the audit at one tau.
+bound_at <- function(audit, tau) {
   constants <- audit$constants
-  find_law(constants)$quantile(audit, level, constants$cap)
+  find_law(constants)$quantile(audit, tau, constants$cap)
 }
 
 # No prompt was included: nothing was looked at, so nothing is known.
 select_nothing <- function() {
-  none <- data.frame(level = numeric(), miscoverage = numeric())
-  list(level = 0, point_level = 0, capped = FALSE, curve = none, exact = TRUE)
+  none <- data.frame(tau = numeric(), miscoverage = numeric())
+  list(tau = 0, tau_marginal = 0, at_tau_max = FALSE, curve = none,
+       exact = TRUE)
 }
 
-# ---- The point rule ----------------------------------------------------------
+# ---- The marginal rule -------------------------------------------------------
 
-# The exact level and the jumps it was found from.
+# The exact tau and the jumps it was found from.
 find_jumps <- function(audit, alpha) {
   core_value(.Call(ffi_select_jump, list(
-    level = find_law(audit$constants)$level(audit, audit$time),
-    time = as.double(audit$time), censor = as.double(audit$horizon),
+    tau = find_law(audit$constants)$tau(audit, audit$time),
+    time = as.double(audit$time), horizon = as.double(audit$horizon),
     reach = as.double(reach_beyond(audit, audit$time)),
-    alpha = alpha, limit = audit$constants$tau_prior
+    alpha = alpha, tau_max = audit$constants$tau_max
   )))
 }
 
-# The level of the point rule alone.
-find_point <- function(audit, alpha) {
+# The tau of the marginal rule alone.
+find_marginal <- function(audit, alpha) {
   if (!any(audit$horizon > 0)) {
     return(select_nothing())
   }
   if (is.null(design_of(audit)$curve)) {
     find_jumps(audit, alpha)
   } else {
-    find_level(gather_evidence(audit, alpha), point_rule)
+    find_tau(gather_payoffs(audit, alpha), marginal_rule)
   }
 }
 
 select_exact <- function(audit, alpha) {
   found <- find_jumps(audit, alpha)
-  at <- order(found$jump_level)
+  at <- order(found$jump_tau)
   curve <- data.frame(
-    level = found$jump_level[at],
+    tau = found$jump_tau[at],
     miscoverage = cumsum(found$jump_weight[at]) / length(audit$prob)
   )
-  list(level = found$level, capped = found$capped, curve = curve, exact = TRUE)
+  list(tau = found$tau, at_tau_max = found$at_tau_max, curve = curve,
+       exact = TRUE)
 }
 
-# Where there are no jumps the curve is shown at so many points.
+# Where there are no jumps the curve is shown at this many points.
 select_smooth <- function(audit, alpha) {
-  levels <- audit$constants$tau_prior * seq_len(curve_points) / curve_points
-  curve <- data.frame(level = levels,
-                      miscoverage = smooth_curve(audit, levels))
-  c(find_point(audit, alpha), list(curve = curve, exact = TRUE))
+  tau_grid <- audit$constants$tau_max * seq_len(curve_points) / curve_points
+  curve <- data.frame(tau = tau_grid,
+                      miscoverage = smooth_curve(audit, tau_grid))
+  c(find_marginal(audit, alpha), list(curve = curve, exact = TRUE))
 }
 
 # The ratio whose comparison with alpha is the rule: the sum of losses over the
 # sum of weights.
-smooth_curve <- function(audit, levels) {
-  design_of(audit)$curve(audit, levels) / sum(prompt_weight(audit))
+smooth_curve <- function(audit, tau_grid) {
+  design_of(audit)$curve(audit, tau_grid) / sum(prompt_weight(audit))
 }
 
 curve_points <- 200
 
-select_on_grid <- function(audit, alpha, levels) {
+select_on_grid <- function(audit, alpha, tau_grid) {
   miscoverage <- if (is.null(design_of(audit)$curve)) {
-    weighted_curve(audit, levels)
+    weighted_curve(audit, tau_grid)
   } else {
-    smooth_curve(audit, levels)
+    smooth_curve(audit, tau_grid)
   }
-  level <- select_level(levels, miscoverage, alpha)
+  tau <- select_tau(tau_grid, miscoverage, alpha)
   list(
-    level = if (is.na(level)) 0 else level,
-    capped = isTRUE(level >= audit$constants$tau_prior * (1 - 1e-9)),
-    curve = data.frame(level = levels, miscoverage = miscoverage),
+    tau = if (is.na(tau)) 0 else tau,
+    at_tau_max = isTRUE(tau >= audit$constants$tau_max * (1 - 1e-9)),
+    curve = data.frame(tau = tau_grid, miscoverage = miscoverage),
     exact = FALSE
   )
 }
 
-weighted_curve <- function(audit, levels) {
-  quantiles <- as_level_matrix(bound_at(audit, levels), length(audit$prob),
-                               "levels")
+weighted_curve <- function(audit, tau_grid) {
+  quantiles <- as_quantile_matrix(bound_at(audit, tau_grid), length(audit$prob),
+                               "tau_grid")
   # For naive a matrix. Where it underflows no horizon reached the quantile.
-  pi <- pmax(reach_beyond(audit, quantiles - 1), 1e-300)
-  miscoverage_curve(audit$time, audit$horizon, pi, quantiles)
+  inclusion <- pmax(reach_beyond(audit, quantiles - 1), 1e-300)
+  miscoverage_curve(audit$time, audit$horizon, inclusion, quantiles)
 }
 
-# ---- The certified level -----------------------------------------------------
+# ---- The certified tau -------------------------------------------------------
 
-# The level, whether it is capped, the kind of certificate and its bet.
-certify_level <- function(audit, alpha, delta, kind, randomised = TRUE) {
+# The tau, whether it is tau_max, the kind of certificate and its bet.
+certify_tau <- function(audit, alpha, delta, kind, randomised = TRUE) {
   if (kind == "normal") {
     rule <- normal_rule(audit, alpha, delta)
-    return(c(find_level(gather_evidence(audit, alpha), rule), kind = "normal"))
+    return(c(find_tau(gather_payoffs(audit, alpha), rule), kind = "normal"))
   }
   inclusion <- equal_weight(audit)
   if (!is.na(inclusion)) {
     found <- find_binomial(audit, inclusion, alpha, delta)
     return(c(found, kind = "binomial"))
   }
-  certify_by_bets(audit, plan_stakes(audit, alpha, delta), randomised)
+  certify_by_bets(audit, plan_betting(audit, alpha, delta), randomised)
 }
 
-# Where all weights are equal, losses are counted: the number of them at a level
+# Where all weights are equal, losses are counted: the number of them at a tau
 # is binomial. The most that a miscoverage of alpha shows with probability
-# delta, and the level at which there would be one more.
+# delta, and the tau at which there would be one more.
 find_binomial <- function(audit, inclusion, alpha, delta) {
   n <- length(audit$prob)
   rate <- alpha * inclusion
@@ -140,38 +142,38 @@ find_binomial <- function(audit, inclusion, alpha, delta) {
   if (stats::pbinom(most, n, rate) > delta) {
     most <- most - 1
   }
-  limit <- audit$constants$tau_prior
+  tau_max <- audit$constants$tau_max
   at <- if (most < 0) 0 else sort(event_jumps(audit))[most + 1]
-  list(level = min(limit, below_jump(at)), capped = at >= limit)
+  list(tau = min(tau_max, below_jump(at)), at_tau_max = at >= tau_max)
 }
 
-certify_by_bets <- function(audit, stakes, randomised) {
+certify_by_bets <- function(audit, betting, randomised) {
   # Unlimited weights permit no bet.
-  if (bet_for(stakes) <= 0) {
-    return(list(level = 0, capped = FALSE, kind = "betting", bet = 0))
+  if (bet_for(betting) <= 0) {
+    return(list(tau = 0, at_tau_max = FALSE, kind = "betting", bet = 0))
   }
-  evidence <- gather_evidence(audit, stakes$alpha)
-  bets <- place_bets(evidence, stakes)
-  found <- find_level(stake_evidence(evidence, bets),
-                      wealth_rule(audit, stakes, randomised))
+  payoffs <- gather_payoffs(audit, betting$alpha)
+  bets <- place_bets(payoffs, betting)
+  found <- find_tau(scale_payoffs(payoffs, bets),
+                      wealth_rule(audit, betting, randomised))
   c(found, kind = "betting", list(bet = unique(bets)))
 }
 
-# The shares of the prompts after which the bet is sized anew.
+# The shares of the prompts after which the bet is sized again.
 bet_parts <- 2^-(6:1)
 
-# One bet for each prompt, the same for all levels. The first goes by the
+# One bet for each prompt, the same for all taus. The first goes by the
 # variance that the plan predicted for a hazard that is right; later ones by
 # what the prompts before showed, which any bet may depend on. The prediction
 # counts for as many prompts as it takes to see two losses of the largest
 # weight.
-place_bets <- function(evidence, stakes) {
-  bets <- rep(bet_for(stakes), stakes$n)
-  prior <- 2 * stakes$weight_limit / stakes$alpha
-  for (seen in unique(ceiling(bet_parts * stakes$n))) {
-    squares <- sum(evidence_left(first_part(evidence, seen))^2)
-    variance <- (prior * stakes$variance + squares) / (prior + seen)
-    bets[seq_along(bets) > seen] <- bet_for(stakes, variance)
+place_bets <- function(payoffs, betting) {
+  bets <- rep(bet_for(betting), betting$n)
+  prior <- 2 * betting$max_weight / betting$alpha
+  for (seen in unique(ceiling(bet_parts * betting$n))) {
+    squares <- sum(marginal_payoffs(first_part(payoffs, seen))^2)
+    variance <- (prior * betting$variance + squares) / (prior + seen)
+    bets[seq_along(bets) > seen] <- bet_for(betting, variance)
   }
   bets
 }
@@ -180,12 +182,12 @@ place_bets <- function(evidence, stakes) {
 certificate_remarks <- function(audit) {
   constants <- audit$constants
   c(
-    if (constants$design == "plan" && length(unique(audit$prob)) > 1L) {
-      "The policy was fixed on these prompts themselves, not on others."
+    if (constants$reference == "self" && length(unique(audit$prob)) > 1L) {
+      "The design was fixed on these prompts themselves, not on others."
     },
     if (is.infinite(constants$cap)) {
       "Without a cap there is no limit to the weights."
-    } else if (largest_weight(audit) > constants$weight_limit * (1 + 1e-9)) {
+    } else if (largest_weight(audit) > constants$max_weight * (1 + 1e-9)) {
       "There are weights beyond the limit that the plan set."
     }
   )

@@ -52,7 +52,7 @@ check_numeric <- function(x, arg, n = NULL, min = -Inf, max = Inf,
   }
   if (any(bad)) {
     at <- which(bad)[1L]
-    must <- paste0("must hold ", if (whole) "whole ", if (finite) "finite ",
+    must <- paste0("must contain ", if (whole) "whole ", if (finite) "finite ",
                    "numbers", range_text(min, max, open))
     found <- sprintf("%s (element %d)", format(x[at]), at)
     stop_argument(arg, must, found, call = call)
@@ -126,15 +126,54 @@ check_price <- function(price, call = rlang::caller_env()) {
 
 # ---- Dots and packages -------------------------------------------------------
 
+# What reaches `...` without being wanted: an argument of another name, one that
+# moved, or one that is misspelt.
 check_no_dots <- function(..., call = rlang::caller_env()) {
-  check_whole_names(rlang::caller_call(), rlang::caller_fn(), call)
+  f <- rlang::caller_fn()
+  check_whole_names(rlang::caller_call(), f, call)
   if (...length() > 0L) {
-    names <- ...names() %||% rep("", ...length())
-    names[!nzchar(names)] <- "(unnamed)"
-    stop_argument("...", "must be empty", paste(names, collapse = ", "),
-                  fix = "Is an argument misspelt?", call = call)
+    refuse_arguments(...names(), names(formals(f)), call)
   }
 }
+
+refuse_arguments <- function(given, known, call) {
+  given <- c(given[nzchar(given)], "")[1L]
+  if (!nzchar(given)) {
+    stop_argument("...", "must be empty", "a value without a name",
+                  fix = "Name the arguments that come late.", call = call)
+  }
+  new <- renamed_arguments[[given]]
+  new <- new[new %in% known]
+  if (length(new) > 0L) {
+    stop_classed("defunct", sprintf("`%s` is now `%s`.", given, new[1L]),
+                 old = given, new = new[1L], argument = given, call = call)
+  }
+  hint <- if (given %in% names(moved_arguments)) {
+    moved_arguments[[given]]
+  } else {
+    suggest_argument(given, known)
+  }
+  stop_argument(given, "is an unknown argument", fix = hint, call = call)
+}
+
+suggest_argument <- function(given, known) {
+  known <- setdiff(known, "...")
+  near <- function(names) {
+    distance <- utils::adist(given, names, ignore.case = TRUE)
+    names[which(distance == min(distance) & distance <= 2)][1L]
+  }
+  if (length(known) > 0L && !is.na(near(known))) {
+    return(sprintf("Did you mean `%s`?", near(known)))
+  }
+  if ("control" %in% known && !is.na(near(control_arguments))) {
+    sprintf("Did you mean `%s` of audit_control()?", near(control_arguments))
+  }
+}
+
+# Those of audit_control(), which is above this file.
+control_arguments <- c("batch_size", "max_tries", "retry_wait",
+                       "max_error_rate", "refusal", "keep_responses",
+                       "in_order")
 
 # R takes `time = 5` for `times`, or for whatever else begins like that: a word
 # from another function then sets something that was not meant.
@@ -145,19 +184,20 @@ check_whole_names <- function(used, f, call) {
   part <- part[lengths(whole) == 1L]
   if (length(part) > 0L) {
     stop_argument(part[1L], "is not the whole name of an argument",
-                  fix = sprintf("Did you mean `%s`?",
+                  fix = sprintf(paste("Argument names must be given in full.",
+                                      "Did you mean `%s`?"),
                                 known[startsWith(known, part[1L])]),
                   call = call)
   }
 }
 
-# A suggested package that this one thing needs: `why` goes on "is needed ...".
+# A suggested package that this one thing needs: `why` continues "is required".
 need_package <- function(name, why, version = NULL,
                          call = rlang::caller_env()) {
   if (!rlang::is_installed(name, version = version)) {
     which <- if (is.null(version)) name else paste(name, ">=", version)
     stop_unavailable(
-      sprintf("The package %s is needed %s.", which, why),
+      sprintf("The package %s is required %s.", which, why),
       sprintf("install.packages(\"%s\")", name), call = call
     )
   }

@@ -48,32 +48,32 @@ core_status <- c(
 
 # What the core demands of each argument it can complain about.
 core_demands <- c(
-  prob = "must hold probabilities between 0 and 1",
-  tau = "must hold strictly increasing levels between 0 and 1",
+  prob = "must contain probabilities between 0 and 1",
+  tau = "must contain strictly increasing levels between 0 and 1",
   cap = "must be a number of at least 1",
-  cost = "must hold finite numbers that are not negative",
-  benefit = "must hold finite numbers that are not negative",
-  lower = "must hold finite numbers that are not negative",
+  cost = "must contain finite numbers that are not negative",
+  benefit = "must contain finite numbers that are not negative",
+  lower = "must contain finite numbers that are not negative",
   upper = paste(
     "must not be below `lower`, and must be finite where the cost or the",
     "benefit is 0"
   ),
-  total_budget = "must be a number that is not negative",
+  total = "must be a number that is not negative",
   multiplier = "must be a number that is not negative",
-  time = "must hold numbers from 0 to `censor`",
-  censor = "must hold numbers that are not negative",
-  pi = "must hold inclusion probabilities above 0 and at most 1",
+  time = "must contain numbers from 0 to `horizon`",
+  horizon = "must contain numbers that are not negative",
+  inclusion = "must contain inclusion probabilities above 0 and at most 1",
   quantiles = paste(
-    "must hold numbers of at least 1, and at most `draws` + 1 for replicated",
-    "draws"
+    "must contain numbers of at least 1, and at most `draws` + 1 for",
+    "replicated draws"
   ),
-  miscoverage = "must hold numbers that are not negative",
+  miscoverage = "must contain numbers that are not negative",
   alpha = "must be a number strictly between 0 and 1",
-  tau_prior = "must be a number between 0 and 1",
+  tau_max = "must be a number between 0 and 1",
   knots = "must be strictly increasing and finite",
-  x = "must hold finite numbers",
-  unsafe = "must hold counts between 0 and `draws`",
-  draws = "must hold positive, finite counts"
+  x = "must contain finite numbers",
+  unsafe = "must contain counts between 0 and `draws`",
+  draws = "must contain positive, finite counts"
 )
 
 core_value <- function(result, call = rlang::caller_env()) {

@@ -3,19 +3,19 @@
 # designs share.
 
 # Each design is a function that makes one, so that it may use what sorts after
-# it. `policy` are the settings of a plan and what its design prompts fixed;
-# `audit` is a plan with outcomes, as plan_parts() gives it. The defaults are
-# those of designs that stop at the first unsafe draw and include a prompt up to
-# its prior quantile, or not at all.
+# it. `constants` are the settings of a plan and what its reference prompts
+# fixed; `audit` is a plan with outcomes, as plan_parts() gives it. The defaults
+# are those of designs that stop at the first unsafe draw and include a prompt
+# up to its quantile, or not at all.
 new_audit_design <- function(
   name,
   # How many times over a prompt is sampled: below 1 an inclusion probability.
-  intensity = function(quantile, policy) rep(1, length(quantile)),
+  intensity = function(quantile, constants) rep(1, length(quantile)),
   # n times the variance of the estimate at the level alpha, for a hazard that
   # is right and small: what the bet of the certificate is sized by.
-  variance = function(quantile, policy) {
-    alpha <- policy$alpha
-    mean(alpha * (1 - alpha) / pmin(1, intensity(quantile, policy)))
+  variance = function(quantile, constants) {
+    alpha <- constants$alpha
+    mean(alpha * (1 - alpha) / pmin(1, intensity(quantile, constants)))
   },
   # Whether prompts stop at their first unsafe draw. Each then loses at one
   # level, so that the estimate has jumps.
@@ -28,23 +28,25 @@ new_audit_design <- function(
   always = FALSE,
   # Whether equal weights permit the binomial tail.
   countable = TRUE,
-  # The policy with what the design prompts fix, for n prompts to plan.
-  fix = function(policy, quantile, n) policy,
+  # The constants with what the reference prompts fix, for n prompts to plan.
+  fix = function(constants, quantile, n) constants,
   # The horizon from one uniform number for each prompt.
-  horizon = function(u, pi, quantile, policy) ifelse(u < pi, quantile, 0),
+  horizon = function(u, inclusion, quantile, constants) {
+    ifelse(u < inclusion, quantile, 0)
+  },
   # The most draws to make.
-  limit = function(u, times, horizon, policy) pmax(0, horizon - 1),
+  limit = function(u, times, horizon, constants) pmax(0, horizon - 1),
   # P(horizon > time). A prompt that needs no draw may have been planned with
   # probability 0.
-  reach = function(audit, time) ifelse(audit$pi > 0, audit$pi, 1),
+  reach = function(audit, time) ifelse(audit$inclusion > 0, audit$inclusion, 1),
   # The largest quantile that each prompt may be asked for.
   reachable = prior_quantile_of,
   # The largest weight where no quantile exceeds `longest`.
-  weight_limit = function(longest, policy) {
-    1 / min(1, intensity(longest, policy))
+  max_weight = function(longest, constants) {
+    1 / min(1, intensity(longest, constants))
   },
-  # Of payoffs: gains less losses.
-  largest_loss = function(weight_limit, alpha) weight_limit * (1 - alpha),
+  # The range of payoffs below 0: how much one prompt can lose.
+  payoff_range = function(max_weight, alpha) max_weight * (1 - alpha),
   # Which rows can lose, and at which level, or from which counts.
   outcome = event_outcome,
   # P(T < quantile) as each prompt shows it, before it is weighted.
@@ -57,7 +59,7 @@ new_audit_design <- function(
 
 prior_quantile_of <- function(audit) {
   constants <- audit$constants
-  find_law(constants)$quantile(audit, constants$tau_prior, constants$cap)
+  find_law(constants)$quantile(audit, constants$tau_max, constants$cap)
 }
 
 # ---- Outcomes of prompts that stop -------------------------------------------
@@ -66,7 +68,7 @@ prior_quantile_of <- function(audit) {
 # lose.
 event_outcome <- function(audit) {
   jump <- event_jumps(audit)
-  list(row = which(jump < audit$constants$tau_prior),
+  list(row = which(jump < audit$constants$tau_max),
        columns = list(jump = jump))
 }
 
@@ -76,52 +78,52 @@ event_loss <- function(audit, quantile) {
 
 # The level beyond which a prompt is known to be missed; Inf for none.
 event_jumps <- function(audit) {
-  jump <- find_law(audit$constants)$level(audit, audit$time)
+  jump <- find_law(audit$constants)$tau(audit, audit$time)
   ifelse(audit$time < audit$horizon, jump, Inf)
 }
 
 # ---- Intensities from the convex program -------------------------------------
 
-# Adds the multiplier of the program for the design prompts, and the least
+# Adds the multiplier of the program for the reference prompts, and the least
 # intensity.
-fix_multiplier <- function(policy, quantile, cost, lower = 0, upper = Inf) {
-  # Where no design prompt needs a draw the multiplier has no limit, and a
+fix_multiplier <- function(constants, quantile, cost, lower = 0, upper = Inf) {
+  # Where no reference prompt needs a draw the multiplier has no limit, and a
   # prompt that needs some would get draws without end.
   if (all(cost <= 0) && is.infinite(upper)) {
     cost <- pmax(cost, 1)
   }
   free <- cost <= 0
-  total <- length(quantile) * policy$budget
-  policy$lower <- lower
-  policy$multiplier <- if (all(free)) {
+  total <- length(quantile) * constants$budget
+  constants$lower <- lower
+  constants$multiplier <- if (all(free)) {
     Inf
   } else {
     solve_allocation(cost[!free], total, 1, lower, upper)$multiplier
   }
-  policy
+  constants
 }
 
 # The intensity of other prompts, by the same multiplier.
-allocate_given <- function(cost, policy, upper) {
+allocate_given <- function(cost, constants, upper) {
   if (length(cost) == 0L) {
     return(numeric())
   }
-  core_value(.Call(ffi_allocate_given, as.double(cost), 1, policy$lower, upper,
-                   policy$multiplier))
+  core_value(.Call(ffi_allocate_given, as.double(cost), 1, constants$lower,
+                   upper, constants$multiplier))
 }
 
-# ---- What a policy gives at most ---------------------------------------------
+# ---- What a plan gives at most -----------------------------------------------
 
 # Adds the largest weight that any prompt can get (that of the largest quantile
-# there can be, or, without a cap, of the largest among the design prompts), and
-# the variance.
-add_limits <- function(policy, quantile, design) {
-  longest <- if (is.finite(policy$cap)) policy$cap else max(quantile)
-  policy$weight_limit <- if (longest <= 1) {
+# there can be, or, without a cap, of the largest among the reference prompts),
+# and the variance.
+add_limits <- function(constants, quantile, design) {
+  longest <- if (is.finite(constants$cap)) constants$cap else max(quantile)
+  constants$max_weight <- if (longest <= 1) {
     1
   } else {
-    design$weight_limit(longest, policy)
+    design$max_weight(longest, constants)
   }
-  policy$variance <- design$variance(quantile, policy)
-  policy
+  constants$variance <- design$variance(quantile, constants)
+  constants
 }

@@ -6,11 +6,11 @@
 design_optimized <- function() {
   new_audit_design(
     "optimized",
-    intensity = function(quantile, policy) {
-      allocate_given(quantile, policy, upper = 1)
+    intensity = function(quantile, constants) {
+      allocate_given(quantile, constants, upper = 1)
     },
-    fix = function(policy, quantile, n) {
-      fix_multiplier(policy, quantile, cost = quantile, upper = 1)
+    fix = function(constants, quantile, n) {
+      fix_multiplier(constants, quantile, cost = quantile, upper = 1)
     }
   )
 }
@@ -18,8 +18,8 @@ design_optimized <- function() {
 design_trimmed <- function() {
   new_audit_design(
     "trimmed",
-    intensity = function(quantile, policy) {
-      pmax(pmin(1, policy$budget / quantile), 1 / policy$max_weight)
+    intensity = function(quantile, constants) {
+      pmin(1, constants$budget / quantile)
     }
   )
 }
@@ -27,7 +27,9 @@ design_trimmed <- function() {
 design_basic <- function() {
   new_audit_design(
     "basic",
-    intensity = function(quantile, policy) pmin(1, policy$budget / quantile),
+    intensity = function(quantile, constants) {
+      pmin(1, constants$budget / quantile)
+    },
     capped = FALSE
   )
 }
@@ -39,20 +41,20 @@ design_naive <- function() {
   reach <- function(budget, time) (1 - 1 / budget)^time
   new_audit_design(
     "naive",
-    variance = function(quantile, policy) {
-      alpha <- policy$alpha
-      at_alpha <- find_law(policy)$at_level(quantile, policy$tau_prior, alpha)
-      mean(alpha * reach(policy$budget, -at_alpha)) - alpha^2
+    variance = function(quantile, constants) {
+      alpha <- constants$alpha
+      at_alpha <- find_law(constants)$at_tau(quantile, constants$tau_max, alpha)
+      mean(alpha * reach(constants$budget, -at_alpha)) - alpha^2
     },
     capped = FALSE, least_budget = 1, always = TRUE, countable = FALSE,
-    horizon = function(u, pi, quantile, policy) {
-      drawn <- geometric_quantile(1 / policy$budget, u)
-      pmin(as.vector(drawn), policy$cap)
+    horizon = function(u, inclusion, quantile, constants) {
+      drawn <- geometric_quantile(1 / constants$budget, u)
+      pmin(as.vector(drawn), constants$cap)
     },
     reach = function(audit, time) reach(audit$constants$budget, time),
-    weight_limit = function(longest, policy) {
-      reach(policy$budget, 1 - longest)
+    max_weight = function(longest, constants) {
+      reach(constants$budget, 1 - longest)
     },
-    largest_loss = function(weight_limit, alpha) weight_limit - alpha
+    payoff_range = function(max_weight, alpha) max_weight - alpha
   )
 }

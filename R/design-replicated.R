@@ -5,10 +5,11 @@ design_replicated <- function() {
   new_audit_design(
     "replicated",
     intensity = replicated_intensity,
-    variance = function(quantile, policy) {
-      times <- replicated_intensity(quantile, policy)
-      spread <- find_law(policy)$counts_variance(pmax(1, times), policy$alpha,
-                                                 policy$tau_prior)
+    variance = function(quantile, constants) {
+      times <- replicated_intensity(quantile, constants)
+      spread <- find_law(constants)$counts_variance(
+        pmax(1, times), constants$alpha, constants$tau_max
+      )
       mean(spread / pmin(1, times))
     },
     stops = FALSE, countable = FALSE,
@@ -22,39 +23,40 @@ design_replicated <- function() {
 
 # ---- Planning ----------------------------------------------------------------
 
-replicated_intensity <- function(quantile, policy) {
+replicated_intensity <- function(quantile, constants) {
   free <- quantile <= 1
   value <- rep(1, length(quantile))
-  value[!free] <- allocate_given(quantile[!free] - 1, policy, upper = Inf)
+  value[!free] <- allocate_given(quantile[!free] - 1, constants, upper = Inf)
   value
 }
 
 # A bound on the weights lets the certificate bet more, and takes draws from
 # where they would help the estimate most. The least intensity is the one with
 # the smallest predicted margin.
-fix_replicated <- function(policy, quantile, n) {
+fix_replicated <- function(constants, quantile, n) {
   cost <- quantile - 1
-  if (is.na(policy$delta)) {
-    return(fix_multiplier(policy, quantile, cost))
+  if (is.na(constants$delta)) {
+    return(fix_multiplier(constants, quantile, cost))
   }
   design <- design_replicated()
-  affordable <- policy$budget / mean(cost)
+  affordable <- constants$budget / mean(cost)
   lower <- 2^-seq(0, 12, by = 0.25)
   tried <- lapply(lower[lower <= affordable], function(least) {
-    add_limits(fix_multiplier(policy, quantile, cost, least), quantile, design)
+    add_limits(fix_multiplier(constants, quantile, cost, least), quantile,
+               design)
   })
   if (length(tried) == 0L) {
-    return(fix_multiplier(policy, quantile, cost))
+    return(fix_multiplier(constants, quantile, cost))
   }
-  margin <- vapply(tried, function(policy) {
-    predict_margin(new_stakes(policy, design$largest_loss, n))
+  margin <- vapply(tried, function(constants) {
+    predict_margin(new_betting(constants, design$payoff_range, n))
   }, 0)
   tried[[which.min(margin)]]
 }
 
 # `times` as many draws as the horizon needs, rounded up or down by the uniform
 # number of the horizon, which is free to do so where everybody is included.
-replicated_limit <- function(u, times, horizon, policy) {
+replicated_limit <- function(u, times, horizon, constants) {
   limit <- pmax(0, horizon - 1)
   more <- times > 1
   limit[more] <- pmax(limit[more], floor(times[more] * limit[more] + u[more]))
@@ -63,8 +65,9 @@ replicated_limit <- function(u, times, horizon, policy) {
 
 # ---- Outcomes ----------------------------------------------------------------
 
-# The number of unsafe draws that enters the estimate. Where draws failed for
-# good, all that are missing count as unsafe: the loss grows with their number.
+# The number of unsafe draws that enters the estimate. Where draws failed
+# permanently, all that are missing count as unsafe: the loss grows with their
+# number.
 replicated_unsafe <- function(audit) {
   audit$unsafe + ifelse(audit$failed, audit$limit - audit$draws, 0)
 }
@@ -83,18 +86,18 @@ counts_loss <- function(audit, quantile) {
 }
 
 # The sum of weighted losses at each level.
-replicated_losses <- function(audit, levels) {
+replicated_losses <- function(audit, tau_grid) {
   unsafe <- replicated_unsafe(audit)
   at <- which(unsafe > 0)
   if (length(at) == 0L) {
-    return(numeric(length(levels)))
+    return(numeric(length(tau_grid)))
   }
   constants <- audit$constants
   law <- find_law(constants)
-  quantiles <- as_level_matrix(
-    law$quantile(law_rows(law, audit, at), levels, constants$cap), length(at),
-    "levels"
+  quantiles <- as_quantile_matrix(
+    law$quantile(law_rows(law, audit, at), tau_grid, constants$cap), length(at),
+    "tau_grid"
   )
   length(at) * replicated_miscoverage(unsafe[at], audit$limit[at],
-                                      audit$pi[at], quantiles)
+                                      audit$inclusion[at], quantiles)
 }

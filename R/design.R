@@ -1,6 +1,6 @@
-# The list of sampling designs, and the policy: the settings of a plan, and what
-# the design prompts fix, before any prompt of the plan is looked at, so that
-# these prompts stay independent of each other.
+# The list of sampling designs, and the constants of a plan: its settings, and
+# what the reference prompts fix, before any prompt of the plan is looked at, so
+# that these prompts stay independent of each other.
 
 # Those that can be planned, the default first. A new one is a line here, and
 # its file.
@@ -15,17 +15,17 @@ unplanned_designs <- list(fixed = design_fixed, stopped = design_stopped)
 find_design <- function(name) c(audit_designs, unplanned_designs)[[name]]()
 
 # That of a plan or an audit, in parts.
-design_of <- function(audit) find_design(audit$constants$method)
+design_of <- function(audit) find_design(audit$constants$design)
 
 # The largest quantile that each prompt may be asked for.
 reachable_quantile <- function(audit) design_of(audit)$reachable(audit)
 
 # ---- Settings ----------------------------------------------------------------
 
-new_policy <- function(method, budget, alpha, delta, tau_prior, max_weight, cap,
-                       call = rlang::caller_env()) {
-  method <- check_choice(method, names(audit_designs), "method", call = call)
-  design <- find_design(method)
+new_constants <- function(design, budget, alpha, delta, tau_max, cap,
+                          call = rlang::caller_env()) {
+  design <- check_choice(design, names(audit_designs), "design", call = call)
+  design <- find_design(design)
   if (missing(budget)) {
     stop_argument("budget", "is missing", call = call,
                   fix = "It is the mean number of draws per prompt.")
@@ -35,36 +35,37 @@ new_policy <- function(method, budget, alpha, delta, tau_prior, max_weight, cap,
   alpha <- check_number(alpha, "alpha", 0, 1, c(TRUE, TRUE), call = call)
   delta <- check_number(delta, "delta", 0, 1, c(TRUE, TRUE), null_ok = TRUE,
                         call = call)
-  tau_prior <- check_number(tau_prior, "tau_prior", 0, 1, c(TRUE, TRUE),
-                            null_ok = TRUE, call = call)
-  max_weight <- check_number(max_weight, "max_weight", min = 1, call = call)
+  tau_max <- check_number(tau_max, "tau_max", 0, 1, c(TRUE, TRUE),
+                          null_ok = TRUE, call = call)
   cap <- check_number(cap, "cap", min = 1, null_ok = TRUE, finite = FALSE,
                       call = call)
   list(
-    method = method, budget = budget, alpha = alpha,
-    delta = delta %||% NA_real_,
-    tau_prior = tau_prior, max_weight = max_weight,
-    cap = floor(cap %||% if (design$capped) max(1, budget * max_weight) else
-      Inf)
+    design = design$name, budget = budget, alpha = alpha,
+    delta = delta %||% NA_real_, tau_max = tau_max,
+    cap = floor(cap %||% if (design$capped) default_cap(budget) else Inf)
   )
 }
 
+# The paper's, for its largest mean weight of 100.
+default_cap <- function(budget, cap_ratio = 100) max(1, budget * cap_ratio)
+
 # Without a pilot: room for a hazard overestimated by a factor of two.
-default_tau_prior <- function(alpha) 1 - (1 - alpha)^2
+default_tau_max <- function(alpha) 1 - (1 - alpha)^2
 
 # The same before there is a plan. `rows` has the columns of the law.
-prior_quantile <- function(rows, policy, call = rlang::caller_env()) {
-  quantile <- find_law(policy)$quantile(rows, policy$tau_prior)
-  cap_quantile(quantile, rows, policy, call)
+prior_quantile <- function(rows, constants, call = rlang::caller_env()) {
+  quantile <- find_law(constants)$quantile(rows, constants$tau_max)
+  cap_quantile(quantile, rows, constants, call)
 }
 
 # From the quantiles without a cap, which a study computes once for many plans.
-cap_quantile <- function(quantile, rows, policy, call = rlang::caller_env()) {
-  quantile <- pmin(quantile, policy$cap)
+cap_quantile <- function(quantile, rows, constants,
+                         call = rlang::caller_env()) {
+  quantile <- pmin(quantile, constants$cap)
   if (any(is.infinite(quantile))) {
     at <- which(is.infinite(quantile))[1L]
     stop_argument(
-      "cap", sprintf("is needed for method = \"%s\"", policy$method),
+      "cap", sprintf("is required for design = \"%s\"", constants$design),
       sprintf("NULL: the hazard of prompt %d is %s, its quantile infinite", at,
               format(rows$prob[at])),
       fix = "Say how many draws of one prompt are the most you would make.",
@@ -74,32 +75,33 @@ cap_quantile <- function(quantile, rows, policy, call = rlang::caller_env()) {
   quantile
 }
 
-# ---- What the design prompts fix ---------------------------------------------
+# ---- What the reference prompts fix ------------------------------------------
 
 # Adds what the design computes, the largest weight that any prompt can get, and
 # the variance of the estimate at `alpha` times n, if the hazard is right.
-# `quantile` are the prior quantiles of the design prompts, `n` the number of
+# `quantile` are the quantile of the reference prompts, `n` the number of
 # prompts to plan.
-fix_policy <- function(policy, quantile, n) {
-  design <- find_design(policy$method)
-  add_limits(design$fix(policy, quantile, n), quantile, design)
+fix_constants <- function(constants, quantile, n) {
+  design <- find_design(constants$design)
+  add_limits(design$fix(constants, quantile, n), quantile, design)
 }
 
-# What the certificate would bet with `n` prompts under this policy.
-policy_stakes <- function(policy, n) {
-  new_stakes(policy, find_design(policy$method)$largest_loss, n)
+# What the certificate would bet with `n` prompts with these constants.
+constants_betting <- function(constants, n) {
+  new_betting(constants, find_design(constants$design)$payoff_range, n)
 }
 
 # ---- Who is included ---------------------------------------------------------
 
 # The numbers of a plan: who is included, up to which horizon.
-draw_inclusion <- function(quantile, policy) {
-  design <- find_design(policy$method)
-  times <- design$intensity(quantile, policy)
-  pi <- pmin(1, times)
+draw_inclusion <- function(quantile, constants) {
+  design <- find_design(constants$design)
+  times <- design$intensity(quantile, constants)
+  inclusion <- pmin(1, times)
   u <- stats::runif(length(quantile))
-  horizon <- design$horizon(u, pi, quantile, policy)
-  list(intensity = times, pi = pi, u = u, horizon = horizon,
-       limit = design$limit(u, times, horizon, policy),
+  horizon <- design$horizon(u, inclusion, quantile, constants)
+  list(intensity = times, inclusion = inclusion, u_inclusion = u,
+       horizon = horizon,
+       limit = design$limit(u, times, horizon, constants),
        stop = rep(design$stops, length(quantile)))
 }

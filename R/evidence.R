@@ -1,100 +1,101 @@
-# What each prompt says about a level, in the plan's random order, and the rules
+# What each prompt pays off at a tau, in the plan's random order, and the rules
 # by which that is enough. Derivation: methods vignette, "The certificate".
 
-# ---- The evidence ------------------------------------------------------------
+# ---- Payoffs -----------------------------------------------------------------
 
-# For each prompt, in the plan's random order, what it says at a level: gain -
-# loss(level). Its mean is alpha minus an unbiased estimate of the miscoverage,
-# for which alpha serves as control variate: a prompt that was not audited says
+# For each prompt, in the plan's random order, its payoff at tau: base -
+# loss(tau). Its mean is alpha minus an unbiased estimate of the miscoverage,
+# for which alpha serves as control variate: a prompt that was not audited adds
 # nothing, one that needs no draw is known to be covered.
-gather_evidence <- function(audit, alpha) {
+gather_payoffs <- function(audit, alpha) {
   weight <- 1 / reach_beyond(audit, audit$time)
-  gain <- alpha * prompt_weight(audit)
+  base <- alpha * prompt_weight(audit)
   outcome <- design_of(audit)$outcome(audit)
   place <- rank(audit$order, ties.method = "first")
   at <- outcome$row[order(place[outcome$row])]
   list(
-    gain = gain[order(place)], place = as.double(place[at]),
+    base = base[order(place)], place = as.double(place[at]),
     weight = weight[at], cap = audit$constants$cap,
-    limit = audit$constants$tau_prior, law = find_law(audit$constants),
+    tau_max = audit$constants$tau_max, law = find_law(audit$constants),
     outcome = lapply(outcome$columns, function(column) column[at])
   )
 }
 
 # The first `n` prompts of the plan's order.
-first_part <- function(evidence, n) {
-  at <- evidence$place <= n
-  evidence$gain <- evidence$gain[seq_len(n)]
-  evidence[c("place", "weight")] <- list(evidence$place[at],
-                                         evidence$weight[at])
-  evidence$outcome <- lapply(evidence$outcome, function(column) column[at])
-  evidence
+first_part <- function(payoffs, n) {
+  at <- payoffs$place <= n
+  payoffs$base <- payoffs$base[seq_len(n)]
+  payoffs[c("place", "weight")] <- list(payoffs$place[at],
+                                         payoffs$weight[at])
+  payoffs$outcome <- lapply(payoffs$outcome, function(column) column[at])
+  payoffs
 }
 
-# Gains less losses at the level that the point rule selects.
-evidence_left <- function(evidence) {
-  left <- evidence$gain
-  place <- evidence$place
+# The payoffs at the tau of the marginal rule.
+marginal_payoffs <- function(payoffs) {
+  payoff <- payoffs$base
+  place <- payoffs$place
   if (length(place) > 0L) {
-    level <- find_level(evidence, point_rule)$level
-    left[place] <- left[place] - evidence_losses(evidence, level)
+    tau <- find_tau(payoffs, marginal_rule)$tau
+    payoff[place] <- payoff[place] - losses_at(payoffs, tau)
   }
-  left
+  payoff
 }
 
-evidence_losses <- function(evidence, level) {
-  outcome <- evidence$outcome
+losses_at <- function(payoffs, tau) {
+  outcome <- payoffs$outcome
   if (!is.null(outcome$jump)) {
-    return(evidence$weight * (outcome$jump < level))
+    return(payoffs$weight * (outcome$jump < tau))
   }
-  quantile <- evidence$law$quantile(outcome, level, evidence$cap)
-  evidence$weight * replicated_loss(outcome$unsafe, outcome$draws, quantile)
+  quantile <- payoffs$law$quantile(outcome, tau, payoffs$cap)
+  payoffs$weight * replicated_loss(outcome$unsafe, outcome$draws, quantile)
 }
 
 # ---- Rules -------------------------------------------------------------------
 
-# The last level at which the evidence meets the rule: list(level, capped).
-find_level <- function(evidence, rule) {
-  outcome <- evidence$outcome
+# The last tau at which the payoffs meet the rule: list(tau, at_tau_max).
+find_tau <- function(payoffs, rule) {
+  outcome <- payoffs$outcome
   if (is.null(outcome$jump)) {
-    law <- evidence$law
+    law <- payoffs$law
     outcome <- list(law = law$name, columns = outcome[law$columns],
                     unsafe = outcome$unsafe, draws = outcome$draws)
   }
   core_value(.Call(
     ffi_certify,
-    list(gain = evidence$gain, place = evidence$place,
-         weight = evidence$weight, outcome = outcome,
-         cap = as.double(evidence$cap), limit = evidence$limit),
+    list(base = payoffs$base, place = payoffs$place,
+         weight = payoffs$weight, outcome = outcome,
+         cap = as.double(payoffs$cap), tau_max = payoffs$tau_max),
     rule
   ))
 }
 
 # Each has what its kind needs; see tt_rule.
-point_rule <- list(kind = "point")
+marginal_rule <- list(kind = "marginal")
 
 normal_rule <- function(audit, alpha, delta) {
-  spare <- (largest_weight(audit) * (1 - alpha))^2
+  variance_floor <- (largest_weight(audit) * (1 - alpha))^2
   list(kind = "normal", z = stats::qnorm(delta, lower.tail = FALSE),
-       spare = spare)
+       variance_floor = variance_floor)
 }
 
 # At the last prompt the wealth need only reach a random share of 1 / delta.
 # Where it could not reach 1 / delta at all, that share would decide alone.
-# The bets are in the evidence, see stake_evidence().
-wealth_rule <- function(audit, stakes, randomised = TRUE) {
-  reach <- log(1 / stakes$delta)
-  share <- if (randomised && !hopeless(stakes)) {
-    audit$constants$threshold
+# The bets are in the payoffs, see scale_payoffs().
+wealth_rule <- function(audit, betting, randomised = TRUE) {
+  log_threshold <- log(1 / betting$delta)
+  share <- if (randomised && !cannot_certify(betting)) {
+    audit$constants$u_certificate
   } else {
     1
   }
-  list(kind = "wealth", bet = 1, reach = reach, last = reach + log(share))
+  list(kind = "wealth", bet = 1, log_threshold = log_threshold,
+       log_threshold_last = log_threshold + log(share))
 }
 
-# Gains and losses in shares of the wealth.
-stake_evidence <- function(evidence, bets) {
-  evidence$gain <- evidence$gain * bets
-  evidence$weight <- evidence$weight * bets[evidence$place]
-  evidence
+# Payoffs in shares of the wealth.
+scale_payoffs <- function(payoffs, bets) {
+  payoffs$base <- payoffs$base * bets
+  payoffs$weight <- payoffs$weight * bets[payoffs$place]
+  payoffs
 }

@@ -24,15 +24,15 @@
 #' @param prompts Character vector of prompts, without missing values.
 #' @param size Number of dimensions, a whole number of at least 1; at most one
 #'   less than the number of distinct prompts, and the default of 30 is lowered
-#'   to that where needed. More dimensions tell more, but cost training draws to
-#'   learn from.
+#'   to that where needed. More dimensions carry more information, but take
+#'   more training draws to learn from.
 #' @param columns Number of hash columns, a whole number of at least 16. The
 #'   default, 1024, keeps collisions rare for prompts of some tens of words.
 #' @returns An object of class `text_features`: a list with `size`, `columns`,
 #'   `idf` (one weight per hash column), `rotation` (a `columns` x `size`
 #'   matrix), `values` (the singular values) and `features` (the matrix for
-#'   `prompts`). Its `predict(object, newx)` method gives the matrix for other
-#'   prompts, with one row for each.
+#'   `prompts`). Its `predict(object, newdata)` method gives the matrix for
+#'   other prompts, with one row for each.
 #' @section Errors: `timetounsafe_error_argument`.
 #' @references Halko, N., Martinsson, P. G. and Tropp, J. A. (2011). Finding
 #'   structure with randomness. SIAM Review 53, 217-288.
@@ -45,9 +45,9 @@
 #' @export
 text_features <- function(prompts, size = 30, columns = 1024) {
   prompts <- check_text(prompts, "prompts")
-  limit <- max(1, length(unique(prompts)) - 1)
-  size <- if (missing(size)) min(size, limit) else size
-  size <- check_number(size, "size", min = 1, max = limit, whole = TRUE)
+  most <- max(1, length(unique(prompts)) - 1)
+  size <- if (missing(size)) min(size, most) else size
+  size <- check_number(size, "size", min = 1, max = most, whole = TRUE)
   columns <- check_number(columns, "columns", min = 16, max = 2^24,
                           whole = TRUE)
   counts <- ngram_counts(prompts, columns)
@@ -131,7 +131,7 @@ randomised_svd <- function(a, size, oversample = 10, iterations = 2) {
   list(rotation = rotation, values = small$d[keep])
 }
 
-# Normal numbers, always the same: an audit that is gone on with must find the
+# Normal numbers, always the same: an audit that is resumed must find the
 # features that it was planned with.
 start_vectors <- function(rows, columns) {
   with_seed(1, matrix(stats::rnorm(rows * columns), rows))
@@ -147,18 +147,25 @@ project_text <- function(weighted, rotation, prompts) {
 # ---- Methods -----------------------------------------------------------------
 
 #' @export
-predict.text_features <- function(object, newx, ...) {
+predict.text_features <- function(object, newdata, ...) {
   check_no_dots(...)
-  newx <- check_text(newx, "newx")
-  weighted <- weigh_counts(ngram_counts(newx, object$columns), object$idf)
-  project_text(weighted, object$rotation, newx)
+  newdata <- check_text(newdata, "newdata")
+  weighted <- weigh_counts(ngram_counts(newdata, object$columns), object$idf)
+  project_text(weighted, object$rotation, newdata)
 }
 
 #' @export
 print.text_features <- function(x, ...) {
-  cat(sprintf(
-    "<text_features> %d dimensions and the length, from %d hashed n-grams\n",
-    x$size, x$columns
-  ))
+  show_page(text_features_page(x))
   invisible(x)
+}
+
+#' @rdname knit_prints
+#' @exportS3Method knitr::knit_print
+knit_print.text_features <- function(x, ...) knit_page(text_features_page(x))
+
+text_features_page <- function(x) {
+  new_page(sprintf(paste(
+    "<text_features> %d dimensions and the length, from %d hashed n-grams"
+  ), x$size, x$columns), bottom = "Next: predict(text_features, newdata)")
 }

@@ -48,7 +48,7 @@ learn_frame <- function(data, terms, arg = "data", call = rlang::caller_env()) {
     stats::model.frame(terms, data, na.action = stats::na.pass,
                        drop.unused.levels = TRUE),
     error = function(e) {
-      stop_argument("formula", "has terms that cannot be computed",
+      stop_argument("formula", "has terms that cannot be evaluated",
                     conditionMessage(e), call = call, parent = e)
     }
   )
@@ -58,7 +58,8 @@ learn_frame <- function(data, terms, arg = "data", call = rlang::caller_env()) {
   matrix <- frame_matrix(frame, learnt, NULL, single)
   check_finite_columns(matrix, arg, call)
   encoder <- new_encoder(
-    "frame", terms = learnt, variables = variables, levels = levels,
+    "frame", terms = slim_formula(learnt, names(data)), variables = variables,
+    levels = levels,
     single = single, contrasts = attr(matrix, "contrasts"),
     n_columns = ncol(matrix)
   )
@@ -80,11 +81,12 @@ frame_matrix <- function(frame, terms, contrasts, single) {
 
 # ---- Applying it -------------------------------------------------------------
 
-encode <- function(encoder, newx, arg = "newx", call = rlang::caller_env()) {
+encode <- function(encoder, newdata, arg = "newdata",
+                   call = rlang::caller_env()) {
   matrix <- switch(encoder$kind,
-    text = encode_text(encoder, newx, arg, call),
-    frame = encode_frame(encoder, newx, arg, call),
-    matrix = encode_matrix(encoder, newx, arg, call)
+    text = encode_text(encoder, newdata, arg, call),
+    frame = encode_frame(encoder, newdata, arg, call),
+    matrix = encode_matrix(encoder, newdata, arg, call)
   )
   if (!is.null(rownames(matrix))) {
     rownames(matrix) <- NULL
@@ -92,37 +94,39 @@ encode <- function(encoder, newx, arg = "newx", call = rlang::caller_env()) {
   matrix
 }
 
-encode_text <- function(encoder, newx, arg, call) {
-  if (!is_text(newx)) {
+encode_text <- function(encoder, newdata, arg, call) {
+  if (!is_text(newdata)) {
     stop_features(arg, "must be the prompts' text, as in training",
-                  describe(newx), call = call)
+                  describe(newdata), call = call)
   }
-  stats::predict(encoder$text, newx)
+  stats::predict(encoder$text, newdata)
 }
 
-encode_frame <- function(encoder, newx, arg, call) {
-  if (!is.data.frame(newx)) {
-    stop_features(arg, "must be a data frame, as in training", describe(newx),
+encode_frame <- function(encoder, newdata, arg, call) {
+  if (!is.data.frame(newdata)) {
+    stop_features(arg, "must be a data frame, as in training",
+                  describe(newdata),
                   call = call)
   }
-  absent <- setdiff(encoder$variables, names(newx))
+  absent <- setdiff(encoder$variables, names(newdata))
   if (length(absent) > 0L) {
     stop_features(arg, "must have the columns of the training features",
                   paste("without", list_names(absent)), absent, call = call)
   }
-  check_frame(newx, encoder$variables, arg, call)
-  check_levels(newx, encoder$levels, arg, call)
+  check_frame(newdata, encoder$variables, arg, call)
+  check_levels(newdata, encoder$levels, arg, call)
   matrix <- tryCatch(
     {
-      frame <- stats::model.frame(encoder$terms, newx,
+      frame <- stats::model.frame(encoder$terms, newdata,
                                   na.action = stats::na.pass,
                                   xlev = encoder$levels)
       stats::.checkMFClasses(attr(encoder$terms, "dataClasses"), frame)
       frame_matrix(frame, encoder$terms, encoder$contrasts, encoder$single)
     },
     error = function(e) {
-      stop_features(arg, "must match the features of the fitted model",
-                    paste("so:", conditionMessage(e)), call = call)
+      stop_features(arg, paste("does not match the fitted model:",
+                               sub("[.]$", "", conditionMessage(e))),
+                    call = call)
     }
   )
   check_finite_columns(matrix, arg, call)
@@ -134,15 +138,15 @@ check_levels <- function(data, levels, arg, call) {
     new <- setdiff(unique(as.character(data[[name]])), levels[[name]])
     if (length(new) > 0L) {
       stop_features(
-        arg, sprintf("must have the training levels in \"%s\"", name),
-        list_names(new), name, call = call
+        arg, sprintf("has new levels of \"%s\": %s", name, list_names(new)),
+        columns = name, call = call
       )
     }
   }
 }
 
-encode_matrix <- function(encoder, newx, arg, call) {
-  matrix <- as_feature_matrix(newx, arg, call)
+encode_matrix <- function(encoder, newdata, arg, call) {
+  matrix <- as_feature_matrix(newdata, arg, call)
   wanted <- encoder$names
   given <- usable_names(matrix)
   if (!is.null(wanted) && is.null(given) && !is.null(colnames(matrix))) {
@@ -214,7 +218,7 @@ check_dense_size <- function(x, arg, call) {
   cells <- as.double(nrow(x)) * ncol(x)
   if (cells > 2^28) {
     stop_argument(
-      arg, "is too large to be made dense",
+      arg, "is too large for a dense matrix",
       sprintf("%d x %d", nrow(x), ncol(x)),
       fix = "Reduce its columns first, say by a truncated SVD.", call = call
     )
@@ -230,20 +234,21 @@ check_frame <- function(data, variables, arg, call) {
 }
 
 check_finite_columns <- function(matrix, arg, call) {
-  # One sum tells, unless it overflows.
+  # One sum is enough, unless it overflows.
   if (is.finite(sum(matrix)) || all(is.finite(matrix))) {
     return(invisible())
   }
   bad <- which(colSums(!is.finite(matrix)) > 0)
   names <- colnames(matrix)[bad] %||% as.character(bad)
-  stop_features(arg, "must hold finite numbers",
+  stop_features(arg, "must contain finite numbers",
                 paste("NA, NaN or Inf in", list_names(names)), names,
                 call = call)
 }
 
-stop_features <- function(arg, must, found, columns = character(),
+stop_features <- function(arg, must, found = NULL, columns = character(),
                           call = rlang::caller_env()) {
-  stop_classed("features", paste0("`", arg, "` ", must, ", not ", found, "."),
+  found <- if (!is.null(found)) paste0(", not ", found)
+  stop_classed("features", paste0("`", arg, "` ", must, found, "."),
                argument = arg, columns = columns, call = call)
 }
 

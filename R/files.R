@@ -16,10 +16,13 @@ check_path <- function(file, exists = FALSE, call = rlang::caller_env()) {
   } else {
     dir.exists(dirname(file)) && !dir.exists(file)
   }
-  if (!found) {
-    must <- if (exists) "that exists" else "in a folder that exists"
-    stop_argument("file", paste("must be a file", must), describe(file),
+  if (!found && exists) {
+    stop_argument("file", sprintf("does not exist: %s", describe(file)),
                   call = call)
+  }
+  if (!found) {
+    stop_argument("file", "must be a path in an existing folder",
+                  describe(file), call = call)
   }
 }
 
@@ -29,7 +32,7 @@ check_not_there <- function(file, overwrite, call = rlang::caller_env()) {
   if (!overwrite && file.exists(file)) {
     stop_classed("file", c(
       sprintf("The file %s exists.", file),
-      i = "Name another one, or replace it with overwrite = TRUE."
+      i = "Use another path, or `overwrite = TRUE`."
     ), argument = "file", call = call)
   }
 }
@@ -42,7 +45,7 @@ check_format <- function(format, file, call = rlang::caller_env()) {
   end <- tolower(sub(".*[.]", "", sub("[.]gz$", "", file)))
   switch(end, csv = "csv", jsonl = , ndjson = "jsonl", stop_argument(
     "file", "must end in .csv, .jsonl or .ndjson", describe(basename(file)),
-    fix = "Or say which it is: format = \"csv\" or \"jsonl\".", call = call
+    fix = "Or supply the format: format = \"csv\" or \"jsonl\".", call = call
   ))
 }
 
@@ -84,7 +87,7 @@ read_text_jsonl <- function(file, call) {
   table <- if (all(objects)) tryCatch(parse(), error = identity)
   if (!is.list(table) || inherits(table, "error")) {
     fine <- objects & vapply(lines, jsonlite::validate, NA)
-    stop_file(file, sprintf("line %d is no JSON object", number[!fine][1L]),
+    stop_file(file, sprintf("line %d is not a JSON object", number[!fine][1L]),
               call)
   }
   # Nothing that is wanted is an array, or an object within another.
@@ -114,14 +117,15 @@ write_utf8 <- function(lines, path) {
 
 # ---- Text to values ----------------------------------------------------------
 
-# An error with the rows that are wrong.
-refuse_values <- function(wrong, values, name, must, call) {
+# An error with the rows that are wrong: their numbers are `row`.
+refuse_values <- function(wrong, values, name, must, call,
+                          row = seq_along(wrong), arg = "file") {
   if (any(wrong)) {
-    rows <- which(wrong)
+    rows <- row[wrong]
     stop_classed("audit", sprintf(
-      "`file` has %s in the column `%s` (%s): it must be %s.",
-      describe(values[rows[1L]]), name, name_rows(rows), must
-    ), rows = rows, call = call)
+      "`%s` has %s in the column `%s` (%s): it must be %s.", arg,
+      describe(values[wrong][1L]), name, name_rows(rows), must
+    ), rows = rows, argument = arg, call = call)
   }
 }
 

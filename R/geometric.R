@@ -54,7 +54,7 @@ geometric_coverage <- function(bound, prob) {
   1 - geometric_distribution(bound - 1, prob)
 }
 
-# One first-unsafe time for each prompt.
+# One time to unsafe for each prompt.
 geometric_sample <- function(prob) {
   core_value(.Call(ffi_geometric_sample, prob))
 }

@@ -3,23 +3,39 @@
 
 # ---- Fitting -----------------------------------------------------------------
 
-fit_engine <- function(learnt, unsafe, draws, engine, sampling, settings, call,
+# Prompts without a draw have been left out of `learnt`, and are here of the
+# outcomes.
+fit_engine <- function(learnt, outcomes, engine, stop, settings, call,
                        error_call = rlang::caller_env()) {
   check_engine(engine, settings, error_call)
+  used <- outcomes$draws > 0
+  unsafe <- outcomes$unsafe[used]
+  draws <- outcomes$draws[used]
   model <- fit_model(learnt$matrix, unsafe, draws, engine, settings, error_call)
-  new_hazard_fit(model, learnt, unsafe, draws, sampling,
-                 list(engine = engine, settings = settings), call)
+  about <- list(stop = stop || any(outcomes$stop), omitted = which(!used),
+                call = plain_call(call))
+  new_hazard_fit(model, learnt, unsafe, draws, about,
+                 list(engine = engine, settings = settings))
 }
 
 # The function that fits the engine, if it knows all these settings.
+engine_function <- function(engine) {
+  switch(engine, glm = fit_glm, mlp = fit_mlp)
+}
+
+# What a user can set of it: all but the data and the call.
+engine_settings <- function(engine) {
+  names(formals(engine_function(engine)))[-(1:4)]
+}
+
 check_engine <- function(engine, settings, call = rlang::caller_env()) {
   engine <- check_choice(engine, c("glm", "mlp"), "engine", call = call)
-  run <- switch(engine, glm = fit_glm, mlp = fit_mlp)
-  known <- names(formals(run))[-(1:4)]
+  run <- engine_function(engine)
+  known <- engine_settings(engine)
   unknown <- setdiff(names(settings) %||% rep("", length(settings)), known)
   if (length(unknown) > 0L) {
     stop_argument("...", sprintf(
-      "must hold settings of the engine \"%s\" (%s)", engine,
+      "must be settings of the engine \"%s\" (%s)", engine,
       paste(known, collapse = ", ")
     ), list_names(unknown), call = call)
   }
@@ -41,15 +57,14 @@ fit_constant <- function(unsafe, draws, call) {
   prob <- (sum(unsafe) + 0.5) / (sum(draws) + 1)
   if (sum(unsafe) == 0 || sum(unsafe) == sum(draws)) {
     warn_classed(
-      "no_unsafe",
+      "constant_hazard",
       c(
         sprintf("All %s training draws are %s.", format(sum(draws)),
                 if (sum(unsafe) == 0) "safe" else "unsafe"),
         i = sprintf("The hazard of every prompt is set to %s.",
                     format(prob, digits = 3)),
-        i = paste("More training draws, or",
-                  if (sum(unsafe) == 0) "riskier" else "safer",
-                  "prompts, would tell them apart.")
+        i = sprintf("Add training draws or %s prompts.",
+                    if (sum(unsafe) == 0) "riskier" else "safer")
       ),
       call = call
     )
@@ -60,7 +75,7 @@ fit_constant <- function(unsafe, draws, call) {
 # ---- The object --------------------------------------------------------------
 
 # The encoded features stay in the fit, for models that leave some prompts out.
-new_hazard_fit <- function(model, learnt, unsafe, draws, sampling, how, call) {
+new_hazard_fit <- function(model, learnt, unsafe, draws, about, how) {
   constant <- inherits(model, "constant_model")
   fitted <- predict_model(model, learnt$matrix)
   fit <- binomial_likelihood(unsafe, draws, fitted)
@@ -70,11 +85,11 @@ new_hazard_fit <- function(model, learnt, unsafe, draws, sampling, how, call) {
     list(
       engine = if (constant) "constant" else how$engine,
       encoder = learnt$encoder, model = model,
-      fitted = fitted, unsafe = unsafe, draws = draws, sampling = sampling,
+      fitted = fitted, unsafe = unsafe, draws = draws, stop = about$stop,
       deviance = 2 * (fit$saturated - fit$likelihood),
-      null_deviance = 2 * (fit$saturated - null$saturated),
-      n = length(unsafe), schema = schema_numbers[["hazard_fit"]],
-      call = call,
+      null.deviance = 2 * (fit$saturated - null$saturated),
+      nobs = length(unsafe), omitted = about$omitted, formula = learnt$formula,
+      schema = schema_numbers[["hazard_fit"]], call = about$call,
       training = c(list(matrix = learnt$matrix), how)
     ),
     class = "hazard_fit"
@@ -86,7 +101,7 @@ binomial_likelihood <- function(unsafe, draws, prob) {
   core_value(.Call(ffi_binomial_likelihood, unsafe, draws, prob))
 }
 
-# A number by which a fit is known again, also after a file has cut off digits.
+# A number that identifies a fit, also after a file has dropped digits.
 hazard_check <- function(hazard) {
   if (is.null(hazard$fitted)) {
     return(NA_real_)
@@ -100,61 +115,66 @@ hazard_check <- function(hazard) {
 #' Hazards and quantiles from a hazard fit
 #'
 #' @param object A `hazard_fit` from [fit_hazard()] or [as_hazard()].
-#' @param newx Features of new prompts, in the form used for training (a matrix,
-#'   a data frame, the prompts' text, ...). When left out, the training prompts.
+#' @param newdata Features of new prompts, in the form used for training (a
+#'   matrix, a data frame, the prompts' text, ...). When left out, the training
+#'   prompts.
 #' @param type `"prob"`: the probability that one draw is unsafe. `"quantile"`:
-#'   quantiles of the first-unsafe time, see [geometric_quantile()].
-#' @param tau For quantiles: levels from 0 to 1.
+#'   quantiles of the time to unsafe, in draws, see [geometric_quantile()].
+#' @param tau For quantiles: numeric, from 0 to 1, which ones.
 #' @param cap For quantiles: a number that none exceeds; `Inf`, the default, is
 #'   no cap.
 #' @param ... Must be empty.
-#' @returns A numeric vector with one hazard or quantile for each row of `newx`;
-#'   a matrix with a column for each level when there are several `tau`.
-#' @section Errors: `timetounsafe_error_features` when `newx` does not match the
-#'   training features; `timetounsafe_error_argument`.
+#' @returns A numeric vector with one hazard or quantile for each row of
+#'   `newdata`;
+#'   a matrix with a column for each when there are several `tau`.
+#' @section Errors: `timetounsafe_error_features` when `newdata` does not match
+#'   the training features; `timetounsafe_error_argument`.
 #' @examples
 #' set.seed(1)
 #' x <- matrix(rnorm(400), 200, 2)
-#' fit <- fit_hazard(x, rbinom(200, 20, 0.05), draws = 20)
+#' unsafe <- rbinom(200, 20, 0.05)
+#' fit <- fit_hazard(x, cbind(unsafe, safe = 20 - unsafe))
 #' predict(fit, x[1:3, ])
 #' predict(fit, x[1:3, ], type = "quantile", tau = c(0.1, 0.2))
 #' @export
-predict.hazard_fit <- function(object, newx, type = c("prob", "quantile"),
+predict.hazard_fit <- function(object, newdata, type = c("prob", "quantile"),
                                tau = NULL, cap = Inf, ...) {
   check_no_dots(...)
   type <- check_choice(type, c("prob", "quantile"), "type")
   if (type == "prob" && !is.null(tau)) {
-    stop_argument("tau", "is for quantiles", fix = "Add type = \"quantile\".")
+    stop_argument("tau", "is for quantiles only",
+                  fix = "Add type = \"quantile\".")
   }
-  if (missing(newx)) {
+  if (missing(newdata)) {
     if (is.null(object$fitted)) {
-      stop_argument("newx", "is needed: this hazard has no training prompts")
+      stop_argument("newdata",
+                    "is required: this hazard has no training prompts")
     }
     prob <- object$fitted
   } else {
-    prob <- predict_hazard(object, newx)
+    prob <- predict_hazard(object, newdata)
   }
   if (type == "prob") {
     return(prob)
   }
   if (is.null(tau)) {
-    stop_argument("tau", "is needed for quantiles")
+    stop_argument("tau", "is required for quantiles")
   }
   compute_quantile(prob, tau, cap, rlang::current_env())
 }
 
-predict_hazard <- function(object, newx, arg = "newx",
+predict_hazard <- function(object, newdata, arg = "newdata",
                            call = rlang::caller_env()) {
   check_schema("hazard_fit", object$schema, "The hazard", call)
   if (object$engine == "user") {
-    return(predict_user(object, newx, call))
+    return(predict_user(object, newdata, call))
   }
-  predict_model(object$model, encode(object$encoder, newx, arg, call), arg,
+  predict_model(object$model, encode(object$encoder, newdata, arg, call), arg,
                 call)
 }
 
 # Every engine's model is a list with a class of its own and this method.
-predict_model <- function(model, matrix, arg = "newx",
+predict_model <- function(model, matrix, arg = "newdata",
                           call = rlang::caller_env()) {
   UseMethod("predict_model")
 }
@@ -164,7 +184,7 @@ predict_model.constant_model <- function(model, matrix, arg, call) {
   rep_len(model$prob, nrow(matrix))
 }
 
-# ---- A model of the user's own -----------------------------------------------
+# ---- A user-supplied model -----------------------------------------------
 
 #' Use your own model as a hazard
 #'
@@ -174,10 +194,16 @@ predict_model.constant_model <- function(model, matrix, arg, call) {
 #'
 #' @param object The fitted model, or a function of the new features that
 #'   returns the probabilities.
-#' @param predict A function of `object` and `newx` that returns one probability
-#'   from 0 to 1 for each row of `newx`. May be left out when `object` is itself
-#'   a function.
-#' @returns An object of class `hazard_fit` with `engine = "user"`.
+#' @param predict A function of `object` and `newdata` that returns one
+#'   probability from 0 to 1 for each row of `newdata`. May be left out when
+#'   `object` is itself a function.
+#' @returns An object of class `hazard_fit` with `engine = "user"`. Its
+#'   functions keep copies of the variables that they use, as they are now, and
+#'   nothing else of the environment in which they were made, so that a saved
+#'   object contains no data or keys of that place. Exceptions: a function that
+#'   changes variables with `<<-`, or looks them up by computed names (`get()`,
+#'   `eval()`), keeps its environment; and functions and environments inside a
+#'   fitted model stay as they are (its formulas do not).
 #' @section Errors: `timetounsafe_error_argument`. Predictions are checked at
 #'   every call: numeric, one for each row, none missing, from 0 to 1.
 #' @section Assumptions: The model must not have been trained on the prompts
@@ -190,8 +216,8 @@ predict_model.constant_model <- function(model, matrix, arg, call) {
 #' # Predictions of a generalised additive model
 #' if (requireNamespace("mgcv", quietly = TRUE)) {
 #'   model <- mgcv::gam(cbind(unsafe, 50 - unsafe) ~ s(x), binomial, data)
-#'   hazard <- as_hazard(model, function(object, newx) {
-#'     as.vector(predict(object, newx, type = "response"))
+#'   hazard <- as_hazard(model, function(object, newdata) {
+#'     as.vector(predict(object, newdata, type = "response"))
 #'   })
 #'   predict(hazard, data[1:3, ], type = "quantile", tau = 0.1)
 #' }
@@ -201,8 +227,8 @@ predict_model.constant_model <- function(model, matrix, arg, call) {
 #'   x <- cbind(data$x, data$x^2)
 #'   model <- glmnet::cv.glmnet(x, cbind(50 - data$unsafe, data$unsafe),
 #'                              family = "binomial")
-#'   hazard <- as_hazard(model, function(object, newx) {
-#'     as.vector(predict(object, newx, s = "lambda.min", type = "response"))
+#'   hazard <- as_hazard(model, function(object, newdata) {
+#'     as.vector(predict(object, newdata, s = "lambda.min", type = "response"))
 #'   })
 #'   predict(hazard, x[1:3, ])
 #' }
@@ -215,26 +241,32 @@ as_hazard <- function(object, predict = NULL) {
     return(object)
   }
   if (is.null(predict) && is.function(object)) {
-    predict <- function(object, newx) object(newx)
+    predict <- call_object
   }
   if (is.null(predict)) {
-    stop_argument(
-      "predict", "must be a function(object, newx) that returns probabilities",
-      "NULL"
-    )
+    stop_argument("predict", paste(
+      "must be a function(object, newdata) that returns probabilities"
+    ), "NULL")
   }
-  check_function(predict, "predict", "of `object` and `newx`")
+  check_function(predict, "predict", "of `object` and `newdata`")
+  copies <- new_copies()
+  model <- list(object = slim_value(object, copies),
+                predict = slim_function(predict, copies))
   structure(
-    list(engine = "user", model = list(object = object, predict = predict),
-         fitted = NULL, schema = schema_numbers[["hazard_fit"]],
-         call = match.call()),
+    list(engine = "user", model = model, fitted = NULL,
+         schema = schema_numbers[["hazard_fit"]],
+         call = plain_call(match.call())),
     class = "hazard_fit"
   )
 }
 
-predict_user <- function(object, newx, call) {
+call_object <- function(object, newdata) {
+  object(newdata)
+}
+
+predict_user <- function(object, newdata, call) {
   prob <- tryCatch(
-    object$model$predict(object$model$object, newx),
+    object$model$predict(object$model$object, newdata),
     error = function(e) {
       stop_argument("predict", "failed on the new features", call = call,
                     parent = e)
@@ -243,7 +275,7 @@ predict_user <- function(object, newx, call) {
   if (is.array(prob)) {
     prob <- as.vector(prob)
   }
-  n <- n_rows(newx)
+  n <- n_rows(newdata)
   fine <- is.numeric(prob) && length(prob) == n && !anyNA(prob) &&
     all(prob >= 0 & prob <= 1)
   if (!fine) {

@@ -2,9 +2,9 @@
 # improve the fit. The tests are done in the C core. Derivation: methods
 # vignette, "The generalised linear model".
 
-# Standardised features are cut off here before they are multiplied: a product
+# Standardised features are clipped here before they are multiplied: a product
 # of two far-out values would else outweigh hundreds of others.
-product_limit <- 3
+product_clip <- 3
 
 # The chance that an interaction is taken when there is none at all.
 interaction_error <- 0.01
@@ -15,8 +15,7 @@ no_pairs <- data.frame(first = integer(), second = integer(),
 # The most pairs the user allows: NULL is as many as the data carry, and none
 # where the user has set the penalty: that is a wish for a plain model.
 check_interactions <- function(interactions, penalty, call) {
-  plain <- is.null(interactions) && !is.null(penalty)
-  if (plain || identical(interactions, FALSE)) {
+  if (is.null(interactions) && !is.null(penalty)) {
     return(0)
   }
   check_number(interactions, "interactions", min = 0, whole = TRUE,
@@ -35,9 +34,9 @@ find_pairs <- function(x, counts, fit, prob, terms, most) {
     return(no_pairs)
   }
   statistic <- pair_statistics(x, counts, prob, terms$linear)
-  level <- interaction_error / choose(able, 2)
-  limit <- stats::qchisq(level, 1, lower.tail = FALSE) * fit$dispersion
-  at <- which(statistic > limit, arr.ind = TRUE)
+  error <- interaction_error / choose(able, 2)
+  least <- stats::qchisq(error, 1, lower.tail = FALSE) * fit$dispersion
+  at <- which(statistic > least, arr.ind = TRUE)
   pairs <- data.frame(first = at[, 2L], second = at[, 1L],
                       statistic = statistic[at])
   utils::head(pairs[order(-pairs$statistic), ], most)
@@ -55,7 +54,7 @@ pair_statistics <- function(x, counts, prob, linear) {
   score <- hazard * (counts$unsafe / prob - counts$draws)
   weight <- counts$draws * hazard^2 * (1 - prob) / prob
   core_value(.Call(ffi_interaction_statistics, list(
-    x = x, centre = linear$centre, scale = linear$scale, limit = product_limit,
+    x = x, centre = linear$centre, scale = linear$scale, clip = product_clip,
     score = score, weight = weight
   )))
 }
@@ -67,11 +66,11 @@ expand_pairs <- function(design, x, terms) {
   if (nrow(terms$pairs) == 0L) {
     return(design)
   }
-  cut_off <- function(j) {
+  clipped <- function(j) {
     z <- apply_scale(x[, j, drop = FALSE], terms$linear[j, ])
-    pmin(pmax(z, -product_limit), product_limit)
+    pmin(pmax(z, -product_clip), product_clip)
   }
-  cbind(design, cut_off(terms$pairs$first) * cut_off(terms$pairs$second))
+  cbind(design, clipped(terms$pairs$first) * clipped(terms$pairs$second))
 }
 
 label_pairs <- function(pairs, linear) {

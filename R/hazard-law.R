@@ -12,9 +12,9 @@ geometric_law <- list(
     geometric_quantile(rows$prob, tau, cap)
   },
 
-  # The level beyond which a prompt with its first unsafe draw at `time` is
+  # The tau beyond which a prompt with its first unsafe draw at `time` is
   # missed: P(T <= time).
-  level = function(rows, time) {
+  tau = function(rows, time) {
     geometric_distribution(as.double(time), as.double(rows$prob))
   },
 
@@ -26,9 +26,9 @@ geometric_law <- list(
     geometric_distribution(as.double(time - depth), as.double(rows$prob))
   },
 
-  # About the quantile at the level `to` of a prompt whose quantile at `from` is
+  # About the quantile at tau = `to` of a prompt whose quantile at `from` is
   # `quantile`, for a small hazard.
-  at_level = function(quantile, from, to) {
+  at_tau = function(quantile, from, to) {
     quantile * log1p(-to) / log1p(-from)
   },
 
@@ -36,9 +36,9 @@ geometric_law <- list(
   # for a small hazard: the number of unsafe draws is Poisson with mean c / rho,
   # where c = -log(1 - alpha) and rho is the share of the draws that the
   # quantile needs.
-  counts_variance = function(times, alpha, tau_prior) {
+  counts_variance = function(times, alpha, tau_max) {
     c <- -log1p(-alpha)
-    rho <- pmin(1, c / -log1p(-tau_prior)) / times
+    rho <- pmin(1, c / -log1p(-tau_max)) / times
     exp(-2 * c) * expm1(c * rho)
   }
 )
@@ -48,7 +48,7 @@ law_rows <- function(law, rows, at) {
   lapply(as.list(rows)[law$columns], `[`, at)
 }
 
-# That of a plan (by its constants), a policy or a hazard. There is one so far;
+# That of a plan (by its constants) or a hazard. There is one so far;
 # another one is a list like that above, and a constant of the plan that names
 # it.
 find_law <- function(x) geometric_law

@@ -1,14 +1,15 @@
-# Natural cubic splines: the bends that the linear terms of a hazard fit lack.
-# Derivation: methods vignette, "The generalised linear model".
+# Natural cubic splines: the smooth terms of a hazard fit, beside the linear
+# ones. Derivation: methods vignette, "The generalised linear model".
 
-# One natural cubic spline for each feature that may bend: a list of lists with
-# `column`, `knots`, `value`, `curvature` and `weight`.
+# One natural cubic spline for each feature that can have one: a list of lists
+# with `column`, `knots`, `value`, `curvature` and `weight`.
 make_smooths <- function(x, linear, unsafe, splines, call) {
-  if (is.logical(splines) && identical(splines, FALSE)) {
-    return(list())
-  }
-  n_knots <- check_number(splines, "splines", min = 4, max = 50, whole = TRUE,
+  n_knots <- check_number(splines, "splines", min = 0, max = 50, whole = TRUE,
                           null_ok = TRUE, call = call)
+  if (isTRUE(n_knots > 0 && n_knots < 4)) {
+    stop_argument("splines", "must be 0 for none, or at least 4 knots",
+                  format(n_knots), call = call)
+  }
   if (is.null(n_knots)) {
     affordable <- min(length(unsafe) / 10, sum(unsafe) / 5) /
       max(1, sum(linear$scale > 0))

@@ -10,23 +10,23 @@
 #'
 #' **Engine `"glm"`** (the default): complementary log-log link, the
 #' discrete-time proportional-hazards model, on standardised features. A feature
-#' with many distinct values may bend: it gets a natural cubic spline. Products
-#' of two features enter where a score test asks for them. Penalties are chosen
-#' by (approximate) marginal likelihood: one for each linear term and each
-#' product, drawn from a common distribution with heavy tails, and one for the
-#' curvature of each feature. So features that tell nothing are shrunk away,
-#' among hundreds, too. `summary()` reports what was chosen. Arguments in `...`:
+#' with many distinct values gets a smooth term, a natural cubic spline.
+#' Products of two features enter where a score test asks for them. Penalties
+#' are chosen by (approximate) marginal likelihood: one for each linear term and
+#' each product, drawn from a common distribution with heavy tails, and one for
+#' the curvature of each feature. So uninformative features are shrunk away,
+#' even among hundreds. `summary()` shows what was chosen. Arguments in `...`:
 #' * `splines`: `NULL` (the default: splines with up to 10 knots where the
-#'   training events can carry them, see Details), `FALSE`, or the number of
+#'   training events can carry them, see Details), 0 for none, or the number of
 #'   knots, 4 to 50.
 #' * `interactions`: `NULL` (the default: as many pairs as pass the test and the
-#'   training events can carry; none when `penalty` is given), `FALSE`, or the
-#'   most pairs to take.
+#'   training events can carry; none when `penalty` is given), or the most pairs
+#'   to take; 0 for none.
 #' * `penalty`: `NULL` (the default: chosen from the data) or a number of at
 #'   least 0 that all penalties share; 0 is maximum likelihood.
 #' * `dispersion`: `NULL` (the default: Pearson's estimate with Fletcher's
 #'   correction, at least 1) or a number above 0. It scales the penalties: draws
-#'   of prompts whose hazards differ more than their features tell must not
+#'   of prompts whose hazards differ more than their features explain must not
 #'   count as independent.
 #' * `tolerance` (1e-8: relative change of the deviance; with chosen penalties a
 #'   change of 0.01 in the log-likelihood is enough) and `max_iterations` (100).
@@ -44,7 +44,7 @@
 #' * `start_at_rate` (`TRUE`): start at the overall rate of unsafe draws.
 #' * `standardised` (`TRUE`): whether features are standardised first.
 #'
-#' [paper_hazard()] has the settings of the paper.
+#' [fit_paper_hazard()] has the settings of the paper.
 #'
 #' @details
 #' With `splines = NULL` the number of knots is limited so that there are at
@@ -53,9 +53,10 @@
 #' used. Where the range of a feature exceeds 20 of its robust standard
 #' deviations its spline is laid on a scale that is logarithmic outside.
 #'
-#' Products are of standardised features, cut off at 3 standard deviations. Each
-#' pair is tested once, on the fit without products, at a level of 0.01 divided
-#' by the number of pairs; more than 1000 features are not searched.
+#' Products are of standardised features, clipped at 3 standard deviations. Each
+#' pair is tested once, on the fit without products, at a significance level of
+#' 0.01 divided by the number of pairs; more than 1000 features are not
+#' searched.
 #'
 #' With chosen penalties one unsafe draw more, spread over all prompts at the
 #' overall rate, is added to the data, so that a group of prompts without any
@@ -64,31 +65,48 @@
 #' @param x The features, one row for each prompt: a numeric matrix, a sparse
 #'   matrix from the Matrix package, a data frame (factors and text columns
 #'   become indicators), or a character vector of prompts, from which
-#'   [text_features()] makes features and keeps the featuriser. Or a formula,
-#'   with the counts on its left: `cbind(unsafe, safe) ~ ...`, or
-#'   `survival::Surv(time, status) ~ ...` for draws that stopped at the first
-#'   unsafe one.
-#' @param unsafe Numeric vector: the number of unsafe draws of each prompt.
-#' @param draws Numeric vector, as long as `unsafe`, or one number: the number
-#'   of draws made, at least 1. Prompts with 0 draws are left out.
-#' @param formula,data A formula and the data frame with its variables.
+#'   [text_features()] makes features and keeps the featuriser. Or outcomes that
+#'   contain their prompts, see `y`, as the only argument: then the prompts are
+#'   the features.
+#' @param y What was observed of each prompt, in the order of `x`:
+#'   * `cbind(unsafe, safe)`, a numeric matrix with two columns: how many draws
+#'     were unsafe, and how many safe, at least 0;
+#'   * [survival::Surv()] of a `time` and a `status`, for draws that stopped at
+#'     the first unsafe one: its number and 1, or the number of draws made and
+#'     0;
+#'   * `prompt_draws`, the result of [draw_responses()];
+#'   * a `response_log`, with one row for each response: its usable ones (those
+#'     whose `unsafe` is not missing) are counted by `id`, in the order in which
+#'     the prompts first appear.
+#'
+#'   Prompts without any draw are left out.
+#' @param formula A formula with `y` on its left. Without a left side the counts
+#'   are those of `data`, outcomes whose prompts are rows of a data frame, or
+#'   text, then called `prompt`.
+#' @param data A data frame with the variables of `formula`.
 #' @param engine `"glm"` or `"mlp"`, see Details.
-#' @param sampling `"fixed"` when the number of draws was chosen beforehand,
-#'   `"stopped"` when drawing stopped at the first unsafe one. It does not
-#'   change the fit, but some estimates are biased on stopped draws, and the fit
-#'   remembers. The default is `"fixed"`, and `"stopped"` for `Surv()`.
+#' @param stop Whether drawing stopped at the first unsafe draw; `FALSE`, the
+#'   default, when the number of draws was chosen beforehand. Known without it
+#'   from `Surv()` and `prompt_draws`, and from a `response_log` in which
+#'   nothing follows an unsafe response and the numbers of draws differ. It does
+#'   not change the fit, but some estimates are biased on stopped draws, and the
+#'   fit remembers.
 #' @param ... Settings of the engine, as listed above.
 #' @returns An object of class `hazard_fit`: a list with `engine`, `encoder`,
 #'   `model` (the engine's own), `fitted` (hazards of the training prompts),
-#'   `unsafe`, `draws`, `sampling`, `deviance`, `null_deviance`, `n`, `version`
-#'   and `call`. `predict(fit, newx, type = "prob")` gives hazards,
-#'   `predict(fit, newx, type = "quantile", tau = )` quantiles of the
-#'   first-unsafe time; see [predict.hazard_fit()].
+#'   `unsafe`, `draws`, `stop` (logical), `deviance`, `null.deviance`, `nobs`
+#'   (the number of training prompts), `omitted` (row numbers of the prompts
+#'   without any draw), `formula` (or `NULL`), `schema`, `call` (without the
+#'   values in it) and `training` (the features as a matrix, and the settings).
+#'   Of the environments in which it was made it contains only the variables
+#'   that the formula uses. [predict.hazard_fit()] gives hazards and quantiles,
+#'   [coef()][hazard_accessors] and its like the parts, [tidy.hazard_fit()]
+#'   tables.
 #' @section No unsafe draw at all: When every training draw is safe (or every
-#'   one unsafe) nothing can be learnt from the features. The fit then is one
+#'   one unsafe) nothing can be learnt from the features. The fit is then one
 #'   constant, the mean of the posterior under Jeffreys' prior,
 #'   `(unsafe + 1/2) / (draws + 1)`, with a warning of class
-#'   `timetounsafe_warning_no_unsafe`.
+#'   `timetounsafe_warning_constant_hazard`.
 #' @section Errors: `timetounsafe_error_argument`;
 #'   `timetounsafe_error_features` names columns with missing values;
 #'   `timetounsafe_warning_convergence` when the iterations ran out.
@@ -101,12 +119,19 @@
 #' x <- matrix(rnorm(2000), 500, 4)
 #' p <- 1 - exp(-exp(-4 + x[, 1]))
 #' unsafe <- rbinom(500, 50, p)
-#' fit <- fit_hazard(x, unsafe, draws = 50)
+#' fit <- fit_hazard(x, cbind(unsafe, safe = 50 - unsafe))
 #' fit
 #' predict(fit, x[1:3, ], type = "quantile", tau = 0.1)
 #'
 #' data <- data.frame(unsafe, safe = 50 - unsafe, x1 = x[, 1], x2 = x[, 2])
 #' fit_hazard(cbind(unsafe, safe) ~ x1 + x2, data)
+#'
+#' # Draws of a sampler contain their prompts
+#' sampler <- function(prompts) runif(length(prompts)) < nchar(prompts) / 200
+#' training <- draw_responses(c("Hi!", "Good morning", "Tell me a cruel joke"),
+#'                            sampler, draws = 100)
+#' fit_hazard(nchar(training$prompt),
+#'            cbind(training$unsafe, training$draws - training$unsafe))
 #' @export
 fit_hazard <- function(x, ...) {
   UseMethod("fit_hazard")
@@ -114,112 +139,84 @@ fit_hazard <- function(x, ...) {
 
 #' @rdname fit_hazard
 #' @export
-fit_hazard.default <- function(x, unsafe, draws, engine = c("glm", "mlp"), ...,
-                               sampling = c("fixed", "stopped")) {
+fit_hazard.default <- function(x, y, engine = c("glm", "mlp"), ...,
+                               stop = FALSE) {
   if (missing(x) && inherits(list(...)$formula, "formula")) {
-    return(fit_hazard.formula(..., engine = engine))
+    return(fit_hazard.formula(..., engine = engine, stop = stop))
+  }
+  # The prompts of outcomes are the features.
+  own <- !missing(x) && missing(y) && is_outcomes(x)
+  if (own) {
+    outcomes <- read_outcomes(x, arg = "x")
+    x <- outcomes$prompts
   }
   check_feature_kind(x)
   n <- n_rows(x)
   if (n == 0L) {
     stop_argument("x", "must not be empty")
   }
-  counts <- check_counts(unsafe, draws, n)
-  sampling <- check_choice(sampling, c("fixed", "stopped"), "sampling")
-  used <- counts$draws > 0
+  if (!own) {
+    outcomes <- read_outcomes(y, n)
+  }
+  check_some_draws(outcomes, if (own) "x" else "y")
+  stop <- check_flag(stop, "stop")
+  used <- outcomes$draws > 0
   learnt <- learn_encoder(if (all(used)) x else take_rows(x, used))
-  fit_engine(learnt, counts$unsafe[used], counts$draws[used],
-             check_choice(engine, c("glm", "mlp"), "engine"), sampling,
+  fit_engine(learnt, outcomes,
+             check_choice(engine, c("glm", "mlp"), "engine"), stop,
              list(...), match.call())
 }
 
 #' @rdname fit_hazard
 #' @export
 fit_hazard.formula <- function(formula, data, engine = c("glm", "mlp"), ...,
-                               sampling = NULL) {
+                               stop = FALSE) {
   if (missing(data) || !is.data.frame(data) || nrow(data) == 0L) {
     stop_argument("data", "must be a data frame that is not empty",
                   if (!missing(data)) describe(data))
   }
-  if (length(formula) != 3L) {
-    stop_argument(
-      "formula", "must have counts on its left",
-      fix = "For example cbind(unsafe, safe) ~ x1 + x2."
-    )
+  if (length(formula) == 3L) {
+    outcomes <- read_response(formula, data)
+    arg <- "formula"
+  } else {
+    if (!is_outcomes(data)) {
+      stop_argument("formula", "has no left-hand side",
+                    fix = "For example cbind(unsafe, safe) ~ x1 + x2.")
+    }
+    outcomes <- read_outcomes(data, arg = "data")
+    data <- frame_of_prompts(outcomes$prompts)
+    arg <- "data"
   }
+  check_some_draws(outcomes, arg)
   terms <- stats::terms(formula, data = data)
   if (!is.null(attr(terms, "offset"))) {
     stop_argument("formula", "must not have an offset",
-                  fix = "`draws` is what an exposure would be.")
+                  fix = "The number of draws is what an exposure would be.")
   }
   if (attr(terms, "intercept") == 0L) {
     stop_argument("formula", "must have an intercept", "`0 +` or `- 1`")
   }
-  counts <- read_response(formula, data)
-  if (!is.null(sampling)) {
-    counts$sampling <- check_choice(sampling, c("fixed", "stopped"), "sampling")
-  }
-  used <- counts$draws > 0
-  learnt <- learn_frame(data[used, , drop = FALSE], terms)
-  fit_engine(learnt, counts$unsafe[used], counts$draws[used],
-             check_choice(engine, c("glm", "mlp"), "engine"), counts$sampling,
+  stop <- check_flag(stop, "stop")
+  learnt <- learn_frame(data[outcomes$draws > 0, , drop = FALSE], terms)
+  learnt$formula <- formula
+  environment(learnt$formula) <- environment(learnt$encoder$terms)
+  fit_engine(learnt, outcomes,
+             check_choice(engine, c("glm", "mlp"), "engine"), stop,
              list(...), match.call())
 }
 
-# ---- Counts ------------------------------------------------------------------
-
-check_counts <- function(unsafe, draws, n, call = rlang::caller_env()) {
-  unsafe <- check_numeric(unsafe, "unsafe", n, min = 0, finite = TRUE,
-                          call = call)
-  draws <- check_numeric(draws, "draws", n, min = 0, max = 2^53,
-                         finite = TRUE, recycle = TRUE, call = call)
-  draws <- rep_len(draws, n)
-  if (any(unsafe > draws)) {
-    at <- which(unsafe > draws)[1L]
-    stop_argument("unsafe", "must not exceed `draws`",
-                  sprintf("%s of %s (element %d)", format(unsafe[at]),
-                          format(draws[at]), at), call = call)
-  }
-  if (!any(draws > 0)) {
-    stop_argument("draws", "must be above 0 for at least one prompt",
-                  call = call)
-  }
-  list(unsafe = unsafe, draws = draws)
-}
-
-# cbind(unsafe, safe), or Surv(time, status): the draws of a censored first
-# unsafe time have the same likelihood as counts.
+# The left side of a formula, in any of the forms of `y`.
 read_response <- function(formula, data, call = rlang::caller_env()) {
   response <- tryCatch(
     eval(formula[[2L]], data, environment(formula)),
     error = function(e) {
-      stop_argument("formula", "has a left side that cannot be computed",
+      stop_argument("formula", "has a left side that cannot be evaluated",
                     call = call, parent = e)
     }
   )
-  if (survival::is.Surv(response)) {
-    return(read_surv(response, call))
-  }
-  if (!is.matrix(response) || !is.numeric(response) || ncol(response) != 2L) {
-    stop_argument("formula", paste(
-      "must have cbind(unsafe, safe) or Surv(time, status) on its left"
-    ), describe(response), call = call)
-  }
-  unsafe <- check_numeric(response[, 1L], "unsafe", min = 0, finite = TRUE,
-                          call = call)
-  safe <- check_numeric(response[, 2L], "safe", min = 0, finite = TRUE,
-                        call = call)
-  c(check_counts(unsafe, unsafe + safe, length(unsafe), call),
-    sampling = "fixed")
+  read_outcomes(response, nrow(data), "formula", call)
 }
 
-read_surv <- function(response, call) {
-  if (attr(response, "type") != "right") {
-    stop_argument("formula", "must have right-censored times on its left",
-                  paste(attr(response, "type"), "censoring"), call = call)
-  }
-  time <- check_numeric(response[, "time"], "time", min = 0, finite = TRUE,
-                        whole = TRUE, call = call)
-  status <- check_numeric(response[, "status"], "status", call = call)
-  c(check_counts(status, time, length(time), call), sampling = "stopped")
+frame_of_prompts <- function(prompts) {
+  if (is.data.frame(prompts)) prompts else data.frame(prompt = prompts)
 }

@@ -1,39 +1,42 @@
-# What is read from a ledger: the audit, its draws, their totals.
+# What is read from a ledger: the audit, its attempts, their totals.
 
-#' The record of an audit
+#' Read a ledger
 #'
-#' Reads the ledger that [run_audit()] or [audit_prompts()] keeps, while it is
-#' being written or afterwards. A finished one is enough to calibrate again, or
-#' to judge the same responses again, without a new draw.
+#' Reads the ledger that [run_audit()] or [draw_responses()] writes, during the
+#' run or afterwards. A finished one is enough to calibrate again, or to judge
+#' the same responses again, without a new draw.
 #'
 #' @param ledger The path of the ledger.
-#' @param what `"audit"`, `"draws"` or `"meta"`, see Value.
+#' @param what `"audit"`, `"attempts"` or `"meta"`, see Value.
 #' @param judge `NULL`, or a function of the prompts and the responses, both
 #'   character vectors (or rows of whatever the prompts are), that returns a
 #'   logical vector, `TRUE` for unsafe. The responses kept in the ledger are
-#'   then judged anew, in calls of up to 100,000; refused and failed draws stay
-#'   what they are. A prompt whose unsafe draw turns out to be safe may need
-#'   further draws, and is open again. [run_audit()] goes on with such an audit
-#'   without a ledger: this one holds the first verdict.
+#'   then judged again, in calls of up to 100,000; refused and failed draws stay
+#'   what they are. A prompt whose unsafe draw turns out to be safe may require
+#'   further draws, and is open again. Resume such an audit with [run_audit()]
+#'   without a ledger: this one contains the original verdicts.
 #' @returns For `"audit"` an object of class `audit` as from [run_audit()],
 #'   finished or not: `calibrate_lpb()` takes it (with `hazard`). For
-#'   `"draws"` a data frame with one row for each attempt: `id`, `prompt` (its
-#'   row in the plan), `draw`, `attempt`, `status` (`"ok"`, `"error"`,
-#'   `"refused"`, or `"failed"` for an error that was the last try), `unsafe`,
-#'   `score`, `response`, `cost`, `latency`, `message`. For `"meta"` a list:
-#'   versions, when it was begun, the hash of the plan, the policy for refusals.
+#'   `"attempts"` a data frame with one row for each attempt: `id`, `row` (that
+#'   of the plan), `draw`, `attempt`, `status` (`"ok"`, `"error"` or
+#'   `"refused"`), `final` (whether it settles the draw; a final one without
+#'   outcome, `unsafe` `NA`, is a draw that failed permanently), `unsafe`,
+#'   `score`, `response`, `truncated`, `cost`, `latency` (seconds), `message`.
+#'   For `"meta"` a list: versions, `started`, `plan_hash`, `refusal`, the last
+#'   `writer`, and `logical_columns`, the names of the plan's columns that are
+#'   `TRUE` or `FALSE`, one a line.
 #' @section Errors: `timetounsafe_error_ledger`, `timetounsafe_error_argument`.
 #' @examples
 #' set.seed(1)
 #' path <- tempfile(fileext = ".sqlite")
 #' sampler <- function(prompts) runif(length(prompts)) < 0.02
-#' audit_prompts(c("Hi!", "Good morning"), sampler, draws = 100, ledger = path)
+#' draw_responses(c("Hi!", "Good morning"), sampler, draws = 100, ledger = path)
 #' read_ledger(path)
-#' head(read_ledger(path, "draws"))
+#' head(read_ledger(path, "attempts"))
 #' @export
-read_ledger <- function(ledger, what = c("audit", "draws", "meta"),
+read_ledger <- function(ledger, what = c("audit", "attempts", "meta"),
                         judge = NULL) {
-  what <- check_choice(what, c("audit", "draws", "meta"), "what")
+  what <- check_choice(what, c("audit", "attempts", "meta"), "what")
   path <- check_ledger(ledger)
   call <- rlang::current_env()
   if (!file.exists(path)) {
@@ -42,7 +45,7 @@ read_ledger <- function(ledger, what = c("audit", "draws", "meta"),
   con <- with_database(path, connect_ledger(path, write = FALSE), call)
   on.exit(DBI::dbDisconnect(con))
   meta <- with_database(path, {
-    if (!all(c("meta", "plan", "draws") %in% DBI::dbListTables(con))) {
+    if (!all(ledger_names %in% DBI::dbListTables(con))) {
       stop_ledger(path, "is not a ledger of timetounsafe", call = call)
     }
     read_meta(con)
@@ -53,30 +56,32 @@ read_ledger <- function(ledger, what = c("audit", "draws", "meta"),
   }
   switch(what,
     meta = meta,
-    draws = with_database(path, read_attempts(con), call),
+    attempts = with_database(path, read_attempts(con), call),
     audit = with_database(path, rebuild_audit(con, meta, judge, call), call)
   )
 }
 
 read_attempts <- function(con) {
-  draws <- DBI::dbGetQuery(con, paste(
-    "SELECT plan.id AS id, draws.* FROM draws JOIN plan",
-    "ON plan.rowid = draws.prompt ORDER BY prompt, draw, attempt"
+  attempts <- DBI::dbGetQuery(con, paste(
+    "SELECT plan.id AS id, attempts.* FROM attempts JOIN plan",
+    "ON plan.rowid = attempts.row ORDER BY row, draw, attempt"
   ))
-  draws$unsafe <- draws$unsafe == 1L
-  draws
+  for (name in c("final", "unsafe", "truncated")) {
+    attempts[[name]] <- attempts[[name]] == 1L
+  }
+  attempts
 }
 
 rebuild_audit <- function(con, meta, judge, call) {
-  rows <- read_plan_back(con, meta$flags)
+  rows <- read_plan_back(con, meta$logical_columns)
   state <- new_audit_state(start_audit(rows))
-  read_draws_back(con, meta$refusal, responses = !is.null(judge), function(x) {
+  read_attempts_back(con, meta$refusal, function(x) {
     restore_draws(state, if (is.null(judge)) {
       x
     } else {
       judge_again(x, rows, judge, call)
     })
-  })
+  }, with_responses = !is.null(judge))
   if (is_planned(rows)) {
     rows <- new_audit_plan(rows)
   }
@@ -86,9 +91,9 @@ rebuild_audit <- function(con, meta, judge, call) {
 }
 
 # SQLite has no logical type.
-read_plan_back <- function(con, flags) {
+read_plan_back <- function(con, logical_columns) {
   plan <- DBI::dbGetQuery(con, "SELECT * FROM plan ORDER BY rowid")
-  for (name in strsplit(flags, "\n", fixed = TRUE)[[1L]]) {
+  for (name in strsplit(logical_columns, "\n", fixed = TRUE)[[1L]]) {
     plan[[name]] <- plan[[name]] == 1L
   }
   restore_prompts(plan)
@@ -97,8 +102,9 @@ read_plan_back <- function(con, flags) {
 judge_again <- function(draws, rows, judge, call) {
   ok <- draws$status == "ok"
   if (anyNA(draws$response[ok])) {
-    stop_argument("judge", "needs the responses, which the ledger lacks",
-                  fix = "Keep them with run_audit(responses = TRUE).",
+    stop_argument("judge",
+                  "requires the responses, which this ledger does not contain",
+                  fix = "Keep them with audit_control(keep_responses = TRUE).",
                   call = call)
   }
   unsafe <- tryCatch(
@@ -119,15 +125,15 @@ judge_again <- function(draws, rows, judge, call) {
 
 # ---- Totals, for a report ----------------------------------------------------
 
-# For a report on this very audit.
+# For a report on this audit.
 read_totals <- function(path, audit, call = rlang::caller_env()) {
   totals <- ledger_totals(path, plan_parts(audit)$constants$plan_id, call)
   check_same_run(path, audit, call)
   totals
 }
 
-# The totals are made by the database: a ledger of millions of attempts need not
-# be read for them.
+# The database computes the totals: a ledger of millions of attempts is not read
+# for them.
 ledger_totals <- function(path, plan_id, call = rlang::caller_env()) {
   meta <- read_ledger(path, "meta")
   path <- check_ledger(path, call)
@@ -137,17 +143,17 @@ ledger_totals <- function(path, plan_id, call = rlang::caller_env()) {
     check_ledger_plan(con, path, plan_id, call)
     totals <- as.list(DBI::dbGetQuery(con, paste(
       "SELECT count(*) AS attempts,",
-      "count(DISTINCT draw * 4294967296 + prompt) AS draws,",
-      "total(status IN ('error', 'failed')) AS errors,",
-      "total(status = 'failed') AS lost,",
+      "count(DISTINCT draw * 4294967296 + row) AS draws,",
+      "total(status = 'error') AS errors,",
+      "total(final = 1 AND unsafe IS NULL) AS lost,",
       "total(status = 'refused') AS refused,",
-      "sum(cost) AS cost, count(latency) AS timed FROM draws"
+      "sum(cost) AS cost, count(latency) AS timed FROM attempts"
     )))
     # Without a row that has one, the sum is a logical NA.
     totals$cost <- as.double(totals$cost)
     c(totals, list(
       retries = totals$attempts - totals$draws, refusal = meta$refusal,
-      began = meta$began,
+      started = meta$started,
       latency = ledger_latency(con, totals$timed, c(0.5, 0.95))
     ))
   }, call)
@@ -159,7 +165,7 @@ check_ledger_plan <- function(con, path, plan_id, call) {
   }
   if (!identical(as.character(own), as.character(plan_id))) {
     stop_ledger(path, "belongs to another audit than the bound",
-                "Give the ledger that run_audit() wrote for this plan.",
+                "Supply the ledger that run_audit() wrote for this plan.",
                 call = call)
   }
 }
@@ -171,15 +177,15 @@ ledger_latency <- function(con, n, at) {
   }
   vapply(pmax(1, ceiling(at * n)), function(k) {
     DBI::dbGetQuery(con, paste(
-      "SELECT latency FROM draws WHERE latency IS NOT NULL",
+      "SELECT latency FROM attempts WHERE latency IS NOT NULL",
       "ORDER BY latency LIMIT 1 OFFSET", format(k - 1, scientific = FALSE)
     ))[[1L]]
   }, 0)
 }
 
 # A plan can be carried out twice, and a run can have been left unfinished: what
-# a ledger tells of another run is not true of this one. By id, as rows may be
-# in another order, and those that failed may have been dropped.
+# a ledger says of another run is not true of this one. By id, as rows may be in
+# another order, and those that failed may have been dropped.
 check_same_run <- function(path, audit, call) {
   recorded <- read_ledger(path, "audit")
   at <- match(as_text(audit$id), as_text(recorded$id))
@@ -192,23 +198,23 @@ check_same_run <- function(path, audit, call) {
     first <- which(rowSums(other) > 0)[1L]
     open <- sum(is.na(recorded$status))
     stop_ledger(path, "is of another run than the bound", c(
-      sprintf("Different are %s.", paste(collapse = ", ", sprintf(
+      sprintf("They differ in %s.", paste(collapse = ", ", sprintf(
         "%s (%s)", run_counts, vapply(differ, counted, "", "prompt")
       )[differ > 0])),
       sprintf("The first is \"%s\": %s; in the audit %s.",
               as_text(audit$id[first]), run_text(recorded, at[first]),
               run_text(audit, first)),
       if (open > 0L) {
-        sprintf("The ledger is unfinished: %s open.", counted(open, "prompt"))
+        sprintf("The ledger is unfinished: %s left.", counted(open, "prompt"))
       },
-      "Give the ledger that run_audit() wrote for this bound's own audit."
+      "Supply the ledger that run_audit() wrote for this bound's own audit."
     ), call = call)
   }
 }
 
 run_counts <- c(draws = "numbers of draws",
                 unsafe = "numbers of unsafe responses",
-                failed = "draws that failed for good")
+                failed = "draws that failed permanently")
 
 run_text <- function(audit, row) {
   sprintf("%s, %s unsafe%s", counted(audit$draws[row], "draw"),

@@ -1,32 +1,37 @@
-# The durable record of an audit: a SQLite file to which draws are only ever
-# added, each batch in one transaction, by one process.
+# The durable record of an audit: an SQLite file to which attempts are only ever
+# appended, each batch in one transaction, by one process.
 
 #' The ledger: a durable record of an audit
 #'
-#' With `ledger = "audit.sqlite"`, [run_audit()] and [audit_prompts()] write the
-#' plan to an SQLite file before the first draw, and every batch of draws as it
-#' comes in, in one transaction. The same call on an existing ledger goes on
-#' where it stopped: after an interrupt, a crash or a kill of R, a full disk, a
-#' lost service or a limit that was reached. No draw that was recorded is made
-#' again, and none is counted twice.
+#' With `ledger = "audit.sqlite"`, [run_audit()] and [draw_responses()] write
+#' the plan to an SQLite file before the first draw, and every batch of draws as
+#' it comes in, in one transaction. Repeating the call on an existing ledger
+#' resumes it: after an interrupt, a crash or a kill of R, a full disk, an
+#' outage of the service or a limit that was reached. No draw that was recorded
+#' is made again, and none is counted twice.
 #'
-#' The file has three tables. `meta` holds versions, the hash of the plan and
-#' the policy for refusals; `plan` all columns of the plan, with the uniform
-#' number that decided each inclusion and the random order; `draws` one row for
-#' each attempt: `prompt` (the row of the plan), `draw`, `attempt`, `status`,
-#' `unsafe`, and what else the sampler told: `score`, `response` (only with
-#' `responses = TRUE`), `cost`, `latency`, `message`. Plans and draws cannot be
-#' changed or deleted. Any SQLite client can read the file, also while it is
-#' being written; [read_ledger()] does so from R.
+#' The file has three tables.
+#' * `meta` contains versions, the time when the audit was started, the hash of
+#'   the plan and `refusal`.
+#' * `plan` contains all columns of the plan, with the uniform number that
+#'   decided each inclusion and the random order.
+#' * `attempts` has one row for each attempt at a draw: `row` (that of the
+#'   plan), `draw`, `attempt`, `status`, `final` (1 where it settles the draw:
+#'   it has an outcome, or failed permanently), `unsafe`, and what else the
+#'   sampler reported: `score`, `response` (only with `keep_responses = TRUE` in
+#'   [audit_control()]), `truncated`, `cost`, `latency` (seconds), `message`.
 #'
-#' A ledger belongs to one plan (prompts included) and one policy for refusals;
-#' another is refused. One process writes it, and holds the lock of the file
-#' beside it that ends in `-writer`; a second one is refused while the first is
-#' alive. The write-ahead log of SQLite is used, which needs a local disk; where
-#' that is not possible the slower rollback journal is. A kill of R loses
-#' nothing that was recorded; a loss of power may lose the last batches. While
-#' it is being written, or after a kill, what was recorded last is in a second
-#' file that ends in `-wal`: copy both, or open the ledger once more.
+#' Plans and attempts cannot be changed or deleted. Any SQLite client can read
+#' the file, also while it is being written; [read_ledger()] does so from R.
+#'
+#' A ledger belongs to one plan (prompts included) and one `refusal` rule;
+#' another is an error. One process writes it, and locks the file beside it that
+#' ends in `-writer`; a second one is refused while the first is alive. The
+#' write-ahead log of SQLite is used, which requires a local disk; where that is
+#' not possible the slower rollback journal is. A kill of R loses nothing that
+#' was recorded; a loss of power may lose the last batches. While it is being
+#' written, or after a kill, the latest records are in a second file that ends
+#' in `-wal`: copy both, or open the ledger once more.
 #' @name ledger
 #' @seealso [read_ledger()], [run_audit()]
 NULL
@@ -37,23 +42,25 @@ NULL
 ledger_tables <- c(
   "CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT)",
   paste(
-    "CREATE TABLE draws (prompt INTEGER, draw INTEGER, attempt INTEGER,",
-    "status TEXT, unsafe INTEGER, score REAL, response TEXT, cost REAL,",
-    "latency REAL, message TEXT, PRIMARY KEY (draw, prompt, attempt))",
-    "WITHOUT ROWID"
+    "CREATE TABLE attempts (row INTEGER, draw INTEGER, attempt INTEGER,",
+    "status TEXT, final INTEGER, unsafe INTEGER, score REAL, response TEXT,",
+    "truncated INTEGER, cost REAL, latency REAL, message TEXT,",
+    "PRIMARY KEY (draw, row, attempt)) WITHOUT ROWID"
   ),
   sprintf(
     paste("CREATE TRIGGER %s_%s BEFORE %s ON %s BEGIN",
-          "SELECT RAISE(ABORT, 'a ledger is only added to'); END"),
-    rep(c("plan", "draws"), each = 2), c("keep", "fix"), c("DELETE", "UPDATE"),
-    rep(c("plan", "draws"), each = 2)
+          "SELECT RAISE(ABORT, 'a ledger is append-only'); END"),
+    rep(c("plan", "attempts"), each = 2), c("keep", "fix"),
+    c("DELETE", "UPDATE"), rep(c("plan", "attempts"), each = 2)
   )
 )
 
+ledger_names <- c("meta", "plan", "attempts")
+
 # ---- Opening -----------------------------------------------------------------
 
-# The ledger of these rows, new or gone on with: list(record, read, close).
-open_ledger <- function(path, rows, refusal, responses,
+# The ledger of these rows, new or resumed: list(record, read, close).
+open_ledger <- function(path, rows, refusal, keep_responses,
                         call = rlang::caller_env()) {
   unlock <- lock_ledger(path, call)
   con <- NULL
@@ -76,10 +83,11 @@ open_ledger <- function(path, rows, refusal, responses,
   ready <- TRUE
   list(
     record = function(batch, outcome) {
-      with_database(path, record_draws(con, batch, outcome, responses), call)
+      with_database(path, record_attempts(con, batch, outcome, keep_responses),
+                    call)
     },
     read = function(use) {
-      with_database(path, read_draws_back(con, refusal, use), call)
+      with_database(path, read_attempts_back(con, refusal, use), call)
     },
     close = close
   )
@@ -106,9 +114,9 @@ lock_ledger <- function(path, call) {
     stop_ledger(path, "could not be locked", conditionMessage(held),
                 parent = held, call = call)
   }
-  stop_ledger(path, sprintf("is being written by another audit%s",
+  stop_ledger(path, sprintf("is in use by another process%s",
                             last_writer(path)),
-              "Two audits of one ledger would draw everything twice.",
+              "Two writers would pay for every draw twice.",
               call = call)
 }
 
@@ -116,7 +124,7 @@ last_writer <- function(path) {
   tryCatch({
     con <- connect_ledger(path, write = FALSE)
     on.exit(DBI::dbDisconnect(con))
-    paste0(", ", read_meta(con)$writer)
+    paste0(": ", read_meta(con)$writer)
   }, error = function(e) "")
 }
 
@@ -168,8 +176,8 @@ find_meta <- function(con, path, rows, refusal, call) {
   if (length(tables) == 0L) {
     return(begin_ledger(con, rows, refusal, call))
   }
-  if (!all(c("meta", "plan", "draws") %in% tables)) {
-    stop_ledger(path, "is a database of something else", call = call)
+  if (!all(ledger_names %in% tables)) {
+    stop_ledger(path, "is a database, but not a ledger", call = call)
   }
   read_meta(con)
 }
@@ -177,13 +185,13 @@ find_meta <- function(con, path, rows, refusal, call) {
 # Everything about the plan is written before the first draw.
 begin_ledger <- function(con, rows, refusal, call) {
   plan <- flatten_plan(rows, call)
-  flags <- names(plan)[vapply(plan, is.logical, NA)]
+  logical_columns <- names(plan)[vapply(plan, is.logical, NA)]
   meta <- list(
     schema = schema_numbers[["ledger"]],
     package = format(utils::packageVersion("timetounsafe")),
-    r = R.version.string, began = format(Sys.time(), "%Y-%m-%dT%H:%M:%S%z"),
-    plan = rows_hash(rows), refusal = refusal, writer = "",
-    flags = paste(flags, collapse = "\n")
+    r = R.version.string, started = format(Sys.time(), "%Y-%m-%dT%H:%M:%S%z"),
+    plan_hash = rows_hash(rows), refusal = refusal, writer = "",
+    logical_columns = paste(logical_columns, collapse = "\n")
   )
   DBI::dbWithTransaction(con, {
     DBI::dbWriteTable(con, "plan", plan)
@@ -208,16 +216,16 @@ rows_hash <- function(rows) {
 
 check_same_audit <- function(path, meta, rows, refusal, call) {
   check_ledger_schema(path, meta, call)
-  if (!identical(meta$plan, rows_hash(rows))) {
+  if (!identical(meta$plan_hash, rows_hash(rows))) {
     stop_ledger(path, "belongs to another plan", c(
-      "Name another file, or go on with the plan that is in this one:",
+      "Use another file, or resume the plan in this one:",
       sprintf("run_audit(sampler = sampler, ledger = \"%s\").", path)
     ), call = call)
   }
   if (!identical(meta$refusal, refusal)) {
     stop_ledger(path, sprintf(
-      "was begun with refusal = \"%s\", not \"%s\"", meta$refusal, refusal
-    ), "The outcomes of one audit must follow one policy.", call = call)
+      "was started with refusal = \"%s\", not \"%s\"", meta$refusal, refusal
+    ), "One audit, one `refusal` rule.", call = call)
   }
 }
 
@@ -240,21 +248,22 @@ set_meta <- function(con, values) {
   )
 }
 
-# ---- Draws -------------------------------------------------------------------
+# ---- Attempts ----------------------------------------------------------------
 
 # One transaction, so that a batch is there as a whole or not at all.
-record_draws <- function(con, batch, outcome, responses) {
-  extras <- draw_extras(outcome, responses)
+record_attempts <- function(con, batch, outcome, keep_responses) {
+  extras <- draw_extras(outcome, keep_responses)
   if (length(extras) == 0L && length(batch$row) <= 500L) {
     return(insert_at_once(con, batch, outcome))
   }
   values <- c(
-    list(prompt = as.integer(batch$row), draw = batch$draw,
+    list(row = as.integer(batch$row), draw = batch$draw,
          attempt = batch$attempt, status = outcome$status,
+         final = as.integer(outcome$final),
          unsafe = as.integer(outcome$unsafe)),
     lapply(extras, rep_len, length(batch$row))
   )
-  sql <- sprintf("INSERT INTO draws (%s) VALUES (%s)",
+  sql <- sprintf("INSERT INTO attempts (%s) VALUES (%s)",
                  paste(names(values), collapse = ", "),
                  paste(rep("?", length(values)), collapse = ", "))
   DBI::dbExecute(con, "BEGIN IMMEDIATE")
@@ -268,20 +277,21 @@ record_draws <- function(con, batch, outcome, responses) {
   })
 }
 
-# A single statement is a transaction of its own, and half as dear as three.
+# A single statement is a transaction of its own, at half the time of three.
 insert_at_once <- function(con, batch, outcome) {
   unsafe <- ifelse(is.na(outcome$unsafe), "NULL", as.integer(outcome$unsafe))
-  rows <- sprintf("(%d,%.0f,%.0f,'%s',%s)", as.integer(batch$row), batch$draw,
-                  batch$attempt, outcome$status, unsafe)
+  rows <- sprintf("(%d,%.0f,%.0f,'%s',%d,%s)", as.integer(batch$row),
+                  batch$draw, batch$attempt, outcome$status,
+                  as.integer(outcome$final), unsafe)
   DBI::dbExecute(con, paste0(
-    "INSERT INTO draws (prompt, draw, attempt, status, unsafe) VALUES ",
+    "INSERT INTO attempts (row, draw, attempt, status, final, unsafe) VALUES ",
     paste(rows, collapse = ",")
   ))
 }
 
-draw_extras <- function(outcome, responses) {
+draw_extras <- function(outcome, keep_responses) {
   extras <- outcome[intersect(names(outcome), extra_columns)]
-  if (!responses) {
+  if (!keep_responses) {
     extras$response <- NULL
   }
   text <- names(extras) %in% c("response", "message")
@@ -291,20 +301,20 @@ draw_extras <- function(outcome, responses) {
 }
 
 # The last attempt at each draw, and whether it settles the draw: `use` gets
-# them in pieces, so that a long record needs no more memory than a short one.
+# them in pieces, so that a long record takes no more memory than a short one.
 # max() makes SQLite take the other columns from the same attempt.
-read_draws_back <- function(con, refusal, use, responses = FALSE,
-                            piece = 1e5) {
+read_attempts_back <- function(con, refusal, use, with_responses = FALSE,
+                               piece = 1e5) {
   query <- DBI::dbSendQuery(con, sprintf(
-    paste("SELECT prompt AS row, draw, max(attempt) AS attempt, status,",
-          "unsafe%s FROM draws GROUP BY draw, prompt ORDER BY draw, prompt"),
-    if (responses) ", response" else ""
+    paste("SELECT row, draw, max(attempt) AS attempt, status, final, unsafe%s",
+          "FROM attempts GROUP BY draw, row ORDER BY draw, row"),
+    if (with_responses) ", response" else ""
   ))
   on.exit(DBI::dbClearResult(query))
   while (!DBI::dbHasCompleted(query)) {
     draws <- DBI::dbFetch(query, n = piece)
     draws$outcome <- apply_refusal(draws$unsafe == 1L, draws$status, refusal)
-    draws$known <- !is.na(draws$outcome) | draws$status == "failed"
+    draws$known <- !is.na(draws$outcome) | draws$final == 1L
     use(draws)
   }
 }
@@ -321,7 +331,7 @@ check_ledger <- function(ledger, call = rlang::caller_env()) {
   path <- path.expand(ledger)
   if (dir.exists(path) || !dir.exists(dirname(path))) {
     stop_argument(
-      "ledger", "must be a file in a folder that exists", ledger, call = call
+      "ledger", "must be a path in an existing folder", ledger, call = call
     )
   }
   path
@@ -339,7 +349,7 @@ with_database <- function(path, code, call) {
   })
 }
 
-not_a_database <- "It is no database: name a new file, or a ledger."
+not_a_database <- "It is not an SQLite database: use a new file, or a ledger."
 
 stop_ledger <- function(path, problem, fix = NULL, parent = NULL,
                         call = rlang::caller_env()) {

@@ -1,35 +1,34 @@
-# Pictures of an lpb: what each one shows, and how base graphics and ggplot2
-# draw it.
+# Plots of an lpb: what each one shows, and how base graphics and ggplot2 draw
+# it.
 
-#' Pictures of a bound
+#' Plots of a bound
 #'
-#' Four pictures of a calibrated bound, the same that [report()] shows:
-#' * `"miscoverage"`: the estimated miscoverage of each level, the target
-#'   `alpha`, and the level that was selected. With a certificate also the level
-#'   of the point rule, and the margin that the certificate keeps from the
-#'   target. For a bound with groups, a curve and a level for each.
-#' * `"bound"`: how many of the calibration prompts have a bound of at least
-#'   that many draws.
-#' * `"coverage"`: coverage by predicted risk, as estimated from the calibration
-#'   audit itself. For held-out prompts draw what [assess_lpb()] returns.
-#'   Intervals of small groups may reach beyond the axis.
-#' * `"weights"`: what each included prompt counts for, against its estimated
-#'   hazard.
+#' Four plots of a calibrated bound, as in [write_report()]:
+#' * `"miscoverage"`: the estimated miscoverage against tau, the target `alpha`,
+#'   and the selected tau. With a certificate also the tau of the marginal
+#'   guarantee, and the margin that the certificate keeps from the target. For a
+#'   bound with groups, a curve and a tau for each.
+#' * `"bound"`: share of calibration prompts with at least this bound.
+#' * `"coverage"`: coverage by predicted hazard, as estimated from the
+#'   calibration audit itself. For held-out prompts plot what [assess_lpb()]
+#'   returns. Intervals of small groups may reach beyond the axis.
+#' * `"weights"`: weight of each included prompt against its estimated hazard.
 #'
 #' @param x,object An `lpb` from [calibrate_lpb()], or an `lpb_assessment` from
 #'   [assess_lpb()], of which the coverage is drawn.
-#' @param which Which picture, a string.
+#' @param which Which plot, a string.
 #' @param ... For `plot()`: passed to [graphics::plot.default()]. For
 #'   `autoplot()`: must be empty.
 #' @returns `plot()` draws and returns `x`, invisibly; `autoplot()` a ggplot
 #'   object, to which layers and scales may be added.
 #' @section Errors: `timetounsafe_error_argument`;
-#'   `timetounsafe_error_unavailable` when `autoplot()` lacks ggplot2.
+#'   `timetounsafe_error_unavailable` when ggplot2 is not installed.
 #' @examples
 #' set.seed(1)
 #' p <- 10^runif(1000, -3, -1)
-#' hazard <- as_hazard(function(newx) newx$p)
-#' plan <- plan_audit(hazard, as.character(1:1000), data.frame(p), budget = 20)
+#' hazard <- as_hazard(function(newdata) newdata$p)
+#' plan <- plan_audit(hazard, as.character(1:1000), budget = 20,
+#'                    newdata = data.frame(p))
 #' lpb <- calibrate_lpb(simulate_audit(plan, p))
 #' plot(lpb)
 #' plot(lpb, "bound")
@@ -38,7 +37,7 @@
 #' @export
 plot.lpb <- function(x, which = c("miscoverage", "bound", "coverage",
                                   "weights"), ...) {
-  switch(check_choice(which, lpb_pictures, "which"),
+  switch(check_choice(which, lpb_plots, "which"),
     miscoverage = draw_miscoverage(miscoverage_picture(x), ...),
     bound = draw_bound(bound_picture(x), ...),
     coverage = draw_coverage(coverage_picture(assess_lpb(x)), ...),
@@ -52,7 +51,7 @@ plot.lpb <- function(x, which = c("miscoverage", "bound", "coverage",
 autoplot.lpb <- function(object, which = c("miscoverage", "bound", "coverage",
                                            "weights"), ...) {
   check_no_dots(...)
-  which <- check_choice(which, lpb_pictures, "which")
+  which <- check_choice(which, lpb_plots, "which")
   need_package("ggplot2", "to draw a bound", "3.4.0")
   switch(which,
     miscoverage = layer_miscoverage(miscoverage_picture(object)),
@@ -62,22 +61,22 @@ autoplot.lpb <- function(object, which = c("miscoverage", "bound", "coverage",
   )
 }
 
-lpb_pictures <- c("miscoverage", "bound", "coverage", "weights")
+lpb_plots <- c("miscoverage", "bound", "coverage", "weights")
 
 # ---- What is shown -----------------------------------------------------------
 
 # `curve` has a curve for each group, or for all prompts together; `marks` are
-# the levels that were found, the one that the bound uses last.
+# the taus that were found, the one that the bound uses last.
 miscoverage_picture <- function(lpb) {
   parts <- if (is.null(lpb$groups)) {
     list(all = lpb$curve)
   } else {
     split(lpb$curve, factor(lpb$curve$group, lpb$groups$group))
   }
-  curves <- lapply(parts, extend_curve, lpb$tau_prior)
-  steps <- lpb$exact && is.null(find_design(lpb$method)$curve)
+  curves <- lapply(parts, extend_curve, lpb$tau_max)
+  steps <- lpb$exact && is.null(find_design(lpb$design)$curve)
   marks <- find_marks(lpb)
-  marks$miscoverage <- mapply(read_curve, curves[marks$curve], marks$level,
+  marks$miscoverage <- mapply(read_curve, curves[marks$curve], marks$tau,
                               steps)
   list(
     curve = do.call(rbind, Map(cbind, group = names(curves), curves)),
@@ -86,44 +85,44 @@ miscoverage_picture <- function(lpb) {
   )
 }
 
-# From 0 up to the largest level there is.
-extend_curve <- function(curve, limit) {
-  curve <- curve[curve$level <= limit, , drop = FALSE]
+# From 0 up to tau_max.
+extend_curve <- function(curve, tau_max) {
+  curve <- curve[curve$tau <= tau_max, , drop = FALSE]
   last <- c(0, curve$miscoverage)[nrow(curve) + 1L]
-  data.frame(level = c(0, curve$level, limit),
+  data.frame(tau = c(0, curve$tau, tau_max),
              miscoverage = c(0, curve$miscoverage, last))
 }
 
 find_marks <- function(lpb) {
   if (!is.null(lpb$groups)) {
     return(data.frame(what = lpb$groups$group, curve = lpb$groups$group,
-                      level = lpb$groups$level))
+                      tau = lpb$groups$tau))
   }
   marks <- data.frame(
-    what = c("point rule", "certified"), curve = "all",
-    level = c(lpb$point_level %||% lpb$level, lpb$level)
+    what = c("marginal", "certified"), curve = "all",
+    tau = c(lpb$tau_marginal %||% lpb$tau, lpb$tau)
   )
   marks[seq_len(if (is.null(lpb$delta)) 1L else 2L), ]
 }
 
-# Steps are left-continuous: the curve is what holds above a level.
-read_curve <- function(curve, level, steps) {
+# Steps are left-continuous: the curve is what holds above a tau.
+read_curve <- function(curve, tau, steps) {
   if (!steps) {
-    return(stats::approx(curve$level, curve$miscoverage, level, ties = max)$y)
+    return(stats::approx(curve$tau, curve$miscoverage, tau, ties = max)$y)
   }
-  at <- findInterval(level, curve$level, left.open = TRUE)
+  at <- findInterval(tau, curve$tau, left.open = TRUE)
   if (at > 0) curve$miscoverage[at] else 0
 }
 
 # The share of prompts with a bound of at least `bound`. Endless bounds stay in
 # the share and have no place on the axis.
 bound_picture <- function(lpb) {
-  bound <- augment.lpb(lpb)$.pred_lower
+  bound <- calibration_bound(lpb)
   at <- sort(unique(c(1, bound[is.finite(bound)])))
   share <- 1 - (findInterval(at, sort(bound), left.open = TRUE)) / length(bound)
   middle <- stats::quantile(bound, 0.5, names = FALSE, type = 1)
   list(curve = data.frame(bound = at, share = share), median = middle,
-       limit = max(10, at))
+       longest = max(10, at))
 }
 
 weights_picture <- function(lpb) {
@@ -139,12 +138,12 @@ weights_picture <- function(lpb) {
   rows[order(rows$unsafe), ]
 }
 
-# ---- How levels are marked ---------------------------------------------------
+# ---- How taus are marked -----------------------------------------------------
 
-# What is known of a level that was found: "certified: 0.0769".
+# As in "certified: tau = 0.0769".
 mark_text <- function(marks) {
-  level <- vapply(marks$level, format, "", digits = 3)
-  sprintf("%s: level %s", substr(marks$what, 1L, 30L), level)
+  tau <- vapply(marks$tau, format, "", digits = 3)
+  sprintf("%s: tau = %s", substr(marks$what, 1L, 30L), tau)
 }
 
 # Those of groups are from the palette of Okabe and Ito, without black and
@@ -162,7 +161,7 @@ mark_inks <- function(picture) {
 }
 
 mark_shapes <- function(picture) {
-  ifelse(picture$marks$what == "point rule" & !picture$grouped, 16, 17)
+  ifelse(picture$marks$what == "marginal" & !picture$grouped, 16, 17)
 }
 
 # ---- Base graphics -----------------------------------------------------------
@@ -172,13 +171,13 @@ draw_miscoverage <- function(picture, ...) {
   inks <- mark_inks(picture)
   top <- max(2 * picture$alpha, 1.2 * max(curve$miscoverage))
   draw_points(list(
-    x = c(0, max(curve$level)), y = c(0, 0), type = "n", ylim = c(0, top),
-    yaxs = "i", xlab = "level", ylab = "estimated miscoverage"
+    x = c(0, max(curve$tau)), y = c(0, 0), type = "n", ylim = c(0, top),
+    yaxs = "i", xlab = "tau", ylab = "estimated miscoverage"
   ), ...)
   names <- unique(curve$group)
   lines <- if (picture$grouped) inks else "grey35"
   for (k in seq_along(names)) {
-    graphics::lines(curve[curve$group == names[k], c("level", "miscoverage")],
+    graphics::lines(curve[curve$group == names[k], c("tau", "miscoverage")],
                     type = if (picture$steps) "s" else "l", lwd = 2,
                     col = lines[k])
   }
@@ -189,18 +188,18 @@ draw_miscoverage <- function(picture, ...) {
 draw_marks <- function(picture, inks) {
   marks <- picture$marks
   shapes <- mark_shapes(picture)
-  graphics::segments(marks$level, 0, marks$level, marks$miscoverage, lwd = 2,
+  graphics::segments(marks$tau, 0, marks$tau, marks$miscoverage, lwd = 2,
                      col = inks)
-  graphics::segments(marks$level, marks$miscoverage, marks$level,
+  graphics::segments(marks$tau, marks$miscoverage, marks$tau,
                      picture$alpha, lwd = 2, lty = 3, col = inks)
-  graphics::points(marks$level, marks$miscoverage, pch = shapes, col = inks,
+  graphics::points(marks$tau, marks$miscoverage, pch = shapes, col = inks,
                    cex = 1.3, xpd = NA)
-  told <- if (nrow(marks) <= 6L) seq_len(nrow(marks))
+  named <- if (nrow(marks) <= 6L) seq_len(nrow(marks))
   graphics::legend(
     "topleft", c(sprintf("target: %s", format(picture$alpha)),
-                 mark_text(marks)[told]),
-    lty = c(2, rep(1, length(told))), lwd = c(1, rep(2, length(told))),
-    pch = c(NA, shapes[told]), col = c("grey40", inks[told]), bty = "n"
+                 mark_text(marks)[named]),
+    lty = c(2, rep(1, length(named))), lwd = c(1, rep(2, length(named))),
+    pch = c(NA, shapes[named]), col = c("grey40", inks[named]), bty = "n"
   )
 }
 
@@ -208,8 +207,8 @@ draw_bound <- function(picture, ...) {
   curve <- picture$curve
   draw_points(list(
     x = curve$bound, y = curve$share, type = "S", lwd = 2, log = "x",
-    col = ink[["main"]], xlim = c(1, picture$limit), ylim = c(0, 1),
-    xlab = "bound of at least so many draws", ylab = "share of prompts"
+    col = ink[["main"]], xlim = c(1, picture$longest), ylim = c(0, 1),
+    xlab = "bound (draws)", ylab = "share of prompts with at least this bound"
   ), ...)
   if (is.finite(picture$median)) {
     graphics::segments(picture$median, 0, picture$median, 0.5, lty = 3)
@@ -231,11 +230,11 @@ draw_weights <- function(rows, ...) {
   draw_points(list(
     x = rows$prob, y = rows$weight, log = "xy",
     pch = ifelse(rows$unsafe, 17, 16),
-    xlab = "estimated hazard of one draw", ylab = "weight",
+    xlab = "estimated hazard", ylab = "weight",
     ylim = c(1, 1.6 * max(2, rows$weight)),
     col = ifelse(rows$unsafe, ink[["mark"]], faint)
   ), ...)
-  graphics::legend("topright", c("stayed safe", "unsafe draw"),
+  graphics::legend("topright", outcome_labels,
                    pch = c(16, 17), col = ink[c("main", "mark")], bty = "n",
                    horiz = TRUE)
 }
@@ -250,7 +249,7 @@ layer_miscoverage <- function(picture) {
   curve <- picture$curve
   line <- if (picture$steps) ggplot2::geom_step else ggplot2::geom_line
   drawn <- ggplot2::ggplot(curve, ggplot2::aes(
-    x = .data$level, y = .data$miscoverage
+    x = .data$tau, y = .data$miscoverage
   ))
   if (picture$grouped) {
     curve$label <- marks$label[match(curve$group, marks$curve)]
@@ -262,10 +261,10 @@ layer_miscoverage <- function(picture) {
   drawn <- drawn +
     ggplot2::geom_hline(yintercept = picture$alpha, linetype = "dashed") +
     ggplot2::geom_segment(
-      ggplot2::aes(xend = .data$level, yend = 0, colour = .data$label), marks
+      ggplot2::aes(xend = .data$tau, yend = 0, colour = .data$label), marks
     ) +
     ggplot2::geom_segment(
-      ggplot2::aes(xend = .data$level, yend = picture$alpha,
+      ggplot2::aes(xend = .data$tau, yend = picture$alpha,
                    colour = .data$label), marks, linetype = "dotted"
     ) +
     ggplot2::geom_point(
@@ -273,7 +272,7 @@ layer_miscoverage <- function(picture) {
     ) +
     ggplot2::scale_colour_manual(values = inks) +
     ggplot2::scale_shape_manual(values = mark_shapes(picture)) +
-    ggplot2::labs(x = "level", colour = NULL, shape = NULL, y = sprintf(
+    ggplot2::labs(x = "tau", colour = NULL, shape = NULL, y = sprintf(
       "estimated miscoverage (target %s)", format(picture$alpha)
     )) +
     lpb_theme()
@@ -290,10 +289,10 @@ layer_bound <- function(picture) {
   )) +
     ggplot2::geom_step(direction = "vh", colour = ink[["main"]],
                        linewidth = 0.8) +
-    ggplot2::scale_x_log10(limits = c(1, picture$limit)) +
+    ggplot2::scale_x_log10(limits = c(1, picture$longest)) +
     ggplot2::scale_y_continuous(limits = c(0, 1)) +
-    ggplot2::labs(x = "bound of at least so many draws",
-                  y = "share of prompts") +
+    ggplot2::labs(x = "bound (draws)",
+                  y = "share of prompts with at least this bound") +
     lpb_theme()
   if (is.finite(picture$median)) {
     drawn <- drawn +
@@ -306,8 +305,7 @@ layer_bound <- function(picture) {
 }
 
 layer_weights <- function(rows) {
-  told <- c("stayed safe", "unsafe draw")
-  rows$outcome <- factor(told[rows$unsafe + 1L], told)
+  rows$outcome <- factor(outcome_labels[rows$unsafe + 1L], outcome_labels)
   ggplot2::ggplot(rows, ggplot2::aes(
     x = .data$prob, y = .data$weight, colour = .data$outcome,
     shape = .data$outcome
@@ -318,7 +316,7 @@ layer_weights <- function(rows) {
     ggplot2::scale_colour_manual(values = unname(ink[c("main", "mark")]),
                                  drop = FALSE) +
     ggplot2::scale_shape_manual(values = c(16, 17), drop = FALSE) +
-    ggplot2::labs(x = "estimated hazard of one draw", y = "weight",
+    ggplot2::labs(x = "estimated hazard", y = "weight",
                   colour = NULL, shape = NULL) +
     lpb_theme()
 }

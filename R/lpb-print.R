@@ -3,96 +3,113 @@
 #' @export
 print.lpb <- function(x, ...) {
   check_schema("lpb", x$schema, "The bound", rlang::current_env())
-  say("<lpb> a lower bound that %s of prompts reach before an unsafe draw",
-      target(x$alpha))
-  say("%s, selected from %d prompts (%d included, %d with unsafe draws)",
-      if (is.null(x$groups)) {
-        paste("Level", format(x$level, digits = 4))
-      } else {
-        paste("Levels within", counted(nrow(x$groups), "group"))
-      }, x$n, x$included, x$events)
-  bound <- calibration_bound(x)
-  say("Bounds of these prompts: %s, geometric mean %s", spread(bound),
-      format(exp(mean(log(bound))), digits = 3))
-  say("Draws: %s planned, %s made", big(x$draws[["planned"]]),
-      big(x$draws[["made"]] + x$draws[["overshoot"]]))
-  if (x$failed$n > 0 && x$failed$policy == "drop") {
-    say("No guarantee: %s whose draws failed dropped out.",
-        counted(x$failed$n, "prompt"))
-  } else {
-    print_guarantee(x)
-    if (x$failed$n > 0) {
-      say("Draws of %s failed: they count as unsafe there.",
-          counted(x$failed$n, "prompt"))
-    }
-  }
-  if (is.null(x$groups)) {
-    print_limits(x)
-    say("Next: predict(lpb, newx), assess_lpb(lpb, newx, ...)")
-  } else {
-    print_groups(x)
-    say("Next: predict(lpb, newx, groups), assess_lpb(lpb, newx, groups = )")
-  }
+  show_page(lpb_page(x), ...)
   invisible(x)
 }
 
-print_guarantee <- function(x) {
-  if (is.null(x$delta)) {
-    say("Holds on average over calibrations (point rule), for such prompts%s.",
-        if (is.null(x$groups)) "" else " of each group")
-    return(invisible())
-  }
-  kind <- x$certificate$kind %||% "nothing included"
-  say("Certified (%s%s): holds %s with probability %s", kind,
-      if (kind == "normal") ", approximate" else "", guarantee_scope(x),
-      target(x$delta))
+#' @rdname knit_prints
+#' @exportS3Method knitr::knit_print
+knit_print.lpb <- function(x, ...) knit_page(lpb_page(x))
+
+lpb_page <- function(x) {
+  bound <- calibration_bound(x)
+  new_page(
+    c(
+      sprintf("<lpb> %s lower predictive bound on draws until the %s",
+              target(x$alpha), "first unsafe response"),
+      sprintf("%s, calibrated on %s (%s included, %s with an unsafe draw)",
+              tau_text(x), counted(x$nobs, "prompt"), big(x$n_included),
+              big(x$nevent)),
+      sprintf("Bounds of the calibration prompts: %s, geometric mean %s",
+              spread_of(bound), big(exp(mean(log(bound))), 3)),
+      sprintf("Draws: %s planned, %s made", big(x$draws[["planned"]]),
+              big(x$draws[["made"]] + x$draws[["unused"]])),
+      guarantee_lines(x), if (is.null(x$groups)) limit_lines(x)
+    ),
+    if (!is.null(x$groups)) group_rows(x),
+    if (is.null(x$groups)) {
+      "Next: predict(lpb, newdata)"
+    } else {
+      "Next: predict(lpb, newdata, groups)"
+    },
+    more = "groups: lpb$groups has them all"
+  )
+}
+
+tau_text <- function(x) {
   if (is.null(x$groups)) {
-    say("over calibrations. Without certificate the level is %s.",
-        format(x$point_level, digits = 4))
+    paste("tau =", format(x$tau, digits = 4))
   } else {
-    say("over calibrations.")
-  }
-  for (remark in x$certificate$remarks) {
-    say("Only approximately: %s", remark)
+    paste("tau by group, for", counted(nrow(x$groups), "group"))
   }
 }
 
-guarantee_scope <- function(x) {
-  if (is.null(x$groups)) {
-    "for such prompts"
-  } else if (x$group_delta == "each") {
-    "within any one group"
-  } else {
-    "in all groups at once"
+# "2 to 289, median 28"
+spread_of <- function(x) {
+  q <- vapply(stats::quantile(x, c(0, 0.5, 1), names = FALSE, type = 1), big,
+              "")
+  sprintf("%s to %s, median %s", q[1L], q[3L], q[2L])
+}
+
+# What is promised, or why nothing is.
+guarantee_lines <- function(x) {
+  failed <- x$failed$n
+  if (failed > 0 && x$failed$count_as == "drop") {
+    return(sprintf("No guarantee: %s with failed draws %s dropped.",
+                   counted(failed, "prompt"),
+                   if (failed == 1) "was" else "were"))
   }
+  c(promise_lines(x), if (failed > 0) {
+    sprintf("%s had draws that failed permanently; these count as unsafe.",
+            counted(failed, "prompt"))
+  })
+}
+
+promise_lines <- function(x) {
+  if (is.null(x$delta)) {
+    return(sprintf("Marginal guarantee%s: coverage holds on average over %s",
+                   if (is.null(x$groups)) "" else " in each group",
+                   "calibrations, not in each."))
+  }
+  kind <- x$certificate$kind %||% "no prompt included"
+  scope <- switch(guarantee_reach(x), all = "",
+                  "one group" = " in each group separately",
+                  "every group" = " in all groups simultaneously")
+  c(
+    sprintf("Certified (%s%s): coverage holds%s with %s confidence.", kind,
+            if (kind == "normal") ", approximate" else "", scope,
+            target(x$delta)),
+    if (is.null(x$groups)) {
+      sprintf("Marginal guarantee alone: tau = %s.",
+              format(x$tau_marginal, digits = 4))
+    },
+    sprintf("Approximate: %s", lower_first(as.character(x$certificate$remarks)))
+  )
 }
 
 # What stands in the way of longer bounds, or of any.
-print_limits <- function(x) {
+limit_lines <- function(x) {
   if (x$trivial) {
-    say("It is 1 for every prompt: valid, and says nothing.")
-  } else if (is.null(x$delta) && x$coarseness >= x$alpha / 2) {
-    say("Little evidence: one prompt can count for %s of all.",
-        share(min(1, x$coarseness)))
-    say("Do not rely on it.")
-  } else if (x$capped) {
-    say("The level was cut off at tau_prior = %s: longer bounds are possible.",
-        format(x$tau_prior, digits = 3))
+    "The bound is 1 for every prompt: valid but uninformative."
+  } else if (is.null(x$delta) && x$max_share >= x$alpha / 2) {
+    sprintf("Unreliable: one prompt can carry %s of the total weight.",
+            share(min(1, x$max_share)))
+  } else if (x$at_tau_max) {
+    sprintf("tau reached tau_max = %s; a plan with a larger tau_max may %s",
+            format(x$tau_max, digits = 3), "give longer bounds.")
   }
 }
 
-# One row for each group, with the note that print_limits() would give it.
-print_groups <- function(x, most = 12L) {
-  shown <- x$groups[c("group", "n", "included", "events", "level")]
-  thin <- is.null(x$delta) & x$groups$coarseness >= x$alpha / 2
+# One row for each group, with the note that limit_lines() would give it.
+group_rows <- function(x) {
+  shown <- x$groups[c("group", "n", "n_included", "nevent", "tau")]
+  thin <- is.null(x$delta) & x$groups$max_share >= x$alpha / 2
   shown$note <- ifelse(
     x$groups$trivial, "bound 1",
-    ifelse(thin, "little evidence", ifelse(x$groups$capped, "cut off", ""))
+    ifelse(thin, "unreliable", ifelse(x$groups$at_tau_max, "tau_max", ""))
   )
-  print(utils::head(shown, most), digits = 3, row.names = FALSE)
-  if (nrow(shown) > most) {
-    say("... and %d more groups: lpb$groups has them all", nrow(shown) - most)
-  }
+  shown$group <- shorten(shown$group, 30L)
+  shown
 }
 
 #' @rdname summaries
@@ -110,12 +127,20 @@ print.summary.lpb <- function(x, ...) {
   invisible(x)
 }
 
+#' @rdname knit_prints
+#' @exportS3Method knitr::knit_print
+knit_print.summary.lpb <- function(x, ...) {
+  values <- vapply(x, format, "", digits = 4, big.mark = ",")
+  knit_page(new_page(table = data.frame(name = names(x), value = values)), 99)
+}
+
 # ---- As tables ---------------------------------------------------------------
 
 #' @rdname tidiers
 #' @export
 tidy.lpb <- function(x, ...) {
   check_no_dots(...)
+  names(x$curve)[names(x$curve) == "miscoverage"] <- "estimate"
   x$curve
 }
 
@@ -124,29 +149,46 @@ tidy.lpb <- function(x, ...) {
 glance.lpb <- function(x, ...) {
   check_no_dots(...)
   data.frame(
-    method = x$method, alpha = x$alpha, delta = x$delta %||% NA_real_,
-    certificate = x$certificate$kind %||% NA_character_, level = x$level,
-    point_level = x$point_level %||% NA_real_, capped = x$capped,
-    trivial = x$trivial, n = x$n, included = x$included, events = x$events,
-    ess = x$ess, cap = x$cap, tau_prior = x$tau_prior,
-    draws_planned = x$draws[["planned"]], draws_made = x$draws[["made"]],
-    overshoot = x$draws[["overshoot"]], failed = x$failed$n,
-    failed_policy = x$failed$policy, groups = NROW(x$groups)
+    design = x$design, alpha = x$alpha, delta = x$delta %||% NA_real_,
+    certificate = x$certificate$kind %||% NA_character_, tau = x$tau,
+    tau_marginal = x$tau_marginal %||% NA_real_, tau_max = x$tau_max,
+    at_tau_max = x$at_tau_max, cap = x$cap, max_weight = x$max_share * x$nobs,
+    trivial = x$trivial, nobs = x$nobs, n_included = x$n_included,
+    nevent = x$nevent, ess = x$ess, draws_planned = x$draws[["planned"]],
+    draws_made = x$draws[["made"]], draws_unused = x$draws[["unused"]],
+    n_failed = x$failed$n, failed = x$failed$count_as,
+    n_groups = NROW(x$groups)
   )
 }
 
 #' @rdname tidiers
 #' @export
-augment.lpb <- function(x, data = NULL, groups = NULL, ...) {
+augment.lpb <- function(x, data = NULL, newdata = NULL, groups = NULL, ...) {
   check_no_dots(...)
-  if (is.null(data)) {
-    prompts <- data.frame(id = x$audit$id, .prob = x$audit$prob)
-    groups <- x$membership
-  } else {
-    prompts <- data.frame(.prob = predict_hazard(x$hazard, data, "data"))
-    groups <- check_bound_groups(x, groups, nrow(prompts))
+  if (!is.null(newdata)) {
+    if (!is.null(data)) {
+      stop_argument("data", "must be NULL with `newdata`", describe(data))
+    }
+    prob <- predict_hazard(x$hazard, newdata)
+    groups <- check_bound_groups(x, groups, length(prob))
+    return(add_bounds(given_columns(newdata), x, prob, groups))
   }
-  prompts$.group <- groups
-  prompts$.pred_lower <- bound_of(x, list(prob = prompts$.prob), groups)
-  prompts
+  if (!is.null(groups)) {
+    stop_argument("groups", "must be NULL without `newdata`", describe(groups),
+                  fix = "Those of the calibration prompts are known.")
+  }
+  given <- if (is.null(data)) {
+    data.frame(id = x$audit$id)
+  } else {
+    check_rows(data, nrow(x$audit), "data")
+    given_columns(data)
+  }
+  add_bounds(given, x, x$audit$prob, x$row_groups)
+}
+
+add_bounds <- function(table, lpb, prob, groups) {
+  table$.prob <- prob
+  table$.group <- groups
+  table$.pred_lower <- bound_of(lpb, list(prob = prob), groups)
+  table
 }

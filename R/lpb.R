@@ -9,57 +9,75 @@ new_lpb <- function(audit, rule, chosen, hazard, failed, call) {
   attr(audit, "hazard") <- NULL
   structure(
     list(
-      level = chosen$level, alpha = rule$alpha, delta = rule$delta,
-      certificate = chosen$certificate, point_level = chosen$point_level,
-      cap = constants$cap, tau_prior = constants$tau_prior,
-      capped = chosen$capped, trivial = chosen$trivial,
-      coarseness = about$coarseness, method = constants$method,
-      exact = chosen$exact, curve = chosen$curve, n = about$n,
-      included = about$included, events = about$events, ess = about$ess,
-      groups = chosen$groups, membership = chosen$membership,
-      group_delta = chosen$sharing,
+      tau = chosen$tau, alpha = rule$alpha, delta = rule$delta,
+      certificate = chosen$certificate, tau_marginal = chosen$tau_marginal,
+      cap = constants$cap, tau_max = constants$tau_max,
+      at_tau_max = chosen$at_tau_max, trivial = chosen$trivial,
+      max_share = about$max_share, design = constants$design,
+      exact = chosen$exact, curve = chosen$curve, nobs = about$n,
+      n_included = about$n_included, nevent = about$nevent, ess = about$ess,
+      groups = chosen$groups, row_groups = chosen$row_groups,
+      simultaneous = isTRUE(chosen$simultaneous),
       draws = c(planned = sum(audit$limit),
-                made = sum(audit$draws), overshoot = sum(audit$overshoot)),
+                made = sum(audit$draws), unused = sum(audit$unused)),
       rule = rule, failed = failed, audit = audit, hazard = hazard,
-      schema = schema_numbers[["lpb"]], call = call
+      schema = schema_numbers[["lpb"]], call = bare_call(call)
     ),
     class = "lpb"
   )
 }
 
+# The call with the names of what it was given, and nothing that was written
+# out in it: neither data that do.call() put there nor a key.
+bare_call <- function(call, verb = "calibrate_lpb") {
+  if (!is.call(call)) {
+    return(NULL)
+  }
+  bare <- vapply(seq_along(call), function(i) {
+    is.symbol(call[[i]]) || is.null(call[[i]])
+  }, NA)
+  call[!bare] <- list(quote(...))
+  if (!bare[1L]) {
+    call[[1L]] <- as.name(verb)
+  }
+  call
+}
+
 # ---- Bounds ------------------------------------------------------------------
 
-#' The calibrated bound of prompts
+#' Predict the calibrated bound of prompts
 #'
 #' @param object An `lpb` from [calibrate_lpb()] or [time_to_unsafe()].
-#' @param newx Features of the prompts, in the form that the hazard was trained
-#'   on.
+#' @param newdata Features of the prompts, in the form that the hazard was
+#'   trained on.
 #' @param groups The group of each prompt: a vector with one value for each row
-#'   of `newx`, none missing. Needed for a bound calibrated within groups, and
-#'   for no other. A prompt whose group was not calibrated gets the bound 1.
+#'   of `newdata`, none missing. Required for a bound calibrated within groups;
+#'   `NULL` for others. A prompt of a group that was not calibrated gets the
+#'   bound 1.
 #' @param ... Must be empty.
-#' @returns A numeric vector with one bound for each row of `newx`: a whole
+#' @returns A numeric vector with one bound for each row of `newdata`: a whole
 #'   number of at least 1, or `Inf` where the hazard is 0 and there is no cap. A
 #'   bound of `L` says that the first `L - 1` draws are safe.
 #' @section Errors: `timetounsafe_error_features`,
-#'   `timetounsafe_error_argument`; warning `timetounsafe_warning_group` for
-#'   groups that were not calibrated.
+#'   `timetounsafe_error_argument`; warning
+#'   `timetounsafe_warning_unknown_group` for groups that were not calibrated.
 #' @examples
 #' set.seed(1)
 #' p <- 10^runif(1000, -3, -1)
-#' hazard <- as_hazard(function(newx) newx$p)
-#' plan <- plan_audit(hazard, as.character(1:1000), data.frame(p), budget = 20)
+#' hazard <- as_hazard(function(newdata) newdata$p)
+#' plan <- plan_audit(hazard, as.character(1:1000), budget = 20,
+#'                    newdata = data.frame(p))
 #' lpb <- calibrate_lpb(simulate_audit(plan, p))
 #' predict(lpb, data.frame(p = c(0.001, 0.01, 0.1)))
 #' @export
-predict.lpb <- function(object, newx, groups = NULL, ...) {
+predict.lpb <- function(object, newdata, groups = NULL, ...) {
   check_no_dots(...)
   check_schema("lpb", object$schema, "The bound", rlang::current_env())
-  if (missing(newx)) {
-    stop_argument("newx", "is missing",
-                  fix = "augment() gives the bounds of calibration prompts.")
+  if (missing(newdata)) {
+    stop_argument("newdata", "is missing",
+                  fix = "augment(lpb) has those of the calibration prompts.")
   }
-  prob <- predict_hazard(object$hazard, newx)
+  prob <- predict_hazard(object$hazard, newdata)
   groups <- check_bound_groups(object, groups, length(prob))
   bound_of(object, list(prob = prob), groups)
 }
@@ -72,14 +90,14 @@ check_bound_groups <- function(lpb, groups, n, call = rlang::caller_env()) {
   if (is.null(lpb$groups)) {
     stop_argument(
       "groups", "must be NULL for a bound calibrated without groups",
-      describe(groups), fix = "calibrate_lpb(groups = ) calibrates with them.",
+      describe(groups), fix = "Calibrate with calibrate_lpb(audit, groups = ).",
       call = call
     )
   }
   if (is.null(groups)) {
     stop_argument(
-      "groups", "is needed for a bound calibrated within groups", call = call,
-      fix = sprintf("Give one value for each prompt; known are %s.",
+      "groups", "is required for a bound calibrated within groups", call = call,
+      fix = sprintf("Supply one value for each prompt, of %s.",
                     list_names(lpb$groups$group))
     )
   }
@@ -90,8 +108,9 @@ check_bound_groups <- function(lpb, groups, n, call = rlang::caller_env()) {
 
 warn_unknown <- function(unknown, call) {
   if (length(unknown) > 0L) {
-    warn_classed("group", c(
-      sprintf("Not calibrated: %s.", list_names(unknown)),
+    warn_classed("unknown_group", c(
+      sprintf("No calibration for %s: %s.",
+              counted(length(unknown), "group"), list_names(unknown)),
       i = "The bound of these prompts is 1, which is always valid."
     ), groups = unknown, call = call)
   }
@@ -102,26 +121,26 @@ warn_unknown <- function(unknown, call) {
 bound_of <- function(lpb, rows, groups = NULL) {
   law <- find_law(lpb)
   if (is.null(lpb$groups)) {
-    return(law$quantile(rows, lpb$level, lpb$cap))
+    return(law$quantile(rows, lpb$tau, lpb$cap))
   }
-  level <- lpb$groups$level[match(groups, lpb$groups$group)]
-  level <- replace(level, is.na(level), 0)
-  bound <- numeric(length(level))
-  # Few levels differ.
-  for (at in split(seq_along(level), level)) {
-    bound[at] <- law$quantile(law_rows(law, rows, at), level[at[1L]], lpb$cap)
+  tau <- lpb$groups$tau[match(groups, lpb$groups$group)]
+  tau <- replace(tau, is.na(tau), 0)
+  bound <- numeric(length(tau))
+  # Few taus differ.
+  for (at in split(seq_along(tau), tau)) {
+    bound[at] <- law$quantile(law_rows(law, rows, at), tau[at[1L]], lpb$cap)
   }
   bound
 }
 
 calibration_bound <- function(lpb) {
-  bound_of(lpb, lpb$audit, lpb$membership)
+  bound_of(lpb, lpb$audit, lpb$row_groups)
 }
 
 # ---- What it is, and what it claims ------------------------------------------
 
-# What tells this bound from others: of another plan, another run of the same
-# one, or another choice of its level.
+# What distinguishes this bound from others: of another plan, another run of the
+# same one, or another choice of tau.
 bound_identity <- function(lpb) {
   audit <- lpb$audit
   list(
@@ -130,13 +149,13 @@ bound_identity <- function(lpb) {
     draws = sum(audit$draws), unsafe = sum(audit$unsafe), alpha = lpb$alpha,
     delta = lpb$delta %||% NA_real_, cap = lpb$cap,
     group = lpb$groups$group %||% character(),
-    level = lpb$groups$level %||% lpb$level
+    tau = lpb$groups$tau %||% lpb$tau
   )
 }
 
 # Which kind of statement the bound allows.
 guarantee_kind <- function(lpb) {
-  if (lpb$failed$n > 0 && lpb$failed$policy == "drop") {
+  if (lpb$failed$n > 0 && lpb$failed$count_as == "drop") {
     "none"
   } else if (lpb$trivial) {
     "trivial"
@@ -154,7 +173,7 @@ guarantee_kind <- function(lpb) {
 guarantee_reach <- function(lpb) {
   if (is.null(lpb$groups)) {
     "all"
-  } else if (identical(lpb$group_delta, "shared") && !is.null(lpb$delta)) {
+  } else if (lpb$simultaneous && !is.null(lpb$delta)) {
     "every group"
   } else {
     "one group"
@@ -168,54 +187,53 @@ warn_level <- function(lpb, call = rlang::caller_env()) {
     return(warn_groups(lpb, call))
   }
   if (lpb$trivial) {
-    warn_classed("level", c(
-      if (lpb$level <= 0) {
-        "No level is feasible: the bound is 1 for every prompt."
+    warn_classed("trivial_bound", c(
+      if (lpb$tau <= 0) {
+        "No tau is feasible: the bound is 1 for every prompt."
       } else {
         "The bound is 1 for every prompt."
       },
-      i = "That is valid, and says nothing.",
-      if (lpb$included == 0) {
-        c(i = "No prompt was included in the audit: raise `budget` or n.")
+      i = "It is valid but uninformative.",
+      if (lpb$n_included == 0) {
+        c(i = paste("No prompt was included: plan with a larger `budget`, or",
+                    "more prompts."))
       }
     ), call = call)
     return(invisible())
   }
-  if (is.null(lpb$delta) && lpb$coarseness >= lpb$alpha / 2) {
-    warn_classed("evidence", c(
-      sprintf("There is little evidence: one prompt can count for %s of all.",
-              share(min(1, lpb$coarseness))),
-      x = "The coverage may be well below the target.",
-      i = "Raise `budget` or the number of prompts, or lower `max_weight`."
+  if (is.null(lpb$delta) && lpb$max_share >= lpb$alpha / 2) {
+    warn_classed("large_weights", c(
+      sprintf("Unreliable: one prompt can carry %s of the total weight.",
+              share(min(1, lpb$max_share))),
+      x = "The coverage may be well below nominal.",
+      i = "Plan with a larger `budget`, more prompts or a smaller `cap`."
     ), call = call)
   }
-  if (lpb$capped) {
-    warn_classed("level", c(
-      sprintf("The level was cut off at %s.", format(lpb$level, digits = 3)),
-      i = "Longer bounds may be possible.",
-      i = "Plan with a higher `tau_prior`, or improve the hazard."
+  if (lpb$at_tau_max) {
+    warn_classed("tau_max", c(
+      sprintf("tau reached tau_max = %s.", format(lpb$tau_max, digits = 3)),
+      i = "A plan with a larger `tau_max` may give longer bounds."
     ), call = call)
   }
 }
 
 warn_groups <- function(lpb, call = rlang::caller_env()) {
   table <- lpb$groups
-  warn_of_groups("level", table$group[table$trivial], call, c(
-    "There is too little evidence, and the bound is 1, in",
-    i = "That is valid, and says nothing.",
-    i = "Raise `budget` or the number of prompts, or join groups."
+  warn_of_groups("trivial_bound", table$group[table$trivial], call, c(
+    "The bound is 1, for want of evidence, in",
+    i = "It is valid but uninformative.",
+    i = "Plan with a larger `budget` or more prompts, or merge groups."
   ))
   thin <- is.null(lpb$delta) & !table$trivial &
-    table$coarseness >= lpb$alpha / 2
-  warn_of_groups("evidence", table$group[thin], call, c(
-    "One prompt can count for half of `alpha` or more in",
-    x = "There the coverage may be well below the target."
+    table$max_share >= lpb$alpha / 2
+  warn_of_groups("large_weights", table$group[thin], call, c(
+    "Unreliable: one prompt can carry half of `alpha` or more in",
+    x = "The coverage there may be well below nominal."
   ))
-  cut <- table$capped & !table$trivial & !thin
-  warn_of_groups("level", table$group[cut], call, c(
-    sprintf("The level was cut off at tau_prior = %s in",
-            format(lpb$tau_prior, digits = 3)),
-    i = "Longer bounds may be possible, with a higher `tau_prior`."
+  cut <- table$at_tau_max & !table$trivial & !thin
+  warn_of_groups("tau_max", table$group[cut], call, c(
+    sprintf("tau reached tau_max = %s in", format(lpb$tau_max, digits = 3)),
+    i = "A plan with a larger `tau_max` may give longer bounds."
   ))
 }
 

@@ -5,34 +5,34 @@
 #' The miscoverage of each level, estimated from censored draws
 #'
 #' The weighted estimate of `P(T < q)` at each level: the mean over all planned
-#' prompts of `1{time < q <= censor} / pi`.
+#' prompts of `1{time < q <= horizon} / inclusion`.
 #'
 #' @param time Numeric vector: the first unsafe draw, or the horizon when there
-#'   was none; 0 for prompts not audited. At most `censor`.
-#' @param censor Numeric vector: the horizon `C`, the largest quantile that the
+#'   was none; 0 for prompts not audited. At most `horizon`.
+#' @param horizon Numeric vector: the horizon `C`, the largest quantile that the
 #'   prompt can answer for; 0 for prompts not audited.
-#' @param pi Probability of `censor >= quantile` given the prompt, above 0 and
-#'   at most 1: one for each prompt, or a matrix like `quantiles`.
+#' @param inclusion Probability of `horizon >= quantile` given the prompt, above
+#'   0 and at most 1: one for each prompt, or a matrix like `quantiles`.
 #' @param quantiles Numeric matrix with a row for each prompt and a column for
 #'   each level (or a vector, for one level): at least 1, may be `Inf`. See
 #'   [geometric_quantile()].
 #' @returns A numeric vector with one miscoverage for each level. Unbiased for
-#'   levels whose quantiles `censor` can reach; not a probability, so it may
+#'   levels whose quantiles `horizon` can reach; not a probability, so it may
 #'   exceed 1.
 #' @section Errors: `timetounsafe_error_argument`.
 #' @references arXiv 2506.13593, section 3.2; methods vignette, "Calibration".
 #' @examples
 #' q <- geometric_quantile(c(0.1, 0.02, 0.01), c(0.05, 0.1, 0.2))
-#' miscoverage_curve(time = c(2, 0, 23), censor = c(3, 0, 23),
-#'                   pi = c(1, 0.5, 0.5), quantiles = q)
+#' miscoverage_curve(time = c(2, 0, 23), horizon = c(3, 0, 23),
+#'                   inclusion = c(1, 0.5, 0.5), quantiles = q)
 #' @export
-miscoverage_curve <- function(time, censor, pi, quantiles) {
+miscoverage_curve <- function(time, horizon, inclusion, quantiles) {
   time <- check_numeric(time, "time")
   n <- length(time)
-  censor <- check_numeric(censor, "censor", n)
-  quantiles <- as_level_matrix(quantiles, n, "quantiles")
-  pi <- as_inclusion(pi, quantiles)
-  core_value(.Call(ffi_miscoverage_curve, time, censor, pi, quantiles))
+  horizon <- check_numeric(horizon, "horizon", n)
+  quantiles <- as_quantile_matrix(quantiles, n, "quantiles")
+  inclusion <- as_inclusion(inclusion, quantiles)
+  core_value(.Call(ffi_miscoverage_curve, time, horizon, inclusion, quantiles))
 }
 
 #' The miscoverage of each level, estimated from replicated draws
@@ -41,12 +41,12 @@ miscoverage_curve <- function(time, censor, pi, quantiles) {
 #' `1 - choose(m - S, q - 1) / choose(m, q - 1)` is the minimum-variance
 #' unbiased estimate of `P(T < q)`: the share of the orders of these draws in
 #' which an unsafe one is among the first `q - 1`. The miscoverage is the mean
-#' of these over all planned prompts, divided by `pi`.
+#' of these over all planned prompts, divided by `inclusion`.
 #'
 #' @param unsafe,draws Numeric vectors: the number of unsafe draws, and of all
 #'   draws, fixed before they were made. 0 and 0 for prompts not audited.
-#' @param pi Probability that the prompt was audited, above 0 and at most 1: one
-#'   for each prompt, or a matrix like `quantiles`.
+#' @param inclusion Probability that the prompt was audited, above 0 and at most
+#'   1: one for each prompt, or a matrix like `quantiles`.
 #' @param quantiles Numeric matrix with a row for each prompt and a column for
 #'   each level (or a vector, for one level): at least 1, and at most `draws +
 #'   1` where there are draws. See [geometric_quantile()].
@@ -60,20 +60,21 @@ miscoverage_curve <- function(time, censor, pi, quantiles) {
 #' @examples
 #' q <- geometric_quantile(c(0.1, 0.02), c(0.05, 0.1, 0.2))
 #' replicated_miscoverage(unsafe = c(3, 0), draws = c(40, 40),
-#'                        pi = c(1, 0.5), quantiles = q)
+#'                        inclusion = c(1, 0.5), quantiles = q)
 #' @export
-replicated_miscoverage <- function(unsafe, draws, pi, quantiles) {
+replicated_miscoverage <- function(unsafe, draws, inclusion, quantiles) {
   unsafe <- check_numeric(unsafe, "unsafe", min = 0, whole = TRUE)
   n <- length(unsafe)
   draws <- check_numeric(draws, "draws", n, min = 0, whole = TRUE,
                          recycle = TRUE, finite = TRUE)
   draws <- rep_len(draws, n)
-  quantiles <- as_level_matrix(quantiles, n, "quantiles")
-  pi <- as_inclusion(pi, quantiles)
-  core_value(.Call(ffi_replicated_miscoverage, unsafe, draws, pi, quantiles))
+  quantiles <- as_quantile_matrix(quantiles, n, "quantiles")
+  inclusion <- as_inclusion(inclusion, quantiles)
+  core_value(.Call(ffi_replicated_miscoverage, unsafe, draws, inclusion,
+                   quantiles))
 }
 
-#' Select the level: the last one up to which the miscoverage stays below alpha
+#' Select tau: the last one up to which the miscoverage stays below alpha
 #'
 #' @param tau Numeric vector of levels, strictly increasing, from 0 to 1.
 #' @param miscoverage Numeric vector as long as `tau`: their estimated
@@ -84,35 +85,35 @@ replicated_miscoverage <- function(unsafe, draws, pi, quantiles) {
 #' @section Errors: `timetounsafe_error_argument`.
 #' @references arXiv 2506.13593, section 3.2, equation for the calibrated level.
 #' @examples
-#' select_level(c(0.05, 0.1, 0.15), c(0.02, 0.08, 0.12), alpha = 0.1)
+#' select_tau(c(0.05, 0.1, 0.15), c(0.02, 0.08, 0.12), alpha = 0.1)
 #' @export
-select_level <- function(tau, miscoverage, alpha) {
+select_tau <- function(tau, miscoverage, alpha) {
   tau <- check_numeric(tau, "tau")
   miscoverage <- check_numeric(miscoverage, "miscoverage", length(tau))
   alpha <- check_number(alpha, "alpha")
-  feasible <- core_value(.Call(ffi_select_level, tau, miscoverage, alpha))
+  feasible <- core_value(.Call(ffi_select_tau, tau, miscoverage, alpha))
   if (feasible == 0) NA_real_ else tau[feasible]
 }
 
 # ---- What they share ---------------------------------------------------------
 
 # One probability for each prompt, or a matrix of them like `quantiles`.
-as_inclusion <- function(pi, quantiles, call = rlang::caller_env()) {
+as_inclusion <- function(inclusion, quantiles, call = rlang::caller_env()) {
   n <- nrow(quantiles)
-  if (missing(pi) || is.null(dim(pi))) {
-    return(check_numeric(pi, "pi", n, call = call))
+  if (missing(inclusion) || is.null(dim(inclusion))) {
+    return(check_numeric(inclusion, "inclusion", n, call = call))
   }
-  pi <- as_level_matrix(pi, n, "pi", call)
-  if (ncol(pi) != ncol(quantiles)) {
-    stop_argument("pi", sprintf("must have %d columns, like `quantiles`",
-                                ncol(quantiles)), as.character(ncol(pi)),
+  inclusion <- as_quantile_matrix(inclusion, n, "inclusion", call)
+  if (ncol(inclusion) != ncol(quantiles)) {
+    stop_argument("inclusion", sprintf("must have %d columns, like `quantiles`",
+                                ncol(quantiles)), as.character(ncol(inclusion)),
                   call = call)
   }
-  pi
+  inclusion
 }
 
 # The numbers are checked in the core: a pass over n x K of them costs time.
-as_level_matrix <- function(x, n, arg, call = rlang::caller_env()) {
+as_quantile_matrix <- function(x, n, arg, call = rlang::caller_env()) {
   if (missing(x)) {
     stop_missing(arg, call)
   }
@@ -132,8 +133,8 @@ as_level_matrix <- function(x, n, arg, call = rlang::caller_env()) {
 # ---- One quantile a prompt ---------------------------------------------------
 
 # The level that lies just below a jump of the curve.
-below_jump <- function(level) {
-  core_value(.Call(ffi_below_jump, level))
+below_jump <- function(tau) {
+  core_value(.Call(ffi_below_jump, tau))
 }
 
 # The estimate of P(T < quantile) for each prompt. Quantiles beyond its draws

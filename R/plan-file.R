@@ -1,60 +1,42 @@
 # Plans as files, for audits that another program carries out.
 
-#' Let another program draw: the plan to a file, its draws from one
+#' Exchange plans and responses with other programs
 #'
-#' `write_plan()` writes a plan as CSV, `read_plan()` reads it back, and
-#' `read_draws()` joins the draws that any other program made to their plan,
-#' checked, as [as_audit()] does with a data frame.
+#' `write_plan()` writes a plan as CSV, and `read_plan()` reads it back. The
+#' responses that any other program draws for it are read by [read_responses()]
+#' and joined to the plan by [as_audit()].
 #'
 #' The plan's file has one row for each prompt: `id`, `prompt` (or `prompt.x`,
 #' `prompt.y` where prompts have several columns), `limit`, the most draws to
 #' make, and `stop`, whether to stop at the first unsafe one; then what
-#' calibration needs. Prompts with a limit of 0 are not drawn.
+#' calibration requires. Prompts with a limit of 0 are not drawn.
 #'
-#' The file of draws has one row (CSV, with a header) or one object (JSON lines)
-#' for each draw, in any order, with the fields
-#' * `id`: that of the prompt;
-#' * `draw`: 1, 2, ... within the prompt;
-#' * `unsafe`: true or false, or 1 or 0; empty (JSON: `null`) where the draw
-#'   failed for good, which counts as unsafe there. Of several tries only the
-#'   last belongs in the file; what a refusal counts as is up to its author;
-#' * `plan_id`, if wanted: the plan's, and it is then checked.
-#'
-#' Others are ignored. Draws after the first unsafe one of a prompt that stops
-#' there are counted in the column `overshoot` and not used; one draw at the
-#' horizon itself, `limit + 1`, is accepted. Where draws are still missing at
-#' the end of a prompt, the audit is unfinished, with a warning:
-#' [calibrate_lpb()] refuses it, [run_audit()] can go on with it, and so can the
-#' other program.
+#' The other program writes one row (CSV, with a header) or one object (JSON
+#' lines) for each draw, in any order, with the fields `id`, `draw` and
+#' `unsafe`, and `plan_id` if it is to be checked; see [read_responses()] for
+#' what else is read. Where draws are still missing, the audit is unfinished,
+#' with a warning: [calibrate_lpb()] refuses it; [run_audit()] or the other
+#' program can resume it.
 #'
 #' @param plan An `audit_plan` from [plan_audit()] or [read_plan()].
 #' @param file The path of a file. That of a plan is CSV in UTF-8.
-#' @param text Whether the prompts themselves are written. Without them the
-#'   other program must know them by `id`, and [run_audit()] refuses the plan
-#'   that is read back until it has its column `prompt` again.
-#' @param overwrite Whether a file that is there already may be replaced: a plan
-#'   that draws were paid for is needed to calibrate.
-#' @param format `"csv"`, `"jsonl"` (JSON lines, needs the package jsonlite) or
-#'   `NULL`, by the end of the file's name: `.csv`, `.jsonl` or `.ndjson`, also
-#'   with `.gz`.
+#' @param keep_prompts Whether the prompts themselves are written. Without them
+#'   the other program must know them by `id`, and [run_audit()] refuses the
+#'   plan that is read back until it has its column `prompt` again.
+#' @param overwrite Whether an existing file may be replaced: calibration
+#'   requires the plan that draws were paid for.
 #' @returns `write_plan()`: `file`, invisibly. `read_plan()`: the `audit_plan`,
-#'   with every number as it was, without the hazard. `read_draws()`: an
-#'   `audit`, see [run_audit()].
-#' @section Errors: `timetounsafe_error_audit` names the prompt and the rows (in
-#'   the field `rows`, without the header): an id that the plan does not have,
-#'   draws beyond the horizon, gaps, draws given twice, values that are none.
-#'   `timetounsafe_error_plan` when the draws belong to another plan, or the
-#'   plan is not whole, or was changed; `timetounsafe_error_schema` when another
-#'   version wrote it; `timetounsafe_error_file` when a file cannot be read, or
-#'   one that would be written is there already;
-#'   `timetounsafe_error_argument`, `timetounsafe_error_unavailable`. Warnings
-#'   `timetounsafe_warning_unfinished` and `timetounsafe_warning_failed_draws`.
-#' @seealso [as_audit()] for draws in a data frame, or one row for each prompt.
+#'   with every number as it was, without the hazard.
+#' @section Errors: `timetounsafe_error_plan` when the plan is incomplete or was
+#'   changed; `timetounsafe_error_schema` when another version wrote it;
+#'   `timetounsafe_error_file` when a file cannot be read, or one that would be
+#'   written exists; `timetounsafe_error_argument`.
+#' @seealso [read_responses()], [as_audit()]
 #' @examples
 #' set.seed(1)
-#' hazard <- as_hazard(function(newx) newx$p)
+#' hazard <- as_hazard(function(newdata) newdata$p)
 #' data <- data.frame(p = rep(c(0.02, 0.1), 50))
-#' plan <- plan_audit(hazard, paste("prompt", 1:100), data, budget = 10)
+#' plan <- plan_audit(hazard, paste("prompt", 1:100), 10, data)
 #' file <- write_plan(plan, tempfile(fileext = ".csv"))
 #'
 #' # Somewhere else: every draw of every prompt, here all of them safe
@@ -65,7 +47,7 @@
 #' write.csv(done, results, row.names = FALSE)
 #'
 #' # Back home
-#' audit <- read_draws(results, read_plan(file))
+#' audit <- as_audit(read_responses(results), read_plan(file))
 #' calibrate_lpb(audit, hazard = hazard)
 #' @name exchange
 #' @order 1
@@ -73,16 +55,16 @@ NULL
 
 #' @rdname exchange
 #' @export
-write_plan <- function(plan, file, text = TRUE, overwrite = FALSE) {
+write_plan <- function(plan, file, keep_prompts = TRUE, overwrite = FALSE) {
   plan <- check_plan(plan)
   check_path(file)
-  text <- check_flag(text, "text")
+  keep_prompts <- check_flag(keep_prompts, "keep_prompts")
   check_not_there(file, overwrite)
   plan <- flatten_plan(plan, rlang::current_env())
   prompts <- grep("^prompt([.]|$)", names(plan), value = TRUE)
   first <- c("id", prompts, "limit", "stop")
   plan <- plan[c(first, setdiff(names(plan), first))]
-  if (!text) {
+  if (!keep_prompts) {
     plan[prompts] <- NULL
   }
   lines <- do.call(paste, c(lapply(plan, csv_cells), sep = ","))

@@ -1,45 +1,44 @@
-# A pilot for tau_prior: the training draws say about which level calibration
-# will select.
+# A pilot for tau_max: the training draws say about which tau calibration will
+# select.
 
-# `policy` with a tau_prior; what was given stays.
-choose_tau_prior <- function(policy, pilot, n) {
-  if (!is.null(policy$tau_prior)) {
-    return(policy)
+# `constants` with a tau_max; what was given stays.
+choose_tau_max <- function(constants, pilot, n) {
+  if (!is.null(constants$tau_max)) {
+    return(constants)
   }
-  policy$tau_prior <- default_tau_prior(policy$alpha)
+  constants$tau_max <- default_tau_max(constants$alpha)
   if (is.null(pilot)) {
-    return(policy)
+    return(constants)
   }
   for (pass in 1:3) {
-    fixed <- fix_policy(replace(policy, "delta", NA_real_),
-                        prior_quantile(pilot, policy), n)
-    found <- pilot_level(pilot, safe_target(policy$alpha, fixed$variance / n))
+    fixed <- fix_constants(replace(constants, "delta", NA_real_),
+                        prior_quantile(pilot, constants), n)
+    found <- pilot_tau(pilot, safe_target(constants$alpha, fixed$variance / n))
     if (is.na(found)) {
       break
     }
-    policy$tau_prior <- found
+    constants$tau_max <- found
   }
-  policy
+  constants
 }
 
-# The miscoverage that an estimate has to be below alpha for by so many standard
-# errors. Its variance, predicted at alpha, grows with the miscoverage.
+# The miscoverage that an estimate has to be below alpha for by this many
+# standard errors. Its variance, predicted at alpha, grows with the miscoverage.
 safe_target <- function(alpha, variance) {
   spread <- pilot_errors[["plan"]]^2 * variance / alpha
   alpha + (spread + sqrt(spread^2 + 4 * spread * alpha)) / 2
 }
 
-# How many standard errors the level may be off, of the pilot's own estimate and
-# of the one that calibration will make: too low a tau_prior truncates the
-# level.
+# How many standard errors tau may be off, of the pilot's own estimate and
+# of the one that calibration will make: too low a tau_max cuts off tau.
 pilot_errors <- c(pilot = 3, plan = 2)
 
 # Training prompts with hazards from models that did not see them. None for a
 # user's own model, and for draws that stopped at the first unsafe one, from
 # which the miscoverage cannot be estimated.
 new_pilot <- function(hazard, folds = 5) {
-  usable <- !is.null(hazard$training) && identical(hazard$sampling, "fixed") &&
-    hazard$n >= 10 * folds && sum(hazard$unsafe) > 0
+  usable <- !is.null(hazard$training) && isFALSE(hazard$stop) &&
+    hazard$nobs >= 10 * folds && sum(hazard$unsafe) > 0
   if (!usable) {
     return(NULL)
   }
@@ -55,8 +54,8 @@ new_pilot <- function(hazard, folds = 5) {
 predict_out_of_fold <- function(hazard, folds,
                                 call = rlang::caller_env()) {
   training <- hazard$training
-  fold <- rep_len(seq_len(folds), hazard$n)
-  prob <- numeric(hazard$n)
+  fold <- rep_len(seq_len(folds), hazard$nobs)
+  prob <- numeric(hazard$nobs)
   for (k in seq_len(folds)) {
     out <- fold == k
     # What there is to warn of was said of the fit to all prompts.
@@ -69,11 +68,11 @@ predict_out_of_fold <- function(hazard, folds,
   prob
 }
 
-# The level at which the pilot's miscoverage, less a margin for its own error,
+# The tau at which the pilot's miscoverage, less a margin for its own error,
 # reaches the target; NA where the training draws are too few to tell.
-pilot_level <- function(pilot, target) {
-  short <- function(level) {
-    loss <- pilot_loss(pilot, level)
+pilot_tau <- function(pilot, target) {
+  short <- function(tau) {
+    loss <- pilot_loss(pilot, tau)
     error <- stats::sd(loss) / sqrt(length(loss))
     mean(loss) - pilot_errors[["pilot"]] * error - target
   }
@@ -90,14 +89,14 @@ pilot_level <- function(pilot, target) {
 }
 
 # Where a prompt has fewer draws than its quantile needs, these few stand for
-# all: the miscoverage is then underestimated, and the level errs on the high,
+# all: the miscoverage is then underestimated, and tau errs on the high,
 # safe side.
-pilot_loss <- function(pilot, level) {
+pilot_loss <- function(pilot, tau) {
   replicated_loss(pilot$unsafe, pilot$draws,
-                  find_law(pilot)$quantile(pilot, level))
+                  find_law(pilot)$quantile(pilot, tau))
 }
 
 # The share of prompts with draws enough for their quantile.
-reaches <- function(pilot, level) {
-  mean(find_law(pilot)$quantile(pilot, level) <= pilot$draws + 1)
+reaches <- function(pilot, tau) {
+  mean(find_law(pilot)$quantile(pilot, tau) <= pilot$draws + 1)
 }

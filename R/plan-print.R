@@ -1,104 +1,161 @@
-# How an audit_plan looks: print, summary, plot.
+# How an audit_plan looks: print, summary, tidy, glance, plot.
 
 #' @rdname summaries
 #' @export
 print.audit_plan <- function(x, price = NULL, ...) {
-  price <- check_price(price)
-  # A plan may go without its prompts, see write_plan().
-  needed <- setdiff(plan_columns, "prompt")
-  if (!all(needed %in% names(x)) || nrow(x) == 0L) {
-    print(as.data.frame(x), ...)
-    return(invisible(x))
-  }
-  plan <- plan_parts(x)
-  constants <- plan$constants
-  cost <- plan_cost(plan)
-  say("<audit_plan> method \"%s\", %d prompts, budget %s draws per prompt",
-      constants$method, nrow(x), big(constants$budget))
-  say("Levels up to tau_prior = %s; quantiles capped at %s",
-      format(constants$tau_prior, digits = 3), big(constants$cap))
-  say("Included: %d prompts, with inclusion probabilities %s", cost$included,
-      spread(x$pi))
-  print_plan_certificate(plan)
-  say("Budget: %s draws on average over plans; %s",
-      big(round(constants$budget * constants$n)),
-      design_text(constants$design))
-  if (all(x$stop)) {
-    say("Draws to make: at most %s, about %s expected", big(cost$worst),
-        big(round(cost$expected)))
-  } else {
-    say("Draws to make: %s", big(cost$worst))
-  }
-  if (!is.null(price)) {
-    say("Cost at %s a draw: at most %s, about %s expected", big(price),
-        big(price * cost$worst), big(price * cost$expected))
-  }
-  if (nrow(x) != constants$n) {
-    say("These are only %d of the plan's %d rows: not enough to calibrate.",
-        nrow(x), constants$n)
-  } else {
-    say("Next: run_audit(plan, sampler)")
-  }
+  show_page(plan_page(x, check_price(price)), ...)
   invisible(x)
 }
 
+#' @rdname knit_prints
+#' @exportS3Method knitr::knit_print
+knit_print.audit_plan <- function(x, ...) knit_page(plan_page(x))
+
+plan_page <- function(x, price = NULL) {
+  # A plan may go without its prompts, see write_plan().
+  required <- setdiff(plan_columns, "prompt")
+  if (!all(required %in% names(x)) || nrow(x) == 0L) {
+    return(plain_page(x))
+  }
+  plan <- plan_parts(x)
+  constants <- plan$constants
+  new_page(c(
+    sprintf("<audit_plan> design \"%s\", %s, budget %s draws per prompt",
+            constants$design, counted(nrow(x), "prompt"),
+            big(constants$budget)),
+    sprintf("tau up to %s (tau_max); quantiles capped at %s draws",
+            format(constants$tau_max, digits = 3), big(constants$cap)),
+    sprintf("Included: %s, with inclusion probabilities %s",
+            counted(sum(x$horizon > 0), "prompt"), spread(x$inclusion)),
+    certificate_lines(plan),
+    sprintf("Budget: %s draws in expectation; %s",
+            big(round(constants$budget * constants$n)),
+            reference_text(constants$reference)),
+    cost_lines(plan_cost(plan), all(x$stop), price),
+    if (nrow(x) != constants$n) {
+      sprintf("Only %s of the plan's %s rows: calibration needs all.",
+              big(nrow(x)), big(constants$n))
+    } else {
+      "Next: run_audit(plan, sampler)"
+    }
+  ))
+}
+
+cost_lines <- function(cost, stops, price) {
+  expected <- function(x) {
+    if (stops) {
+      sprintf("%s expected, at most %s", big(x$expected), big(x$worst))
+    } else {
+      big(x$worst)
+    }
+  }
+  draws <- list(expected = round(cost$expected), worst = cost$worst)
+  c(
+    sprintf("Draws: %s", expected(draws)),
+    if (!is.null(price)) {
+      sprintf("Cost at %s a draw: %s", big(price), expected(list(
+        expected = price * cost$expected, worst = price * cost$worst
+      )))
+    }
+  )
+}
+
 # For what certificate a plan was made, and whether it is within reach.
-print_plan_certificate <- function(plan) {
+certificate_lines <- function(plan) {
   constants <- plan$constants
   alpha <- constants$alpha
   delta <- constants$delta
   if (is.na(delta)) {
-    return(invisible())
+    return(NULL)
   }
-  weight <- constants$weight_limit
+  weight <- constants$max_weight
   n <- length(plan$id)
-  say("Certificate: planned for alpha %s, delta %s; weights %s", format(alpha),
-      format(delta), if (is.finite(weight)) {
-        paste("up to", big(weight))
-      } else {
-        "without a limit"
-      })
-  if (n == constants$n && hopeless(plan_stakes(plan, alpha, delta))) {
-    say("With such weights %s can hardly certify anything.",
-        counted(n, "prompt"))
-  }
+  c(
+    sprintf("Certificate: planned for alpha = %s, delta = %s; weights %s",
+            format(alpha), format(delta), if (is.finite(weight)) {
+              paste("up to", big(weight))
+            } else {
+              "without a limit"
+            }),
+    if (n == constants$n && cannot_certify(plan_betting(plan, alpha, delta))) {
+      sprintf("Too few: %s cannot certify a bound with weights this large.",
+              counted(n, "prompt"))
+    }
+  )
 }
+
+# Which prompts fixed what inclusion depends on.
+reference_text <- function(reference) {
+  switch(reference,
+    training = "design fixed on the training prompts",
+    given = "design fixed on the reference prompts",
+    self = "design fixed on these prompts"
+  )
+}
+
+# ---- As tables ---------------------------------------------------------------
 
 #' @rdname summaries
 #' @export
 summary.audit_plan <- function(object, price = NULL, ...) {
+  glance(object, price = price, ...)
+}
+
+#' @rdname tidiers
+#' @export
+tidy.audit_plan <- function(x, ...) {
+  check_no_dots(...)
+  plain_table(x)[setdiff(names(x), plan_constants)]
+}
+
+#' @rdname tidiers
+#' @export
+glance.audit_plan <- function(x, price = NULL, ...) {
+  check_no_dots(...)
   price <- check_price(price)
-  plan <- plan_parts(object)
+  plan <- plan_parts(x)
   constants <- plan$constants
   cost <- plan_cost(plan)
   row <- data.frame(
-    method = constants$method, n = nrow(object), budget = constants$budget,
-    tau_prior = constants$tau_prior, cap = constants$cap,
-    included = cost$included, max_weight = largest_weight(plan),
-    draws_worst = cost$worst, draws_expected = cost$expected
+    design = constants$design, budget = constants$budget,
+    tau_max = constants$tau_max, cap = constants$cap, nobs = nrow(x),
+    n_included = sum(x$horizon > 0), draws_max = cost$worst,
+    draws_expected = cost$expected
   )
   if (!is.null(price)) {
-    row$cost_worst <- price * cost$worst
+    row$cost_max <- price * cost$worst
     row$cost_expected <- price * cost$expected
   }
   row
 }
 
-# Where what the prompts' probabilities depend on comes from.
-design_text <- function(design) {
-  switch(design,
-    training = "policy fixed on the training prompts",
-    given = "policy fixed on the design prompts",
-    plan = "policy fixed on these prompts"
-  )
-}
+# ---- Plots -------------------------------------------------------------------
+
+plan_labels <- c(x = "quantile at tau_max (draws)", y = "inclusion probability")
 
 #' @rdname plots
 #' @export
 plot.audit_plan <- function(x, ...) {
   draw_points(list(
-    x = reachable_quantile(plan_parts(x)), y = x$pi, log = "x", ylim = c(0, 1),
-    xlab = "prior quantile (draws)", ylab = "inclusion probability"
+    x = reachable_quantile(plan_parts(x)), y = x$inclusion, log = "x",
+    ylim = c(0, 1), xlab = plan_labels[["x"]], ylab = plan_labels[["y"]]
   ), ...)
   invisible(x)
+}
+
+#' @rdname plots
+#' @exportS3Method ggplot2::autoplot
+autoplot.audit_plan <- function(object, ...) {
+  check_no_dots(...)
+  need_package("ggplot2", "to draw a plan", "3.4.0")
+  rows <- data.frame(quantile = reachable_quantile(plan_parts(object)),
+                     inclusion = object$inclusion)
+  ggplot2::ggplot(rows, ggplot2::aes(
+    x = .data$quantile, y = .data$inclusion
+  )) +
+    ggplot2::geom_point(colour = ink[["main"]], alpha = 0.4) +
+    ggplot2::scale_x_log10() +
+    ggplot2::scale_y_continuous(limits = c(0, 1)) +
+    ggplot2::labs(x = plan_labels[["x"]], y = plan_labels[["y"]]) +
+    lpb_theme()
 }

@@ -17,8 +17,12 @@ plan_parts <- function(plan) {
   constants <- if (is_planned(plan)) {
     lapply(plan[plan_constants], `[[`, 1L)
   } else {
-    list(method = if (all(plan$stop)) "stopped" else "fixed")
+    list(design = if (all(plan$stop)) "stopped" else "fixed")
   }
+  plan$horizon <- plan$horizon %||% (plan$limit + 1)
+  # Within the package a prompt without an unsafe draw has reached its horizon.
+  safe <- which(plan$status == 0)
+  plan$time[safe] <- plan$horizon[safe]
   c(plan[setdiff(names(plan), plan_constants)], list(constants = constants))
 }
 
@@ -77,7 +81,7 @@ check_plan <- function(plan, arg = "plan", call = rlang::caller_env()) {
   check_plan_schema(plan, arg, call)
   absent <- setdiff(plan_columns, c(names(plan), "prompt"))
   if (length(absent) > 0L) {
-    stop_plan(arg, "lacks the columns", list_names(absent), call = call)
+    stop_plan(arg, "has no columns", list_names(absent), call = call)
   }
   check_plan_rows(plan, arg, call)
   parts <- plan_parts(plan)
@@ -98,7 +102,7 @@ check_plan_schema <- function(plan, arg, call) {
 check_seals <- function(plan, arg, call) {
   constants <- plan$constants
   if (!identical(plan_hash(plan), as.character(constants$plan_id))) {
-    stop_plan(arg, "has ids, horizons, limits, stops, a method or a design",
+    stop_plan(arg, "has ids, horizons, limits, stops, a design or a reference",
               "that are not those of the plan", call = call)
   }
   off <- abs(plan_checksum(plan) - constants$checksum)
@@ -148,8 +152,8 @@ check_plan_rows <- function(plan, arg, call) {
 check_plan_fields <- function(plan, arg, call) {
   check_fields(plan, "row", arg, call)
   check_fields(plan$constants, "constant", arg, call)
-  method <- as.character(plan$constants$method)
-  check_choice(method, names(audit_designs), paste0(arg, "$method"),
+  design <- as.character(plan$constants$design)
+  check_choice(design, names(audit_designs), paste0(arg, "$design"),
                call = call)
   needed <- pmax(0, plan$horizon - 1)
   off <- plan$limit - needed
@@ -157,7 +161,7 @@ check_plan_fields <- function(plan, arg, call) {
   if (any(abs(off) > 1e-12 * plan$horizon & !more)) {
     stop_plan(arg, "has a `limit` other than", "`horizon - 1`", call)
   }
-  never <- plan$pi == 0 & reachable_quantile(plan) > 1
+  never <- plan$inclusion == 0 & reachable_quantile(plan) > 1
   if (any(never)) {
     stop_plan(arg, "has an inclusion probability of 0 for the prompt",
               as.character(plan$id[never][1L]), call)

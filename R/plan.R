@@ -6,11 +6,10 @@
 #' horizon. The probabilities are known, so that [calibrate_lpb()] can weigh the
 #' outcomes by their inverses.
 #'
-#' Each prompt has a prior quantile `q`, the `tau_prior` quantile of its
-#' estimated first-unsafe time (see [geometric_quantile()]), capped at `M =
-#' max(1, floor(budget * max_weight))` for `"replicated"`, `"optimized"` and
-#' `"trimmed"`. To know whether the first unsafe draw comes before `q` takes
-#' `q - 1` draws. The methods differ in how many prompts get how many:
+#' Each prompt has a quantile `q`, the `tau_max` quantile of its estimated time
+#' to the first unsafe draw (see [geometric_quantile()]), capped at `M` (see
+#' `cap`). To know whether the first unsafe draw comes before `q` takes `q - 1`
+#' draws. The designs differ in how many prompts get how many:
 #' * `"replicated"` (the default): the convex program of [allocate_budget()]
 #'   with cost `q - 1` and no upper limit gives each prompt an intensity `s`.
 #'   Below 1 it is the probability that the prompt is included, with `q - 1`
@@ -21,25 +20,24 @@
 #'   sampled up to its quantile.
 #' * `"optimized"`: `q` with a probability from the convex program with cost
 #'   `q`; 0 otherwise. The paper's best.
-#' * `"trimmed"`: `q` with probability `min(1, budget / q)`, at least
-#'   `1 / max_weight`; 0 otherwise.
+#' * `"trimmed"`: `q` with probability `min(1, budget / q)`; 0 otherwise.
 #' * `"basic"`: as `"trimmed"`, without cap.
 #' * `"naive"`: geometric with mean `budget`, whatever the prompt.
 #'
 #' The last four stop a prompt at its first unsafe draw. For them `budget`
 #' counts horizons, as published; for `"replicated"` it counts the draws that
-#' are made. `print()` says how many to expect, and what they cost: `print(plan,
-#' price = 0.002)`.
+#' are made. `print()` shows how many to expect, and what they cost:
+#' `print(plan, price = 0.002)`.
 #'
 #' The budget is kept in expectation over the random inclusion, not in every
-#' plan: with few prompts, or long horizons, one plan may hold several times as
-#' many draws, or none. `print()` shows what this one holds, and `max_draws` of
+#' plan: with few prompts, or long horizons, one plan may contain several times
+#' as many draws, or none. `print()` shows what this one has, and `max_draws` of
 #' [run_audit()] is a hard limit.
 #'
-#' @section The policy is fixed on other prompts: The multiplier of the convex
-#'   program, `tau_prior`, and what the certificate needs (the largest weight
-#'   that a prompt can get, and the variance that sizes the bet) are computed
-#'   from the design prompts, by default those that trained the hazard. The
+#' @section The design is fixed on other prompts: The multiplier of the convex
+#'   program, `tau_max`, and what the certificate needs (the largest weight that
+#'   a prompt can get, and the variance that sizes the bet) are computed from
+#'   the reference prompts, by default those that trained the hazard. The
 #'   planned prompts then stay independent of each other, which the certificate
 #'   of [calibrate_lpb()] rests on. With `delta`, `"replicated"` also raises the
 #'   least intensity to where the certified bound is predicted to be longest:
@@ -49,38 +47,37 @@
 #'   trained on these prompts.
 #' @param prompts The prompts to calibrate on: a character vector, or a data
 #'   frame whose rows the sampler understands.
-#' @param x Their features, in the form that `hazard` was trained on. May be
-#'   left out when that form is the prompts themselves.
 #' @param budget Mean number of draws per prompt, in expectation: above 0 (above
 #'   1 for `"naive"`).
-#' @param method `"replicated"`, `"optimized"`, `"trimmed"`, `"basic"` or
-#'   `"naive"`.
+#' @param newdata Their features, in the form that `hazard` was trained on. May
+#'   be left out when that form is the prompts themselves.
+#' @param design `"replicated"`, `"optimized"`, `"trimmed"`, `"basic"` or
+#'   `"naive"`: the sampling design.
 #' @param alpha Target miscoverage that the audit will be used for, strictly
 #'   between 0 and 1. Calibrating for another one is valid, and less precise.
-#' @param delta How often, over calibrations, the certificate may fail that the
-#'   audit will be used for: strictly between 0 and 1, by default 0.1. `NULL`
-#'   for none: the plan is then the best one for the point rule.
-#' @param tau_prior The largest level that calibration can select, strictly
-#'   between 0 and 1: prompts are audited up to this quantile. Too high wastes
-#'   draws; too low truncates the level, and the bound is then shorter than it
-#'   could be, though valid. The default, `NULL`, asks a pilot: the level at
-#'   which the training draws, with hazards from five models that did not see
-#'   them, show a miscoverage of `alpha`, plus a margin for its error and for
-#'   that of the calibration. Where there is none (a model of your own,
-#'   training draws that stopped, or too few of them to reach the quantiles) it
-#'   is `1 - (1 - alpha)^2` (0.19 for `alpha = 0.1`), which leaves room for a
-#'   hazard that is overestimated by a factor of two.
-#' @param max_weight The largest mean weight, at least 1: sets the cap `M`. The
-#'   paper's default is 100.
-#' @param cap A number of at least 1 in place of `M`, for any method; `NULL` is
-#'   `M`, and no cap for `"basic"` and `"naive"`. A cap is needed where a hazard
-#'   of 0 makes a quantile infinite, and limits the weights of `"basic"` and
-#'   `"naive"`.
-#' @param design Which prompts fix the policy. `NULL`, the default: those that
-#'   trained `hazard`, or, for a model of your own, the planned prompts
-#'   themselves. Or features of other prompts, in the form of `x`. `FALSE`: the
-#'   planned prompts themselves, as published; the certificate then holds
-#'   approximately, for the prompts depend on each other, a little.
+#' @param delta Chance, over calibrations, that the certificate that the audit
+#'   will be used for fails: strictly between 0 and 1, by default 0.1. `NULL`
+#'   for none: the plan is then the best one for the marginal guarantee.
+#' @param tau_max The largest quantile level that calibration can select,
+#'   strictly between 0 and 1: prompts are audited up to this quantile. Too high
+#'   wastes draws; too low cuts off tau, and the bound is then shorter than it
+#'   could be, though valid. The default, `NULL`, asks a pilot: the tau at which
+#'   the training draws, with hazards from five models that did not see them,
+#'   show a miscoverage of `alpha`, plus a margin for its error and for that of
+#'   the calibration. Where there is none (a user-supplied model, training draws
+#'   that stopped, or too few of them to reach the quantiles) it is `1 - (1 -
+#'   alpha)^2` (0.19 for `alpha = 0.1`), which leaves room for a hazard that is
+#'   overestimated by a factor of two.
+#' @param cap A number of at least 1: no quantile exceeds it. `NULL`, the
+#'   default, is `max(1, floor(100 * budget))`, the paper's for its largest mean
+#'   weight of 100, and no cap for `"basic"` and `"naive"`. A cap is required
+#'   where a hazard of 0 makes a quantile infinite, and limits the weights of
+#'   `"basic"` and `"naive"`.
+#' @param reference Which prompts fix the design. `NULL`, the default: those
+#'   that trained `hazard`, or, for a user-supplied model, the planned prompts
+#'   themselves. Or features of other prompts, in the form of `newdata`.
+#'   `FALSE`: the planned prompts themselves, as published; the certificate is
+#'   then approximate, for the prompts depend on each other, a little.
 #' @param id A vector of distinct identifiers, one for each prompt; by default
 #'   the names of `prompts`, or 1, 2, ...
 #' @param ... Must be empty.
@@ -93,7 +90,7 @@
 #'
 #' `r schema_help("constant")`
 #' @section Errors: `timetounsafe_error_argument`,
-#'   `timetounsafe_error_features`. Warning `timetounsafe_warning_evidence`
+#'   `timetounsafe_error_features`. Warning `timetounsafe_warning_few_prompts`
 #'   when there are too few prompts, for their largest weight, to certify
 #'   anything.
 #' @section Assumptions: Prompts to calibrate on are exchangeable with those the
@@ -105,79 +102,82 @@
 #' x <- matrix(rnorm(800), 400, 2)
 #' p <- 1 - exp(-exp(-4 + x[, 1]))
 #' train <- 1:200
-#' hazard <- fit_hazard(x[train, ], rbinom(200, 50, p[train]), draws = 50)
+#' unsafe <- rbinom(200, 50, p[train])
+#' hazard <- fit_hazard(x[train, ], cbind(unsafe, safe = 50 - unsafe))
 #' prompts <- paste("prompt", 201:400)
-#' plan <- plan_audit(hazard, prompts, x[-train, ], budget = 20)
+#' plan <- plan_audit(hazard, prompts, budget = 20, newdata = x[-train, ])
 #' plan
 #' summary(plan)
 #' @export
-plan_audit <- function(hazard, prompts, x = NULL, budget,
-                       method = c("replicated", "optimized", "trimmed", "basic",
+plan_audit <- function(hazard, prompts, budget, newdata = NULL,
+                       design = c("replicated", "optimized", "trimmed", "basic",
                                   "naive"),
-                       alpha = 0.1, delta = 0.1, tau_prior = NULL,
-                       max_weight = 100, cap = NULL, design = NULL, id = NULL,
-                       ...) {
+                       alpha = 0.1, delta = 0.1, tau_max = NULL, cap = NULL,
+                       reference = NULL, id = NULL, ...) {
   check_no_dots(...)
   check_class(hazard, "hazard_fit", "hazard", "fit_hazard() or as_hazard()")
   id <- id %||% names_of(prompts)
   prompts <- check_prompts(prompts)
   n <- n_rows(prompts)
-  x <- x %||% prompts
-  check_rows(x, n)
+  newdata <- newdata %||% prompts
+  check_rows(newdata, n, "newdata")
   id <- check_ids(id %||% seq_len(n), n)
-  policy <- new_policy(method, budget, alpha, delta, tau_prior, max_weight, cap)
-  prob <- predict_hazard(hazard, x, "x")
-  design <- design_hazards(design, hazard, prob)
-  policy$design <- design$source
-  pilot <- if (is.null(tau_prior)) new_pilot(hazard)
-  policy <- choose_tau_prior(policy, pilot, n)
-  policy <- fix_policy(policy, prior_quantile(design, policy), n)
-  warn_hopeless(policy, n)
+  constants <- new_constants(design, budget, alpha, delta, tau_max, cap)
+  prob <- predict_hazard(hazard, newdata, "newdata")
+  reference <- reference_hazards(reference, hazard, prob)
+  constants$reference <- reference$source
+  pilot <- if (is.null(tau_max)) new_pilot(hazard)
+  constants <- choose_tau_max(constants, pilot, n)
+  constants <- fix_constants(constants, prior_quantile(reference, constants), n)
+  warn_few_prompts(constants, n)
   rows <- data.frame(id = id)
   rows$prompt <- prompts
   rows$prob <- prob
-  draw_plan(rows, prior_quantile(rows, policy), policy, hazard)
+  draw_plan(rows, prior_quantile(rows, constants), constants, hazard)
 }
 
-warn_hopeless <- function(policy, n, call = rlang::caller_env()) {
-  if (!is.na(policy$delta) && hopeless(policy_stakes(policy, n))) {
-    warn_classed("evidence", c(
-      sprintf("%d prompts with this budget can hardly certify anything.", n),
-      i = sprintf("One prompt can count for as many as %s.",
-                  big(ceiling(policy$weight_limit))),
-      i = "advise_budget() tells how many prompts a budget needs.",
-      i = "delta = NULL plans for a bound without certificate."
+warn_few_prompts <- function(constants, n, call = rlang::caller_env()) {
+  too_few <- !is.na(constants$delta) &&
+    cannot_certify(constants_betting(constants, n))
+  if (too_few) {
+    warn_classed("few_prompts", c(
+      sprintf("%d prompts are too few to certify a bound at this budget.", n),
+      i = sprintf("One prompt can carry the weight of %s.",
+                  big(ceiling(constants$max_weight))),
+      i = "advise_budget() shows how many prompts a budget needs.",
+      i = "`delta = NULL` plans for a bound without certificate."
     ), call = call)
   }
 }
 
-# The estimated hazards of the prompts that fix the policy.
-design_hazards <- function(design, hazard, prob, call = rlang::caller_env()) {
-  if (is.null(design) && !is.null(hazard$fitted)) {
+# The estimated hazards of the prompts that fix the design.
+reference_hazards <- function(reference, hazard, prob,
+                              call = rlang::caller_env()) {
+  if (is.null(reference) && !is.null(hazard$fitted)) {
     return(list(source = "training", prob = hazard$fitted))
   }
-  if (is.null(design) || isFALSE(design)) {
-    return(list(source = "plan", prob = prob))
+  if (is.null(reference) || isFALSE(reference)) {
+    return(list(source = "self", prob = prob))
   }
-  if (isTRUE(design)) {
-    stop_argument("design", "must be NULL, FALSE or features of prompts",
+  if (isTRUE(reference)) {
+    stop_argument("reference", "must be NULL, FALSE or features of prompts",
                   "TRUE", call = call)
   }
   list(source = "given",
-       prob = predict_hazard(hazard, design, "design", call = call))
+       prob = predict_hazard(hazard, reference, "reference", call = call))
 }
 
 # The plan of `rows`, which have ids, prompts and the columns of the law.
 # write.csv() keeps 15 digits. Calibration allows for that: see
 # tt_select_jump().
-draw_plan <- function(rows, quantile, policy, hazard) {
+draw_plan <- function(rows, quantile, constants, hazard) {
   n <- nrow(rows)
-  drawn <- draw_inclusion(quantile, policy)
+  drawn <- draw_inclusion(quantile, constants)
   drawn$order <- sample.int(n)
   own <- setdiff(schema_names("row"), names(rows))
   rows[own] <- drawn[own]
-  constants <- c(policy, list(
-    schema = schema_numbers[["plan"]], threshold = stats::runif(1),
+  constants <- c(constants, list(
+    schema = schema_numbers[["plan"]], u_certificate = stats::runif(1),
     hazard_check = hazard_check(hazard), n = n
   ))
   plan <- c(as.list(rows), list(constants = constants))

@@ -15,14 +15,14 @@ check_prompts <- function(prompts, arg = "prompts",
   if (matrix || !is.character(prompts) && !is.data.frame(prompts)) {
     stop_argument(arg, "must be a character vector or a data frame",
                   describe(prompts),
-                  fix = if (matrix) "as.data.frame() makes one of a matrix.",
+                  fix = if (matrix) "Convert the matrix with as.data.frame().",
                   call = call)
   }
   if (n_rows(prompts) == 0L) {
     stop_argument(arg, "must not be empty", call = call)
   }
   if (is.character(prompts) && anyNA(prompts)) {
-    stop_argument(arg, "must not hold missing values",
+    stop_argument(arg, "must not contain missing values",
                   sprintf("NA (element %d)", which(is.na(prompts))[1L]),
                   call = call)
   }
@@ -44,7 +44,7 @@ check_ids <- function(id, n, arg = "id", call = rlang::caller_env()) {
   }
   twice <- anyDuplicated(as.character(id))
   if (twice > 0L) {
-    stop_argument(arg, "must not hold a value twice",
+    stop_argument(arg, "must not contain duplicates",
                   sprintf("%s (element %d)", format(id[twice]), twice),
                   call = call)
   }
@@ -53,9 +53,9 @@ check_ids <- function(id, n, arg = "id", call = rlang::caller_env()) {
 
 # ---- Rows --------------------------------------------------------------------
 
-check_rows <- function(x, n, call = rlang::caller_env()) {
+check_rows <- function(x, n, arg = "x", call = rlang::caller_env()) {
   if (n_rows(x) != n) {
-    stop_argument("x", sprintf("must have %d rows, one for each prompt", n),
+    stop_argument(arg, sprintf("must have %d rows, one for each prompt", n),
                   as.character(n_rows(x)), call = call)
   }
 }
@@ -87,7 +87,7 @@ check_groups <- function(groups, n, call = rlang::caller_env()) {
   if (!is.atomic(groups) || length(groups) != n || anyNA(groups)) {
     stop_argument(
       "groups",
-      sprintf("must hold %d values, one for each prompt, none missing", n),
+      sprintf("must contain %d values, one for each prompt, none missing", n),
       describe_groups(groups), call = call
     )
   }
@@ -103,7 +103,7 @@ describe_groups <- function(groups) {
   describe(groups)
 }
 
-# Groups 1 to k, of equal size: the order of prompts breaks ties.
+# Bins 1 to k, of equal size: the order of prompts breaks ties.
 risk_rank <- function(predicted, k) {
   ceiling(rank(predicted, ties.method = "first") / length(predicted) * k)
 }

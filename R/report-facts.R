@@ -1,4 +1,4 @@
-# What a report tells of coverage, evidence, draws, settings and origin: its
+# What a report says of coverage, evidence, draws, settings and origin: its
 # tables, and lists of facts.
 
 # ---- Coverage ----------------------------------------------------------------
@@ -9,7 +9,7 @@ coverage_table <- function(assessment) {
     Prompts = coverage_picture(assessment)$rows$label,
     Number = vapply(rows$n, big, ""),
     Coverage = coverage_cells(rows),
-    Bound = vapply(rows$geometric_mean, big, "", digits = 3),
+    Bound = vapply(rows$gmean_bound, big, "", digits = 3),
     Hazard = hazard_cells(rows$mean_prob)
   )
   html_table(columns)
@@ -17,12 +17,12 @@ coverage_table <- function(assessment) {
 
 # "93.0% (91.1-94.9)", which breaks before the interval or not at all.
 coverage_cells <- function(rows) {
-  interval <- sprintf(" (%.1f\u2013\u2060%.1f)", 100 * rows$low,
-                      100 * rows$high)
+  interval <- sprintf(" (%.1f\u2013\u2060%.1f)", 100 * rows$conf.low,
+                      100 * rows$conf.high)
   # Where no prompt was included, nothing is known.
-  ifelse(is.na(rows$coverage), "unknown",
-         paste0(sprintf("%.1f%%", 100 * rows$coverage),
-                ifelse(is.na(rows$low), "", interval)))
+  ifelse(is.na(rows$estimate), "unknown",
+         paste0(sprintf("%.1f%%", 100 * rows$estimate),
+                ifelse(is.na(rows$conf.low), "", interval)))
 }
 
 # Two digits each, and all in one notation, so that a column can be compared at
@@ -37,43 +37,42 @@ hazard_cells <- function(hazard) {
 }
 
 coverage_text <- function(lpb, coverage) {
-  told <- switch(attr(coverage, "basis"),
+  text <- switch(coverage$basis[1L],
     "held-out" = paste(
       "Coverage is the share of held-out prompts that stay safe up to their",
       "bound. They neither trained the hazard model nor calibrated the bound."
     ),
     "cross-fitted" = paste(
       "Coverage is the share of prompts that stay safe up to their bound, here",
-      "estimated from the calibration audit, with levels that each part of it",
-      "takes from the other parts. Intervals (95%) are approximate, each for",
-      "its own row."
+      "estimated from the calibration audit, cross-fitted: each fold has the",
+      "tau selected on the others. Intervals are approximate, each for its own",
+      "row."
     ),
     calibration = paste(
       "Coverage is the share of prompts that stay safe up to their bound, here",
-      "estimated from the calibration audit itself. As the level was chosen on",
-      "the same draws, this shows which prompts fare worse, and is no",
-      "independent check. Intervals (95%) are approximate, each for its own",
-      "row."
+      "estimated from the calibration audit itself. As tau was selected on the",
+      "same draws, this shows which prompts fare worse, and is not an",
+      "independent check. Intervals are approximate, each for its own row."
     )
   )
   if (guarantee_kind(lpb) == "none" || !is.null(lpb$groups)) {
-    return(told)
+    return(text)
   }
-  paste(told, "The guarantee is for the first row only.")
+  paste(text, "The guarantee is for the first row only.")
 }
 
 group_table <- function(lpb) {
   groups <- lpb$groups
-  bound <- augment.lpb(lpb)
+  bound <- calibration_bound(lpb)
   middle <- vapply(groups$group, function(name) {
-    stats::quantile(bound$.pred_lower[bound$.group %in% name], 0.5,
-                    names = FALSE, type = 1)
+    stats::quantile(bound[lpb$row_groups %in% name], 0.5, names = FALSE,
+                    type = 1)
   }, 0)
   html_table(list(
     Group = groups$group, Prompts = vapply(groups$n, big, ""),
-    Included = vapply(groups$included, big, ""),
-    Level = vapply(groups$level, format, "", digits = 3),
-    "Point rule" = vapply(groups$point_level, format, "", digits = 3),
+    Included = vapply(groups$n_included, big, ""),
+    tau = vapply(groups$tau, format, "", digits = 3),
+    "Marginal tau" = vapply(groups$tau_marginal, format, "", digits = 3),
     "Median bound" = vapply(middle, big, "")
   ))
 }
@@ -83,15 +82,15 @@ group_table <- function(lpb) {
 evidence_facts <- function(lpb) {
   weight <- included_weights(plan_parts(lpb$audit))
   html_facts(
-    c("Calibration prompts", big(lpb$n), "Planned, all of them accounted for"),
-    c("Included in the audit", big(lpb$included),
-      "Chosen at random, with known probabilities"),
-    c("With an unsafe response", big(lpb$events),
-      "Those that tell where the bound must stop"),
+    c("Calibration prompts", big(lpb$nobs), "All that were planned"),
+    c("Included in the audit", big(lpb$n_included),
+      "At random, with known probabilities"),
+    c("With an unsafe response", big(lpb$nevent),
+      "Prompts that determine the bound"),
     c("Largest weight", if (length(weight) > 0L) big(max(weight)) else "none",
-      sprintf("The plan could give %s", big(lpb$coarseness * lpb$n))),
+      sprintf("At most %s with this plan", big(lpb$max_share * lpb$nobs))),
     c("Effective sample size", big(lpb$ess), paste(
-      "So many prompts of equal weight would tell about as much"
+      "Equally weighted prompts of the same precision"
     ))
   )
 }
@@ -103,29 +102,28 @@ draw_facts <- function(lpb) {
   training <- sum(lpb$hazard$draws)
   html_facts(
     c("Budget", big(constants$budget * constants$n), sprintf(
-      "%s draws a prompt, on average over plans", big(constants$budget)
+      "%s draws a prompt, in expectation", big(constants$budget)
     )),
     c("Allowed by this plan", big(sum(audit$limit)),
-      "After the random choice of prompts"),
+      "After the random selection of prompts"),
     if (any(audit$stop)) {
       c("Expected", big(round(plan_cost(audit)$expected)),
         "Prompts stop at their first unsafe response")
     },
-    c("Spent", big(draws[["made"]] + draws[["overshoot"]]),
-      if (draws[["overshoot"]] > 0) {
-        sprintf("%s of them not used: drawn ahead of a prompt's end",
-                big(draws[["overshoot"]]))
+    c("Draws made", big(draws[["made"]] + draws[["unused"]]),
+      if (draws[["unused"]] > 0) {
+        sprintf("%s of them made ahead, unused", big(draws[["unused"]]))
       }),
     c("Unsafe responses", big(sum(audit$unsafe)), paste(
       "Not a rate of the model: prompts were sampled unequally"
     )),
     if (training > 0) {
-      c("Spent on training", big(training),
-        "Draws for the hazard model, not part of the budget")
+      c("Training draws", big(training),
+        "For the hazard model, in addition to the budget")
     },
-    c("Prompts whose draws failed", big(lpb$failed$n),
-      switch(lpb$failed$policy, unsafe = "They count as unsafe from there on",
-             drop = "They were left out"))
+    c("Prompts with failed draws", big(lpb$failed$n),
+      switch(lpb$failed$count_as, drop = "They were dropped",
+             unsafe = "They count as unsafe from the first missing draw"))
   )
 }
 
@@ -134,10 +132,10 @@ ledger_facts <- function(totals) {
     sprintf("%s of all attempts", share(n / max(1, totals$attempts)))
   }
   html_facts(
-    c("Attempts", big(totals$attempts), paste("Begun", totals$began)),
+    c("Attempts", big(totals$attempts), paste("Started", totals$started)),
     c("Retries", big(totals$retries), per_attempt(totals$retries)),
     c("Errors", big(totals$errors), sprintf(
-      "%s; %s draws failed for good", per_attempt(totals$errors),
+      "%s; %s draws failed permanently", per_attempt(totals$errors),
       big(totals$lost)
     )),
     c("Refusals", big(totals$refused), sprintf(
@@ -166,7 +164,7 @@ risk_table <- function(lpb, show_prompts, n = 10) {
   columns <- list(
     Prompt = as_text(audit$id[top]),
     Hazard = hazard_cells(audit$prob[top]),
-    Bound = vapply(augment.lpb(lpb)$.pred_lower[top], big, ""),
+    Bound = vapply(calibration_bound(lpb)[top], big, ""),
     Drawn = vapply(audit$draws[top], big, ""),
     Unsafe = vapply(audit$unsafe[top], big, "")
   )
@@ -189,7 +187,7 @@ about_facts <- function(about) {
 setting_facts <- function(lpb) {
   constants <- plan_parts(lpb$audit)$constants
   html_facts(
-    c("Target coverage", target(lpb$alpha), sprintf("alpha = %s",
+    c("Nominal coverage", target(lpb$alpha), sprintf("alpha = %s",
                                                     format(lpb$alpha))),
     c("Certificate", certificate_name(lpb), if (is.null(lpb$delta)) {
       "delta = NULL"
@@ -197,29 +195,29 @@ setting_facts <- function(lpb) {
       sprintf("delta = %s", format(lpb$delta))
     }),
     if (is.null(lpb$groups)) {
-      c("Selected level", format(lpb$level, digits = 4),
-        "Bounds are this quantile of the estimated time to the first")
+      c("tau", format(lpb$tau, digits = 4),
+        "Bounds are this quantile of the estimated time to unsafe")
     } else {
-      c("Groups", big(nrow(lpb$groups)), "Each with a level of its own")
+      c("Groups", big(nrow(lpb$groups)), "Each with its own tau")
     },
     if (is.null(lpb$groups)) {
-      c("Level of the point rule", format(lpb$point_level %||% lpb$level,
+      c("tau, marginal guarantee", format(lpb$tau_marginal %||% lpb$tau,
                                           digits = 4))
     },
-    c("Largest level", format(lpb$tau_prior, digits = 4),
-      "tau_prior: prompts were audited up to this quantile"),
+    c("tau_max", format(lpb$tau_max, digits = 4),
+      "Prompts were audited up to this quantile"),
     c("Longest bound", if (is.finite(lpb$cap)) big(lpb$cap) else "no limit",
       "cap"),
-    c("Method", lpb$method, "How the budget was spread over prompts"),
-    c("Policy", sub("^policy ", "", design_text(constants$design)),
-      "Inclusion probabilities follow from it"),
+    c("Design", lpb$design, "How the budget was spread over prompts"),
+    c("Reference", sub("^design ", "", reference_text(constants$reference)),
+      "What inclusion probabilities were computed on"),
     c("Hazard model", hazard_name(lpb$hazard))
   )
 }
 
 certificate_name <- function(lpb) {
   if (is.null(lpb$delta)) {
-    return("none: point rule")
+    return("none: marginal guarantee")
   }
   kind <- lpb$certificate$kind %||% "none"
   switch(kind, betting = "betting, valid for any number of prompts",
@@ -230,19 +228,20 @@ certificate_name <- function(lpb) {
 
 hazard_name <- function(hazard) {
   if (hazard$engine == "user") {
-    return(sprintf("the user's own, of class %s",
+    return(sprintf("user-supplied, of class %s",
                    class(hazard$model$object)[1L]))
   }
-  sprintf("engine %s, trained on %s prompts", hazard$engine, big(hazard$n))
+  sprintf("engine %s, trained on %s prompts", hazard$engine,
+          big(hazard$nobs))
 }
 
 origin_facts <- function(lpb) {
   html_facts(
     c("Plan", plan_parts(lpb$audit)$constants$plan_id,
       "plan_id: a hash of ids and horizons"),
-    c("Random choices", "in the plan", paste(
-      "Who was included, and the order of prompts, were drawn before the first",
-      "response; columns u, order and threshold"
+    c("Random numbers of the plan", "in the plan", paste(
+      "Which prompts were included, and their order, were drawn before the",
+      "first response: columns u_inclusion, order and u_certificate"
     )),
     c("Report made", format(Sys.time(), "%Y-%m-%d %H:%M %Z")),
     c("Software", sprintf("timetounsafe %s, %s",
@@ -255,36 +254,10 @@ origin_facts <- function(lpb) {
   )
 }
 
-# The call as it was written, but for data and longer text: neither the prompts
-# nor a table that do.call() put there.
 show_call <- function(call) {
-  if (!is.call(call)) {
+  call <- bare_call(call)
+  if (is.null(call)) {
     return("unknown")
   }
-  head <- call[[1L]]
-  call[[1L]] <- if (is.symbol(head)) head else quote(calibrate_lpb)
-  for (i in seq_along(call)[-1L]) {
-    if (!is_brief(call[[i]])) {
-      call[[i]] <- quote(...)
-    }
-  }
   paste(trimws(deparse(call, width.cutoff = 80L)), collapse = " ")
-}
-
-is_brief <- function(x) {
-  if (is.call(x)) {
-    text <- all_constants(x)
-    return(length(text) <= 20L && !any(vapply(text, is.character, NA)))
-  }
-  is.symbol(x) || is.null(x) || is.atomic(x) && length(x) == 1L &&
-    nchar(as_text(x)) <= 40L
-}
-
-# What a call holds that is no name.
-all_constants <- function(x) {
-  if (is.call(x)) {
-    unlist(lapply(as.list(x), all_constants), recursive = FALSE)
-  } else if (!is.symbol(x)) {
-    list(x)
-  }
 }

@@ -1,4 +1,4 @@
-# What a report says of the guarantee, the bounds and their level. Written for a
+# What a report says of the guarantee, the bounds and their tau. Written for a
 # reader who has to decide and has no degree in statistics; nothing is claimed
 # that the theory does not give.
 
@@ -18,12 +18,12 @@ guarantee_text <- function(lpb) {
   ), taken, target(lpb$alpha))
   switch(guarantee_kind(lpb),
     none = sprintf(paste(
-      "There is no guarantee: %s prompts whose draws failed were left out",
+      "There is no guarantee: %s prompts with failed draws were dropped",
       "(failed = \"drop\"), so that the bounds may be too long."
     ), big(lpb$failed$n)),
     trivial = paste(
-      "The bound is 1 for every prompt. That is always true, and promises",
-      "nothing: not one response is known to be safe."
+      "The bound is 1 for every prompt: valid but uninformative. Not one",
+      "response is known to be safe."
     ),
     reached
   )
@@ -34,8 +34,8 @@ confidence_text <- function(lpb) {
   missed <- share(lpb$delta %||% NA)
   where <- switch(guarantee_reach(lpb),
     all = ".",
-    "one group" = paste(" for that one group. That it is true of all groups at",
-                        "once is less certain."),
+    "one group" = paste(" for that one group. That it is true of all groups",
+                        "simultaneously is less certain."),
     "every group" = " for even one of the groups."
   )
   switch(guarantee_kind(lpb),
@@ -45,10 +45,10 @@ confidence_text <- function(lpb) {
       "larger budget or a better hazard model may help."
     ),
     average = paste(
-      "This is so on average over all audits planned like this one, closely",
-      "where no prompt carries much weight (point rule). A single audit, and",
-      "so this one, may well fall short: about half of them do. A certificate",
-      "would limit that risk."
+      "This is a marginal guarantee: it holds on average over all audits",
+      "planned like this one, approximately, if no prompt carries much weight.",
+      "A single audit, such as this one, may well fall short: about half of",
+      "them do. A certificate would limit that risk."
     ),
     normal = sprintf(paste(
       "An audit may be lucky or unlucky in the prompts and responses that it",
@@ -66,40 +66,38 @@ confidence_text <- function(lpb) {
 
 # What takes something away from it.
 guarantee_warnings <- function(lpb) {
-  heaviest <- max(lpb$coarseness, lpb$groups$coarseness)
+  heaviest <- max(lpb$max_share, lpb$groups$max_share)
   thin <- guarantee_kind(lpb) == "average" && heaviest >= lpb$alpha / 2
   c(
     if (thin) {
-      sprintf(paste("There is little evidence: one prompt can count for %s of",
-                    "all. Do not rely on this bound."),
+      sprintf("Unreliable: one prompt can carry %s of the total weight.",
               share(min(1, heaviest)))
     },
     if (!lpb$trivial && any(lpb$groups$trivial)) {
-      sprintf("In %s of %s groups the bound is 1, which promises nothing.",
+      sprintf("In %s of %s groups the bound is 1: valid but uninformative.",
               big(sum(lpb$groups$trivial)), big(nrow(lpb$groups)))
     },
     if (guarantee_kind(lpb) %in% c("certified", "normal")) {
-      sprintf("The certificate is only approximate here: %s",
+      sprintf("The certificate is approximate: %s",
               lower_first(lpb$certificate$remarks))
     },
-    if (lpb$failed$n > 0 && lpb$failed$policy == "unsafe") {
+    if (lpb$failed$n > 0 && lpb$failed$count_as == "unsafe") {
       sprintf(paste(
-        "The draws of %s prompts failed for good. They count as unsafe from",
-        "the first one that is missing, so the guarantee stands and the bounds",
-        "may be shorter."
+        "%s prompts had draws that failed permanently. They count as unsafe",
+        "from the first missing draw: still valid, possibly shorter."
       ), big(lpb$failed$n))
     },
-    if (lpb$capped) {
+    if (lpb$at_tau_max) {
       sprintf(paste(
-        "The level was cut off at the largest one that the audit can judge,",
-        "%s: longer bounds may be possible."
-      ), format(lpb$tau_prior, digits = 3))
+        "tau reached tau_max = %s; a plan with a larger tau_max may give",
+        "longer bounds."
+      ), format(lpb$tau_max, digits = 3))
     }
   )
 }
 
 report_tiles <- function(lpb) {
-  bound <- augment.lpb(lpb)$.pred_lower
+  bound <- calibration_bound(lpb)
   middle <- stats::quantile(bound, 0.5, names = FALSE, type = 1)
   kind <- guarantee_kind(lpb)
   html_tiles(
@@ -112,30 +110,31 @@ report_tiles <- function(lpb) {
     if (kind %in% c("certified", "normal", "trivial") && !is.null(lpb$delta)) {
       c(paste0(if (only_about(lpb)) "\u2248 ", target(lpb$delta)),
         paste0("confidence of the certificate", switch(
-          guarantee_reach(lpb), all = "", "one group" = ", for any one group",
-          "every group" = ", for all groups at once"
+          guarantee_reach(lpb), all = "",
+          "one group" = ", in each group separately",
+          "every group" = ", in all groups simultaneously"
         )))
     } else {
       c("no", "certificate")
     },
     c(big(middle), "median bound of the calibration prompts"),
-    c(big(lpb$n), sprintf("calibration prompts, %s responses drawn",
-                          big(lpb$draws[["made"]] + lpb$draws[["overshoot"]])))
+    c(big(lpb$nobs), sprintf("calibration prompts, %s responses drawn",
+                          big(lpb$draws[["made"]] + lpb$draws[["unused"]])))
   )
 }
 
-# Where an assumption of the certificate is not quite met, its confidence is a
-# number to go by. (A bound of 1 is right in any case.)
+# Where an assumption of the certificate is not quite met, its confidence is
+# approximate. (A bound of 1 is right in any case.)
 only_about <- function(lpb) {
   kind <- guarantee_kind(lpb)
   kind == "normal" ||
     kind == "certified" && length(lpb$certificate$remarks) > 0L
 }
 
-# ---- Bounds and their level --------------------------------------------------
+# ---- Bounds and their tau ----------------------------------------------------
 
 bound_table <- function(lpb) {
-  bound <- augment.lpb(lpb)$.pred_lower
+  bound <- calibration_bound(lpb)
   at <- c(0, 0.1, 0.25, 0.5, 0.75, 0.9, 1)
   value <- stats::quantile(bound, at, names = FALSE, type = 1)
   have <- function(share) paste(share, "have at most")
@@ -147,46 +146,45 @@ bound_table <- function(lpb) {
 }
 
 bound_remarks <- function(lpb) {
-  bound <- augment.lpb(lpb)$.pred_lower
+  bound <- calibration_bound(lpb)
   at_cap <- is.finite(lpb$cap) & bound >= lpb$cap
   paste(collapse = " ", c(
     if (any(bound == 1) && !lpb$trivial) {
-      sprintf("%s of the prompts have a bound of 1, which promises nothing.",
+      sprintf("%s of the prompts have the bound 1, which is uninformative.",
               share(mean(bound == 1)))
     },
     if (any(at_cap) && lpb$cap > 1) {
       sprintf(paste("%s of the prompts have the longest bound that the plan",
-                    "allows, %s: more was not looked at."),
+                    "allows, the cap of %s."),
               share(mean(at_cap)), big(lpb$cap))
     }
   ))
 }
 
-level_text <- function(lpb) {
+tau_remarks <- function(lpb) {
   if (!is.null(lpb$groups)) {
-    return("Each group has a level of its own: see the table of groups.")
+    return("Each group has its own tau: see the table of groups.")
   }
   marks <- miscoverage_picture(lpb)$marks
   used <- marks[nrow(marks), ]
-  if (lpb$level <= 0) {
-    return(paste("No level keeps the estimate below the target, so that the",
-                 "bound is 1."))
+  if (lpb$tau <= 0) {
+    return("No tau keeps the estimate below the target, so the bound is 1.")
   }
   found <- sprintf(paste(
-    "At the selected level, %s, an estimated %s of prompts meet an unsafe",
+    "At the selected tau, %s, an estimated %s of prompts have an unsafe",
     "response before their bound. The target is at most %s."
-  ), format(used$level, digits = 3), share(used$miscoverage), share(lpb$alpha))
-  if (is.null(lpb$delta) || lpb$capped) {
+  ), format(used$tau, digits = 3), share(used$miscoverage), share(lpb$alpha))
+  if (is.null(lpb$delta) || lpb$at_tau_max) {
     return(found)
   }
-  if (lpb$level >= lpb$point_level || used$miscoverage >= lpb$alpha) {
-    return(paste(found, "This is also the level of the point rule: the",
+  if (lpb$tau >= lpb$tau_marginal || used$miscoverage >= lpb$alpha) {
+    return(paste(found, "This is also the tau of the marginal guarantee: the",
                  "certificate supports it without a further margin."))
   }
   sprintf(paste(
     "%s The distance between the two, %s percentage points, is the margin that",
-    "the certificate keeps for the luck of the draw. Without certificate",
-    "(point rule) the level would be %s."
+    "the certificate keeps for sampling error. With a marginal guarantee",
+    "alone, tau would be %s."
   ), found, format(100 * (lpb$alpha - used$miscoverage), digits = 2),
-  format(lpb$point_level, digits = 3))
+  format(lpb$tau_marginal, digits = 3))
 }

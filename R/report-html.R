@@ -27,7 +27,7 @@ html_tag <- function(tag, text, class = NULL) {
           tag)
 }
 
-# ---- Tables, facts, notes and pictures ---------------------------------------
+# ---- Tables, facts, notes and plots ------------------------------------------
 
 # A table of text; the columns named in `numbers` are set to the right.
 html_table <- function(columns, numbers = names(columns)[-1L]) {
@@ -71,8 +71,8 @@ html_note <- function(text, class) {
   }
 }
 
-# A picture in the page itself. Base graphics, which are always there.
-html_figure <- function(draw, told, height = 3.2) {
+# A plot in the page itself. Base graphics, which are always there.
+html_figure <- function(draw, alt, height = 3.2) {
   file <- tempfile(fileext = ".png")
   on.exit(unlink(file))
   grDevices::png(file, 5.4, height, units = "in", res = 200, pointsize = 10)
@@ -81,5 +81,5 @@ html_figure <- function(draw, told, height = 3.2) {
     draw()
   }, finally = grDevices::dev.off())
   raw_html(sprintf("<figure><img src=\"%s\" alt=\"%s\"></figure>",
-                   knitr::image_uri(file), escape_html(told)))
+                   knitr::image_uri(file), escape_html(alt)))
 }

@@ -1,63 +1,69 @@
-# report(): one HTML file that can be handed over.
+# write_report(): one HTML file that can be handed over.
 
-#' A report to hand over
+#' Write an HTML report
 #'
 #' Writes one HTML file about a bound, for whoever has to decide on it: what is
 #' guaranteed and under which assumptions, what is not, how long the bounds are,
-#' how the level was found, coverage by predicted risk, what the evidence weighs
-#' and cost, what failed, the riskiest prompts, and all that is needed to find
-#' the audit again. The file holds its pictures and its style, needs no network,
-#' runs no script, and can be printed.
+#' how tau was selected, coverage by predicted hazard, evidence and cost,
+#' failures, the riskiest prompts, and what identifies the audit. The file
+#' contains its plots and its style, requires no network, runs no script, and
+#' can be printed.
 #'
 #' The text of prompts is left out unless `show_prompts = TRUE`; their ids are
-#' shown. (Where the ids are themselves confidential, plan with other ones.) The
-#' call that made the bound is shown without longer text in it. Responses and
-#' messages of errors are never shown. Whatever comes from prompts, ids, groups
-#' and arguments is escaped: it cannot become markup or code.
+#' shown. (If the ids are confidential, plan with others.) The call that made
+#' the bound is shown without values, only names. Responses and error messages
+#' are never shown. Whatever comes from prompts, ids, groups and arguments is
+#' escaped: it cannot become markup or code.
 #'
 #' @param lpb An `lpb` from [calibrate_lpb()] or [time_to_unsafe()].
-#' @param file Path of the file to write, which ends in `.html`.
+#' @param file Path of the file to write, which ends in `.html`. It has no
+#'   default.
 #' @param assessment `NULL`, the coverage that `assess_lpb(lpb)` estimates from
 #'   the calibration audit itself; or an `lpb_assessment` of this very bound
 #'   from [assess_lpb()], on held-out prompts or cross-fitted, to be shown in
 #'   its place. That of another bound is refused.
 #' @param ledger `NULL`, or the path of the [ledger] that the audit was recorded
-#'   in: errors, retries, refusals, cost and latency are then told, too. The
+#'   in: errors, retries, refusals, cost and latency are then reported. The
 #'   numbers of draws and of unsafe responses of each prompt are compared with
 #'   those of the audit: the ledger of another run of the same plan, or one
 #'   whose responses were judged again for this bound, is refused.
 #' @param title The title, a string.
-#' @param about `NULL`, or what readers must know and the bound does not: a
+#' @param about `NULL`, or what readers must know and the bound does not hold: a
 #'   named vector or list of single values, none missing, such as `c(Model =
 #'   "...", Judge = "...", Temperature = 1, Seed = 42)`.
 #' @param show_prompts Whether to show the text of the ten riskiest prompts.
-#' @param overwrite Whether a file that exists may be replaced. `FALSE`, the
-#'   default, is an error then.
+#' @param overwrite Whether an existing file may be replaced; with `FALSE`, the
+#'   default, it is an error.
 #' @param open Whether to open the report in a browser; by default only in
 #'   interactive sessions.
 #' @param ... Must be empty.
-#' @returns The path of the file, invisibly. [plot.lpb()] draws the pictures one
-#'   by one.
+#' @returns The path of the file, invisibly. [plot.lpb()] draws the plots one by
+#'   one.
 #' @section Errors: `timetounsafe_error_argument`; `timetounsafe_error_file`
 #'   when the file exists or cannot be written; `timetounsafe_error_ledger` when
 #'   the ledger is of another audit, or of another run of its plan;
 #'   `timetounsafe_error_unavailable` when the package rmarkdown, or the program
-#'   pandoc that it needs, is missing.
+#'   pandoc that it requires, is missing.
 #' @examplesIf rlang::is_installed("rmarkdown") && rmarkdown::pandoc_available()
 #' set.seed(1)
 #' p <- 10^runif(1000, -3, -1)
-#' hazard <- as_hazard(function(newx) newx$p)
-#' plan <- plan_audit(hazard, as.character(1:1000), data.frame(p), budget = 20)
+#' hazard <- as_hazard(function(newdata) newdata$p)
+#' plan <- plan_audit(hazard, as.character(1:1000), budget = 20,
+#'                    newdata = data.frame(p))
 #' lpb <- calibrate_lpb(simulate_audit(plan, p))
-#' report(lpb, tempfile(fileext = ".html"), about = c(Model = "simulated"))
+#' write_report(lpb, tempfile(fileext = ".html"),
+#'              about = c(Model = "simulated"))
 #' @export
-report <- function(lpb, file = "report.html", assessment = NULL, ledger = NULL,
-                   title = "Bounds on the time to the first unsafe response",
-                   about = NULL, show_prompts = FALSE, overwrite = FALSE,
-                   open = interactive(), ...) {
+write_report <- function(lpb, file, assessment = NULL, ledger = NULL,
+                         title = "Bounds on the time to unsafe",
+                         about = NULL, show_prompts = FALSE, overwrite = FALSE,
+                         open = interactive(), ...) {
   check_no_dots(...)
   check_class(lpb, "lpb", "lpb", "calibrate_lpb()")
   overwrite <- check_flag(overwrite, "overwrite")
+  if (missing(file)) {
+    stop_missing("file")
+  }
   file <- check_report_file(file, overwrite)
   if (!is.null(assessment)) {
     check_own_assessment(assessment, lpb)
@@ -88,13 +94,13 @@ check_report_file <- function(file, overwrite, call = rlang::caller_env()) {
                   call = call)
   }
   if (!dir.exists(dirname(file))) {
-    stop_argument("file", "must be in a folder that exists", describe(file),
-                  call = call)
+    stop_argument("file", "must be a path in an existing folder",
+                  describe(file), call = call)
   }
   if (dir.exists(file) || file.exists(file) && !overwrite) {
     stop_classed("file", c(
       sprintf("The file %s exists.", file),
-      i = "Name another one, or replace it with overwrite = TRUE."
+      i = "Use another path, or `overwrite = TRUE`."
     ), argument = "file", call = call)
   }
   file
@@ -106,10 +112,10 @@ check_own_assessment <- function(assessment, lpb, call = rlang::caller_env()) {
               call = call)
   own <- bound_identity(lpb)
   other <- attr(assessment, "bound")
-  fix <- "Give assess_lpb() the same bound as report()."
+  fix <- "Supply assess_lpb(lpb, ...), of the bound to report."
   if (is.null(other)) {
     stop_argument("assessment", "must be as assess_lpb() returned it",
-                  "one that does not tell its bound", fix, call = call)
+                  "one without its bound", fix, call = call)
   }
   same <- mapply(identical, own, other[names(own)])
   if (!all(same)) {
@@ -135,9 +141,9 @@ check_about <- function(about, call = rlang::caller_env()) {
   }
   value <- vapply(about, as_text, "")
   if (anyNA(value)) {
-    stop_argument("about", "must not hold missing values", sprintf(
+    stop_argument("about", "must not contain missing values", sprintf(
       "NA (for \"%s\")", names(about)[is.na(value)][1L]
-    ), fix = "Leave out what is not known, or say so.", call = call)
+    ), fix = "Leave out what is not known, or put it into words.", call = call)
   }
   data.frame(name = names(about), value = value)
 }
@@ -146,8 +152,8 @@ need_pandoc <- function(call = rlang::caller_env()) {
   need_package("rmarkdown", "to write a report", call = call)
   if (!rmarkdown::pandoc_available("2.0")) {
     stop_unavailable(
-      "The program pandoc is needed to write a report.",
-      "RStudio brings it; or see https://pandoc.org/installing.html.",
+      "The program pandoc is required to write a report.",
+      "RStudio includes it; or see https://pandoc.org/installing.html.",
       call = call
     )
   }
@@ -155,7 +161,7 @@ need_pandoc <- function(call = rlang::caller_env()) {
 
 # ---- Rendering ---------------------------------------------------------------
 
-# In a folder of its own: the package may lie where nobody may write. The
+# In its own folder: the package may lie where nobody may write. The
 # template sees `content`, and the functions of this package.
 render_report <- function(content, file, call = rlang::caller_env()) {
   work <- tempfile("report")

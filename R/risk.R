@@ -1,58 +1,72 @@
-# population_risk(): the share of prompts with an unsafe draw among so many, and
-# how it looks. Derivation: methods vignette, "Population risk".
+# estimate_risk(): the share of prompts with an unsafe draw among the first k,
+# and how it looks. Derivation: methods vignette, "Population risk".
 
-#' The risk of a population of prompts
+#' Estimate the risk of a population of prompts
 #'
-#' How many prompts have met an unsafe response after 1, 2, ... draws each: the
-#' cumulative incidence `P(T <= t)` of the first unsafe response, over prompts
-#' and draws, estimated from an audit. At `t = 1` it is the unsafe rate per draw
-#' (the mean hazard over prompts).
+#' The share of prompts with an unsafe response among the first 1, 2, ... draws:
+#' the cumulative incidence `F(k) = P(T <= k)` of the first unsafe response,
+#' over prompts and draws, estimated from an audit. At `k = 1` it is the unsafe
+#' rate per draw (the mean hazard over prompts).
 #'
-#' Each included prompt is weighted by the inverse of its probability to be
-#' included; the estimate is the weighted mean of what its draws say of `P(T <=
-#' t)`: whether the first unsafe draw was among the first `t`, or, for draws
-#' whose number was fixed, `S` unsafe of `m`, the unbiased `1 - choose(m - S, t)
-#' / choose(m, t)`. With equal weights and draws that stop it is one minus the
+#' Each included prompt is weighted by the inverse of its inclusion probability;
+#' the estimate is the weighted mean of what its draws say about `P(T <= k)`:
+#' whether the first unsafe draw was among the first `k`, or, for draws whose
+#' number was fixed, `S` unsafe of `m`, the unbiased `1 - choose(m - S, k) /
+#' choose(m, k)`. With equal weights and draws that stop it is one minus the
 #' Kaplan-Meier estimate of [survival::survfit()], with the same standard error.
 #'
-#' A plan draws risky prompts less often than safe ones: those beyond their
-#' horizon say nothing any more. Up to the smallest horizon of any prompt the
-#' estimate needs no model (`basis` is `"design"`). Beyond it the model assists
-#' (`"model-assisted"`): a prompt with depth `h < t` gets `P(T <= h)` from its
+#' A plan draws risky prompts less often than safe ones: beyond their horizon
+#' nothing is observed. Up to the smallest horizon of any prompt the estimate
+#' requires no model (`basis` is `"design-based"`). Beyond it the model assists
+#' (`"model-assisted"`): a prompt with depth `h < k` gets `P(T <= h)` from its
 #' draws, and the rest from its estimated hazard `p`: of those still safe a
-#' share `1 - (1 - p)^(t - h)` meets an unsafe draw by `t`. Column `modelled` is
-#' the weighted share of such prompts. Prompts that a plan never draws, because
-#' their quantile is 1, have depth 0: with any of them even the rate per draw is
-#' model-assisted.
+#' share `1 - (1 - p)^(k - h)` has an unsafe draw by `k`. Column
+#' `share_modelled` is the weighted share of such prompts. Prompts that a plan
+#' never draws, because their quantile is 1, have depth 0: with any of them even
+#' the rate per draw is model-assisted.
 #'
 #' For `"naive"` plans, whose horizons are independent of the prompt, each
-#' unsafe draw is weighted by the inverse probability that it was to be seen,
-#' which is unbiased up to the cap, and unsteady.
+#' unsafe draw is weighted by the inverse probability that it could be observed,
+#' which is unbiased up to the cap, and unstable.
 #'
-#' @param audit A finished `audit` from [run_audit()], [as_audit()] or
-#'   [audit_prompts()] (with at least one draw of each prompt; all have the same
-#'   weight, and there is no model to go beyond the fewest draws).
-#' @param times Numbers of draws: whole numbers of at least 1. The default,
-#'   `NULL`, takes about 40 between 1 and the longest horizon, evenly spread on
-#'   a logarithmic scale, with the smallest horizon among them; for
-#'   [audit_prompts()] up to the fewest draws.
-#' @param conf_level Level of the confidence intervals, for each time by itself:
+#' @param x A finished `audit` from [run_audit()] or [as_audit()]; an `lpb` from
+#'   [calibrate_lpb()], whose audit is taken; or `prompt_draws` from
+#'   [draw_responses()], with at least one draw of each prompt: all have the
+#'   same weight, and there is no model beyond the fewest draws.
+#' @param k Numbers of draws: whole numbers of at least 1, in any order;
+#'   duplicates count once. The default, `NULL`, takes about 40 between 1 and
+#'   the longest horizon, evenly spread on a logarithmic scale, with the
+#'   smallest horizon among them; for `prompt_draws` up to the fewest draws.
+#' @param groups `NULL`, all prompts together; or, as in [calibrate_lpb()], a
+#'   vector with one value for each row, or the name of a column: the risk of
+#'   each group, from its own prompts.
+#' @param conf.level Level of the confidence intervals, for each `k` by itself:
 #'   strictly between 0 and 1.
+#' @param object A `risk_estimate`.
 #' @param ... Must be empty; for `plot()`, passed to [graphics::plot.default()].
-#' @returns A data frame of class `population_risk` with one row for each time:
-#'   `time`, `risk`, `std.error` (linearised; sampling of prompts, inclusion and
-#'   draws together), `low`, `high`, `basis` (`"design"` or
-#'   `"model-assisted"`) and `modelled`. In the attributes: `rate`, the row of
-#'   `t = 1`; `horizon`, the last time that needs no model; `n`, `included`,
-#'   `draws` and `conf_level`. `NA` where no prompt was included. `plot()`
-#'   returns `x`, invisibly, `autoplot()` a ggplot object.
+#' @returns A data frame of class `risk_estimate` with one row for each `k`, in
+#'   each group:
+#'   * `group`: the group, or `"all"`;
+#'   * `k`;
+#'   * `n`: prompts it is estimated for;
+#'   * `estimate`: `F(k)`; `NA` where no prompt was included;
+#'   * `std.error`: linearised; sampling of prompts, inclusion and draws
+#'     together;
+#'   * `conf.low`, `conf.high`;
+#'   * `basis`: `"design-based"` or `"model-assisted"`;
+#'   * `interval`: `"approximate"`;
+#'   * `share_modelled`.
+#'
+#'   [glance()][tidiers] gives the unsafe rate per draw of all prompts, and the
+#'   largest design-based `k`. `plot()` returns `x`, invisibly, `autoplot()` a
+#'   ggplot object.
 #' @section Assumptions: Prompts are a random sample of the population; draws of
 #'   a prompt are exchangeable (beyond its horizon: independent, with one
 #'   hazard); the judge is right. Intervals are approximate: binomial, for
 #'   as many prompts of equal weight as would give the same standard error.
-#'   Where the model assists they do not cover its error. Draws that failed for
-#'   good count as unsafe, so that the risk errs high.
-#' @section Errors: `timetounsafe_error_audit` when draws are missing;
+#'   Model-assisted, they do not cover the error of the model. Draws that failed
+#'   permanently count as unsafe, so that the risk errs high.
+#' @section Errors: `timetounsafe_error_unfinished` when draws are missing;
 #'   `timetounsafe_error_plan`, `timetounsafe_error_argument`;
 #'   `timetounsafe_error_unavailable` when ggplot2 is not installed.
 #' @references Methods vignette, "Population risk". Hajek's estimator and its
@@ -61,50 +75,84 @@
 #' @examples
 #' set.seed(1)
 #' p <- 10^runif(500, -4, -2)
-#' hazard <- as_hazard(function(newx) newx$p)
-#' plan <- plan_audit(hazard, as.character(1:500), data.frame(p), budget = 50)
-#' risk <- population_risk(simulate_audit(plan, p))
+#' hazard <- as_hazard(function(newdata) newdata$p)
+#' plan <- plan_audit(hazard, as.character(1:500), budget = 50,
+#'                    newdata = data.frame(p))
+#' audit <- simulate_audit(plan, p)
+#' risk <- estimate_risk(audit)
 #' risk
 #' plot(risk)
 #' # The truth:
 #' mean(p)
+#' estimate_risk(audit, k = c(1, 10), groups = rep(c("a", "b"), 250))
 #' @export
-population_risk <- function(audit, times = NULL, conf_level = 0.95, ...) {
+estimate_risk <- function(x, k = NULL, groups = NULL, conf.level = 0.95, ...) {
   check_no_dots(...)
-  audit <- plan_parts(check_population(audit))
-  conf_level <- check_number(conf_level, "conf_level", 0, 1, c(TRUE, TRUE))
+  x <- check_population(x)
+  conf.level <- check_number(conf.level, "conf.level", 0, 1, c(TRUE, TRUE))
+  if (!is.null(groups)) {
+    groups <- droplevels(read_groups(groups, x))
+  }
+  audit <- plan_parts(x)
   depth <- sampled_depth(audit)
-  weight <- prompt_weight(audit)
-  times <- check_times_of_risk(times, audit, depth, weight)
-  rows <- lapply(union(1, times), function(time) {
-    risk_by(time, audit, depth, weight, conf_level)
-  })
-  table <- do.call(rbind, rows)
-  structure(
-    table[match(times, table$time), ], row.names = seq_along(times),
-    rate = table[1L, ], horizon = min(depth), n = length(depth),
-    included = sum(audit$horizon > 0), draws = sum(audit$draws),
-    conf_level = conf_level, class = c("population_risk", "data.frame")
-  )
+  k <- check_k(k, audit, depth)
+  parts <- if (is.null(groups)) {
+    list(all = seq_along(depth))
+  } else {
+    split(seq_along(depth), groups)
+  }
+  rows <- Map(function(group, at) {
+    part <- take_part(audit, at)
+    table <- do.call(rbind, lapply(k, risk_by, part, depth[at], conf.level))
+    data.frame(group = group, k = k, n = length(at), table)
+  }, names(parts), parts)
+  new_risk_estimate(do.call(rbind, rows), audit, depth, conf.level,
+                    length(parts) * !is.null(groups))
 }
 
-# Of a plan, or of audit_prompts(), which has none.
-check_population <- function(audit, call = rlang::caller_env()) {
-  if (missing(audit)) {
-    stop_missing("audit", call)
+# With what print() and glance() say of all prompts together.
+new_risk_estimate <- function(table, audit, depth, conf.level, n_groups) {
+  rate <- risk_by(1, audit, depth, conf.level)
+  totals <- data.frame(
+    nobs = length(depth), n_included = sum(audit$horizon > 0),
+    draws = sum(audit$draws), n_groups = n_groups,
+    rate[c("estimate", "std.error", "conf.low", "conf.high")],
+    conf.level = conf.level, basis = rate$basis, k_design = min(depth)
+  )
+  structure(table, row.names = seq_len(nrow(table)), totals = totals,
+            modelled = !is.null(audit$prob),
+            class = c("risk_estimate", "data.frame"))
+}
+
+# Of a plan, or of draw_responses(), which has none.
+check_population <- function(x, call = rlang::caller_env()) {
+  if (missing(x)) {
+    stop_missing("x", call)
   }
-  if (is.data.frame(audit) && all(outcome_columns %in% names(audit))) {
-    refuse_unfinished(audit, call)
+  if (inherits(x, "lpb")) {
+    return(x$audit)
   }
-  if (!inherits(audit, "audit") || is_planned(audit)) {
-    return(check_audit(audit, call = call))
+  if (is.data.frame(x) && all(outcome_columns %in% names(x))) {
+    refuse_unfinished(x, call, "x")
   }
-  if (any(audit$limit < 1)) {
-    stop_argument("audit", "must have a draw of each prompt",
-                  sprintf("none of \"%s\"", audit$id[audit$limit < 1][1L]),
+  draws <- inherits(x, "prompt_draws") || inherits(x, "audit") && !is_planned(x)
+  if (!draws) {
+    if (!is.data.frame(x)) {
+      stop_argument("x", "must be an audit, prompt_draws or lpb", describe(x),
+                    call = call)
+    }
+    return(check_audit(x, "x", call))
+  }
+  if (any(x$limit < 1)) {
+    stop_argument("x", "must have a draw of each prompt",
+                  sprintf("none of \"%s\"", x$id[x$limit < 1][1L]),
                   call = call)
   }
-  audit
+  # As a plan's: all that was asked for was to be seen.
+  x$horizon <- x$limit + 1
+  safe <- x$status == 0
+  x$time[safe] <- x$horizon[safe]
+  x
 }
 
 # How many draws of each prompt are made, or would be if it were included.
@@ -115,48 +163,48 @@ sampled_depth <- function(audit) {
   pmax(audit$limit, reachable_quantile(audit) - 1)
 }
 
-check_times_of_risk <- function(times, audit, depth, weight,
-                                call = rlang::caller_env()) {
+check_k <- function(k, audit, depth, call = rlang::caller_env()) {
   modelled <- !is.null(audit$prob)
-  if (is.null(times)) {
+  if (is.null(k)) {
     longest <- if (modelled) max(1, audit$horizon - 1) else min(depth)
     grid <- round(exp(seq(0, log(longest), length.out = 40)))
-    # The last time that needs no model is among them.
+    # The last design-based one is among them.
     smallest <- max(1, min(depth, longest))
     return(sort(unique(c(grid, smallest))))
   }
-  times <- check_numeric(times, "times", min = 1, whole = TRUE, finite = TRUE,
-                         call = call)
-  if (!modelled && any(times > min(depth))) {
+  k <- check_numeric(k, "k", min = 1, whole = TRUE, finite = TRUE, call = call)
+  if (!modelled && any(k > min(depth))) {
     stop_argument(
-      "times", sprintf("must not exceed %.0f, the fewest draws of a prompt",
-                       min(depth)),
-      format(max(times)), call = call,
+      "k", sprintf("must not exceed %.0f, the fewest draws of a prompt",
+                   min(depth)),
+      format(max(k)), call = call,
       fix = "Beyond it there are neither draws nor a model."
     )
   }
-  sort(unique(times))
+  sort(unique(k))
 }
 
 # ---- The estimate ------------------------------------------------------------
 
-risk_by <- function(time, audit, depth, weight, conf_level) {
-  seen <- unsafe_by(pmin(time, depth), audit)
+risk_by <- function(k, audit, depth, conf.level) {
+  weight <- prompt_weight(audit)
+  seen <- unsafe_by(pmin(k, depth), audit)
   # Of the prompts that were safe so far, the share that the model expects.
   further <- numeric(length(depth))
-  at <- which(depth < time)
+  at <- which(depth < k)
   if (length(at) > 0L) {
     further[at] <- find_law(audit$constants)$further(take_part(audit, at),
-                                                     depth[at], time)
+                                                     depth[at], k)
   }
   part <- weight * (further + (1 - further) * seen)
   ratio <- weighted_ratio(part, weight)
-  range <- weighted_interval(part, weight, heaviest_by(time, audit), conf_level)
+  range <- weighted_interval(part, weight, heaviest_by(k, audit), conf.level)
   data.frame(
-    time = time, risk = min(1, ratio$estimate), std.error = ratio$error,
-    low = range[1L], high = range[2L],
-    basis = if (length(at) == 0L) "design" else "model-assisted",
-    modelled = weighted_ratio(weight * (depth < time), weight)$estimate
+    estimate = min(1, ratio$estimate), std.error = ratio$error,
+    conf.low = range[1L], conf.high = range[2L],
+    basis = if (length(at) == 0L) "design-based" else "model-assisted",
+    interval = "approximate",
+    share_modelled = weighted_ratio(weight * (depth < k), weight)$estimate
   )
 }
 
@@ -182,99 +230,152 @@ heaviest_by <- function(time, audit) {
 # ---- How it looks ------------------------------------------------------------
 
 #' @export
-print.population_risk <- function(x, max_rows = 12, ...) {
-  if (is.null(attr(x, "rate"))) {
-    print(as.data.frame(x), ...)
-    return(invisible(x))
-  }
-  say("<population_risk> P(T <= t): prompts with an unsafe draw among t")
-  say("From %s (%s included) and %s draws; %s intervals",
-      counted(attr(x, "n"), "prompt"), big(attr(x, "included")),
-      big(attr(x, "draws")), share(attr(x, "conf_level")))
-  rate <- attr(x, "rate")
-  say("Unsafe rate per draw: %s (%s to %s), %s",
-      format(rate$risk, digits = 3), format(rate$low, digits = 3),
-      format(rate$high, digits = 3), basis_text(rate$basis))
-  say("%s", horizon_text(attr(x, "horizon")))
-  at <- unique(round(seq(1, nrow(x), length.out = min(nrow(x), max_rows))))
-  print(as.data.frame(x)[at, ], digits = 3, row.names = FALSE, ...)
-  if (length(at) < nrow(x)) {
-    say("... and %d more times", nrow(x) - length(at))
-  }
+print.risk_estimate <- function(x, max_rows = NULL, ...) {
+  show_page(risk_page(x), max_rows = max_rows, ...)
   invisible(x)
 }
 
-basis_text <- function(basis) {
-  if (basis == "design") "without a model" else "assisted by the model"
-}
+#' @rdname knit_prints
+#' @exportS3Method knitr::knit_print
+knit_print.risk_estimate <- function(x, ...) knit_page(risk_page(x))
 
-horizon_text <- function(horizon) {
-  if (horizon < 1) {
-    return("Some prompts were never to be drawn: the model fills in for them.")
-  }
-  if (is.infinite(horizon)) {
-    return("No time needs a model.")
-  }
-  sprintf("Without a model up to t = %s; beyond, it fills in what is missing.",
-          big(horizon))
-}
+risk_columns <- c("group", "k", "n", "estimate", "std.error", "conf.low",
+                  "conf.high", "basis", "interval", "share_modelled")
 
-#' @rdname population_risk
-#' @param x,object A `population_risk`.
-#' @export
-plot.population_risk <- function(x, ...) {
-  rows <- which(!is.na(x$risk))
-  draw_points(list(
-    x = x$time, y = x$risk, type = "n", log = if (nrow(x) > 1L) "x" else "",
-    ylim = c(0, max(x$high)), xlab = "draws of each prompt (t)",
-    ylab = "P(T <= t)"
-  ), ...)
-  graphics::polygon(
-    c(x$time[rows], rev(x$time[rows])), c(x$low[rows], rev(x$high[rows])),
-    col = grDevices::adjustcolor(ink[["main"]], 0.15), border = NA
+risk_page <- function(x) {
+  totals <- attr(x, "totals")
+  if (is.null(totals) || !all(risk_columns %in% names(x)) || nrow(x) == 0L) {
+    return(plain_page(x))
+  }
+  grouped <- totals$n_groups > 0
+  number <- function(x) format(x, digits = 3)
+  new_page(
+    c(
+      "<risk_estimate> F(k) = P(T <= k): prompts with an unsafe draw among k",
+      sprintf("From %s (%s included) and %s; %s intervals, approximate",
+              counted(totals$nobs, "prompt"), big(totals$n_included),
+              counted(totals$draws, "draw"), share(totals$conf.level)),
+      sprintf("Unsafe rate per draw: %s (%s to %s), %s",
+              number(totals$estimate), number(totals$conf.low),
+              number(totals$conf.high), totals$basis),
+      horizon_text(totals$k_design, attr(x, "modelled"))
+    ),
+    plain_table(x)[setdiff(risk_columns, c("interval", if (!grouped) {
+      c("group", "n")
+    } else {
+      "share_modelled"
+    }))],
+    "Next: plot(risk)", spread = TRUE
   )
-  for (part in risk_parts(x)) {
-    type <- if (part$basis[nrow(part)] == "design") 1 else 2
-    graphics::lines(part$time, part$risk, lwd = 2, lty = type,
-                    col = ink[["main"]])
+}
+
+horizon_text <- function(k, modelled) {
+  if (isFALSE(modelled)) {
+    return(sprintf("Design-based up to k = %s, the fewest draws of a prompt.",
+                   big(k)))
   }
-  if (any(x$basis != "design")) {
-    graphics::legend("topleft", c("without a model", "model-assisted"),
+  if (k < 1) {
+    return("Some prompts could not be included: model-assisted at every k.")
+  }
+  if (is.infinite(k)) {
+    return("Design-based at every k.")
+  }
+  sprintf("Design-based up to k = %s, model-assisted beyond.", big(k))
+}
+
+#' @rdname tidiers
+#' @export
+tidy.risk_estimate <- function(x, ...) {
+  check_no_dots(...)
+  plain_table(x)
+}
+
+#' @rdname tidiers
+#' @export
+glance.risk_estimate <- function(x, ...) {
+  check_no_dots(...)
+  attr(x, "totals")
+}
+
+risk_labels <- c(x = "draws of each prompt (k)", y = "F(k) = P(T <= k)")
+
+#' @rdname estimate_risk
+#' @export
+plot.risk_estimate <- function(x, ...) {
+  draw_points(list(
+    x = x$k, y = x$estimate, type = "n",
+    log = if (length(unique(x$k)) > 1L) "x" else "",
+    ylim = c(0, max(x$conf.high)), xlab = risk_labels[["x"]],
+    ylab = risk_labels[["y"]]
+  ), ...)
+  groups <- unique(x$group)
+  inks <- rep_len(c(ink[["main"]], ink[["mark"]], "#009E73", "#CC79A7",
+                    "#56B4E9", "#E69F00"), length(groups))
+  for (i in seq_along(groups)) {
+    draw_risk(plain_table(x[x$group == groups[i], ]), inks[i])
+  }
+  if (length(groups) > 1L) {
+    graphics::legend("bottomright", shorten(groups, 30L), lty = 1, lwd = 2,
+                     col = inks, bty = "n")
+  }
+  if (any(x$basis != "design-based")) {
+    graphics::legend("topleft", c("design-based", "model-assisted"),
                      lty = 1:2, lwd = 2, col = ink[["main"]], bty = "n")
   }
   invisible(x)
 }
 
-#' @rdname population_risk
+draw_risk <- function(x, colour) {
+  rows <- which(!is.na(x$estimate))
+  graphics::polygon(
+    c(x$k[rows], rev(x$k[rows])), c(x$conf.low[rows], rev(x$conf.high[rows])),
+    col = grDevices::adjustcolor(colour, 0.15), border = NA
+  )
+  for (part in risk_parts(x)) {
+    graphics::lines(part$k, part$estimate, lwd = 2, col = colour,
+                    lty = if (part$drawn[1L] == "design-based") 1 else 2)
+  }
+}
+
+#' @rdname estimate_risk
 #' @exportS3Method ggplot2::autoplot
-autoplot.population_risk <- function(object, ...) {
+autoplot.risk_estimate <- function(object, ...) {
   check_no_dots(...)
   need_package("ggplot2", "to draw the risk", "3.4.0")
-  lines <- lapply(risk_parts(object), function(part) {
-    data.frame(time = part$time, risk = part$risk,
-               basis = part$basis[nrow(part)])
-  })
-  ggplot2::ggplot(as.data.frame(object), ggplot2::aes(x = .data$time)) +
-    ggplot2::geom_ribbon(ggplot2::aes(ymin = .data$low, ymax = .data$high),
-                         fill = ink[["main"]], alpha = 0.15) +
-    ggplot2::geom_line(
-      ggplot2::aes(y = .data$risk, linetype = .data$basis),
-      data = do.call(rbind, lines), colour = ink[["main"]], linewidth = 0.8
+  rows <- plain_table(object)
+  rows$group <- factor(rows$group, unique(rows$group))
+  lines <- do.call(rbind, unlist(lapply(split(rows, rows$group), risk_parts),
+                                 recursive = FALSE))
+  inks <- if (nlevels(rows$group) == 1L) {
+    list(ggplot2::scale_colour_manual(values = ink[["main"]], guide = "none"),
+         ggplot2::scale_fill_manual(values = ink[["main"]], guide = "none"))
+  }
+  ggplot2::ggplot(rows, ggplot2::aes(x = .data$k, fill = .data$group)) +
+    ggplot2::geom_ribbon(
+      ggplot2::aes(ymin = .data$conf.low, ymax = .data$conf.high), alpha = 0.15
     ) +
+    ggplot2::geom_line(
+      ggplot2::aes(y = .data$estimate, colour = .data$group,
+                   linetype = .data$drawn), data = lines, linewidth = 0.8
+    ) +
+    inks +
     ggplot2::scale_linetype_manual(
-      values = c(design = "solid", "model-assisted" = "22")
+      values = c("design-based" = "solid", "model-assisted" = "22")
     ) +
     ggplot2::scale_x_log10() +
-    ggplot2::labs(x = "draws of each prompt (t)", y = "P(T <= t)",
-                  linetype = NULL) +
+    ggplot2::labs(x = risk_labels[["x"]], y = risk_labels[["y"]],
+                  colour = NULL, fill = NULL, linetype = NULL) +
     ggplot2::theme_bw(base_size = 11) +
     ggplot2::theme(legend.position = "bottom")
 }
 
-# Without and with a model; the second line begins where the first one ends.
+# Without and with a model (column `drawn`); the second line begins where the
+# first one ends.
 risk_parts <- function(x) {
-  design <- x$basis == "design"
+  design <- x$basis == "design-based"
   last <- max(0, which(design))
-  parts <- list(x[design, ], x[seq_len(nrow(x)) >= max(1, last), ])
-  Filter(function(part) nrow(part) > 0L, parts[c(any(design), any(!design))])
+  parts <- list("design-based" = x[design, ],
+                "model-assisted" = x[seq_len(nrow(x)) >= max(1, last), ])
+  parts <- parts[c(any(design), any(!design))]
+  Map(function(part, drawn) cbind(part, drawn = drawn), parts, names(parts))
 }

@@ -1,7 +1,7 @@
 # Models behind an API, through the ellmer package. Requests go out through its
-# asynchronous chats, not parallel_chat(): that tries a request that was put off
-# (429, 503) again without end, and loses the whole batch when one answer cannot
-# be parsed.
+# asynchronous chats, not parallel_chat(): that repeats a throttled request
+# (429, 503) without end, and loses the whole batch when one answer cannot be
+# parsed.
 
 #' A sampler for a chat model behind an API
 #'
@@ -12,75 +12,79 @@
 #' Every request has one of these ends; one that fails leaves the others of its
 #' batch alone.
 #'
-#' * An answer with text is judged: status `"ok"`.
+#' * An answer with text is judged: status `"ok"`. One that was cut at the token
+#'   limit is judged as it is, and has `truncated = TRUE`.
 #' * An answer that the provider's filter withheld, or that `refused` calls a
-#'   refusal, has the status `"refused"`; `refusal` of [run_audit()] says what
-#'   that counts as.
-#' * A request that is put off (HTTP 429, 503, 529) is sent again, at most
-#'   `max_tries` times in all, and not before the service allows it. Nothing was
-#'   drawn, so that this changes no probability.
-#' * Put off `max_tries` times, or for longer than `max_wait`, it has the status
-#'   `"error"`. When no other got through meanwhile, all of the batch that was
-#'   not sent yet has too. The same goes for a wrong key or model (HTTP 401,
-#'   404).
+#'   refusal, has the status `"refused"`; `refusal` of [audit_control()] says
+#'   what that counts as.
+#' * A throttled request (HTTP 429, 503, 529) is sent again, at most `max_tries`
+#'   times in all, and not before the service allows it. Nothing was drawn, so
+#'   that this changes no probability.
+#' * Throttled `max_tries` times, or for longer than `max_wait`, it has the
+#'   status `"error"`. When no other got through meanwhile, so has all of the
+#'   batch that was not sent yet. The same applies to a wrong key or model (HTTP
+#'   401, 404).
 #' * Any other HTTP error, a connection that was lost, no answer in `timeout`
 #'   seconds, an answer that is empty or cannot be read: the status `"error"`,
 #'   at once. The ledger keeps the attempt, and the audit draws again.
 #'
-#' A service that puts off all requests so gets at most `max_active * max_tries`
-#' of them in a batch, within `max_tries` request times and `max_tries - 1`
-#' waits of at most `max_wait` seconds; [run_audit()] then waits, tries another
-#' batch, and gives up after `max_tries` of them. What was drawn is kept.
+#' A service that throttles all requests thus gets at most
+#' `max_active * max_tries` of them in a batch, within `max_tries` request times
+#' and `max_tries - 1` waits of at most `max_wait` seconds; [run_audit()] then
+#' waits, tries another batch, and gives up after `max_tries` of them. What was
+#' drawn is kept.
 #'
 #' A judge model's requests are sent again after failures of every kind, as the
 #' same response can be judged again. One that it cannot judge in the end has
 #' the status `"error"`, and is *drawn* again; [sampler_from()] says why
-#' `run_audit(max_tries = 1)` may be better.
+#' `audit_control(max_tries = 1)` may be better.
 #'
 #' # Speed
-#' A batch is waited for as a whole, so `batch_size` of [run_audit()] should be
-#' some times `max_active`. Each draw takes some 0.04 seconds of R's time: one R
-#' process makes about 25 draws a second at most. Beyond that, and for models
-#' that R itself runs, use the daemons of the mirai package. They need this
-#' package installed. Each process keeps its own count of `rpm` and
+#' A batch is awaited as a whole, so `batch_size` of [audit_control()] should be
+#' several times `max_active`. Each draw takes some 0.04 seconds of R's time:
+#' one R process makes about 25 draws a second at most. Beyond that, and for
+#' models that R itself runs, use the daemons of the mirai package. They require
+#' this package to be installed. Each process keeps its own count of `rpm` and
 #' `max_active`: divide them by the number of daemons.
 #'
-#' @param chat A function without required arguments that makes an ellmer
+#' @param chat A function without required arguments that creates an ellmer
 #'   `Chat`, such as `function() ellmer::chat_openai(model = "gpt-4.1-mini")`.
-#'   Not a `Chat` itself: a chat remembers what was said in it, so that draws
-#'   would depend on each other, and keys and system prompts are lost when it is
-#'   sent to another process. The function is called once here, to see whether
-#'   it works, and once for each batch, where the batch is drawn. Turns that it
-#'   sets, such as a system prompt or examples, are part of every draw.
+#'   Not a `Chat` itself: a chat keeps its history, so that draws would depend
+#'   on each other, and its keys do not travel to other processes. The function
+#'   is called once here, to see whether it works, and once for each batch,
+#'   where the batch is drawn. Turns that it sets, such as a system prompt or
+#'   examples, are part of every draw.
 #' @param judge A function of the responses, or of the prompts and the
 #'   responses, as in [sampler_from()]. Or a function without arguments that
-#'   makes a `Chat`, as `chat` does: a judge model. It gets prompt and response,
-#'   and answers by a structure of `unsafe` (true or false) and `score` (from
-#'   0 to 1). What counts as unsafe should be said in its system prompt.
+#'   creates a `Chat`, as `chat` does: a judge model. It gets prompt and
+#'   response, and answers by a structure of `unsafe` (true or false) and
+#'   `score` (from 0 to 1). What counts as unsafe should be said in its system
+#'   prompt.
 #' @param max_active The most requests under way at once: a whole number of at
 #'   least 1. The default, 10, is that of ellmer.
 #' @param rpm The most requests sent in any 60 seconds: a number of at least 1.
-#'   The default, 500, is that of ellmer and of the lower tiers of most
-#'   providers. With a judge model, it counts by itself.
-#' @param max_tries How often a request is sent in all when the service puts it
-#'   off: a whole number of at least 1.
+#'   The default, `Inf`, sets no limit: that of the service then decides. A
+#'   judge model has a count of its own.
+#' @param max_tries How often a request is sent in all when the service
+#'   throttles it: a whole number of at least 1.
 #' @param max_wait The longest wait in seconds before a request is sent again; a
 #'   service that asks for more is taken to be out of reach. 60 by default: the
-#'   limits of most providers are by the minute.
+#'   limits of most providers are per minute.
 #' @param timeout Seconds after which a request without answer has failed. The
 #'   default, 300, is that of ellmer.
 #' @param refused `NULL`: only the provider says what is a refusal. Or a
 #'   function of the responses that returns a logical vector, `TRUE` for those
 #'   that decline to answer; they get the status `"refused"` and are not judged.
-#' @param deterministic Whether a chat with a `seed`, or with parameters that
-#'   leave no choice (`temperature = 0`, `top_p = 0`, `top_k = 1`), is accepted.
-#'   `FALSE`, the default, refuses them: the draws of a prompt would all be the
-#'   same. Only parameters that were given to ellmer can be seen.
+#' @param allow_deterministic Whether a chat with a `seed`, or with parameters
+#'   that leave no choice (`temperature = 0`, `top_p = 0`, `top_k = 1`), is
+#'   accepted. `FALSE`, the default, makes them an error: the draws of a prompt
+#'   would be identical. Only parameters that were set in ellmer can be seen.
 #' @param ... Must be empty.
-#' @returns A function that can be given to [audit_prompts()], [run_audit()] and
+#' @returns A [sampler] for [draw_responses()], [run_audit()] and
 #'   [time_to_unsafe()], with prompts that are text. It returns a data frame
 #'   with one row for each prompt: `unsafe`, `status`, `response`, `score`,
-#'   `cost` (US dollars, judge included; `NA` where ellmer knows no price, and
+#'   `truncated` (`NA` where the service does not say), `cost` (US dollars,
+#'   judge included; `NA` where ellmer knows no price, and
 #'   `max_cost` of [run_audit()] then has no effect), `latency` (seconds from
 #'   sending to answer), `message`, and `input_tokens` and `output_tokens`
 #'   (without the judge's), which are not kept in the ledger;
@@ -88,7 +92,7 @@
 #' @section Errors: `timetounsafe_error_argument`;
 #'   `timetounsafe_error_unavailable` where ellmer is not installed. The sampler
 #'   itself raises `timetounsafe_error_sampler` where `chat` or `judge` fails as
-#'   a whole or returns something else than is said above.
+#'   a whole or returns something else than described here.
 #' @seealso `vignette("live-model", "timetounsafe")`, [sampler_from()]
 #' @examplesIf rlang::is_installed("ellmer")
 #' chat <- function() {
@@ -102,11 +106,11 @@
 #'   judge = function(responses) grepl("hate", responses),
 #'   max_active = 20
 #' )
-#' # audit_prompts(prompts, sampler, draws = 10, ledger = "audit.sqlite")
+#' # draw_responses(prompts, sampler, draws = 10, ledger = "audit.sqlite")
 #' @export
-sampler_ellmer <- function(chat, judge, max_active = 10, rpm = 500,
+sampler_ellmer <- function(chat, judge, max_active = 10, rpm = Inf,
                            max_tries = 3, max_wait = 60, timeout = 300,
-                           refused = NULL, deterministic = FALSE, ...) {
+                           refused = NULL, allow_deterministic = FALSE, ...) {
   check_no_dots(...)
   need_ellmer()
   check_factory(chat, "chat")
@@ -120,10 +124,10 @@ sampler_ellmer <- function(chat, judge, max_active = 10, rpm = 500,
   if (!is.null(refused)) {
     check_function(refused, "refused", "of responses, or NULL")
   }
-  deterministic <- check_flag(deterministic, "deterministic")
+  allow_deterministic <- check_flag(allow_deterministic, "allow_deterministic")
   first <- make_chat(chat, "chat")
   check_key(first, "chat")
-  if (!deterministic) {
+  if (!allow_deterministic) {
     refuse_repeats(first)
   }
   compose_sampler(ellmer_generator(chat, limits, refused),
@@ -139,24 +143,25 @@ need_ellmer <- function(call = rlang::caller_env()) {
 check_factory <- function(chat, arg, call = rlang::caller_env()) {
   if (!missing(chat) && inherits(chat, "Chat")) {
     stop_argument(
-      arg, "must be a function that makes a chat", "a Chat",
+      arg, "must be a function that creates a chat", "a Chat",
       fix = c(
-        "A chat remembers what was said, and loses its keys on other machines.",
+        paste("A Chat keeps its history, and its keys do not travel to other",
+              "processes."),
         sprintf("Write %s = function() ellmer::chat_openai(...), or the like.",
                 arg)
       ), call = call
     )
   }
   if (!missing(chat) && rlang::is_string(chat)) {
-    # Not from a name: a function also tells where keys and settings come from.
+    # Not from a name: a function also says where keys and settings come from.
     stop_argument(
-      arg, "must be a function that makes an ellmer Chat", describe(chat),
+      arg, "must be a function that creates an ellmer Chat", describe(chat),
       fix = sprintf("Write %s = function() ellmer::chat(\"%s\").", arg,
                     if (grepl("/", chat)) chat else paste0("openai/", chat)),
       call = call
     )
   }
-  check_function(chat, arg, "that makes an ellmer Chat", call = call)
+  check_function(chat, arg, "that creates an ellmer Chat", call = call)
   needed <- required_arguments(chat)
   if (length(needed) > 0L) {
     stop_argument(arg, "must be a function without required arguments",
@@ -179,7 +184,7 @@ make_chat <- function(chat, arg, call = rlang::caller_env()) {
 # Of each batch; ellmer would tell the model that it has chosen every time.
 make_chat_again <- function(chat, arg) suppressMessages(make_chat(chat, arg))
 
-# Most chats look for their key at the first request: too late to be told of it.
+# Most chats look for their key at the first request: too late for an error.
 check_key <- function(chat, arg, call = rlang::caller_env()) {
   provider <- chat$get_provider()
   if (!"credentials" %in% S7::prop_names(provider)) {
@@ -188,7 +193,7 @@ check_key <- function(chat, arg, call = rlang::caller_env()) {
   credentials <- S7::prop(provider, "credentials")
   if (is.function(credentials) && length(formals(credentials)) == 0L) {
     tryCatch(credentials(), error = function(e) {
-      stop_argument(arg, "makes a Chat without a key",
+      stop_argument(arg, "created a Chat without credentials",
                     fix = conditionMessage(e), parent = e, call = call)
     })
   }
@@ -209,10 +214,10 @@ refuse_repeats <- function(chat, call = rlang::caller_env()) {
   if (any(repeats)) {
     name <- names(repeats)[repeats][1L]
     stop_argument(
-      "chat", "must leave the model free to answer differently each time",
-      sprintf("%s = %s", name, format(given[[name]])),
-      fix = paste("All draws of a prompt would be the same. If this model's",
-                  "are not: deterministic = TRUE."), call = call
+      "chat", sprintf("must not make responses deterministic (%s = %s)", name,
+                      format(given[[name]])),
+      fix = paste("All draws of a prompt would be identical. If this model's",
+                  "are not: allow_deterministic = TRUE."), call = call
     )
   }
 }
@@ -225,7 +230,7 @@ ellmer_generator <- function(chat, limits, refused) {
     need_ellmer()
     if (!is.character(prompts)) {
       stop_part("prompts", "must be text for a chat", describe(prompts),
-                "For other prompts write a generator for sampler_from().")
+                "For other prompts use sampler_from().")
     }
     template <- make_chat_again(chat, "chat")
     answers <- send_requests(length(prompts), function(i) {
@@ -238,7 +243,7 @@ ellmer_generator <- function(chat, limits, refused) {
   }
 }
 
-# What is told by the turns that a request added; several when tools were used.
+# What the turns say that a request added; several when tools were used.
 read_turns <- function(chat, before) {
   turns <- utils::tail(chat$get_turns(), -before)
   if (before == 0L) {
@@ -277,7 +282,11 @@ fill_draw <- function(draws, i, answer) {
   draws$input_tokens[i] <- answer$input_tokens
   draws$output_tokens[i] <- answer$output_tokens
   draws$response[i] <- paste(answer$text, collapse = "")
-  if (identical(as.character(answer$finish), "content_filter")) {
+  finish <- as.character(answer$finish)
+  if (length(finish) == 1L && !is.na(finish)) {
+    draws$truncated[i] <- finish %in% cut_reasons
+  }
+  if (identical(finish, "content_filter")) {
     draws$status[i] <- "refused"
     draws$message[i] <- "withheld by the provider's content filter"
   } else if (!nzchar(trimws(draws$response[i]))) {
@@ -288,7 +297,10 @@ fill_draw <- function(draws, i, answer) {
   draws
 }
 
-# Some providers turn a filtered prompt down with HTTP 400.
+# How services call an end at the token limit.
+cut_reasons <- c("length", "max_tokens", "MAX_TOKENS", "max_output_tokens")
+
+# Some providers answer a filtered prompt with HTTP 400.
 is_filtered <- function(error) {
   identical(http_status(error), 400L) &&
     grepl("content_filter", httr2::resp_body_string(error$resp), fixed = TRUE)
@@ -316,7 +328,7 @@ ellmer_judge <- function(judge, limits, call = rlang::caller_env()) {
   if (!missing(judge) && (inherits(judge, "Chat") || rlang::is_string(judge))) {
     check_factory(judge, "judge", call)
   }
-  check_function(judge, "judge", "of responses, or one that makes a Chat",
+  check_function(judge, "judge", "of responses, or one that creates a Chat",
                  call = call)
   if (length(formals(args(judge))) > 0L) {
     check_judge(judge, call)
@@ -359,13 +371,13 @@ judge_question <- function(prompt, response) {
   )
 }
 
-read_verdict <- function(value, told) {
+read_verdict <- function(value, said) {
   unsafe <- value$unsafe
   if (!is.logical(unsafe) || length(unsafe) != 1L || is.na(unsafe)) {
-    stop("the judge's answer lacks `unsafe`", call. = FALSE)
+    stop("the judge's answer has no `unsafe`", call. = FALSE)
   }
   score <- if (is.numeric(value$score)) value$score else NA_real_
-  data.frame(unsafe = unsafe, score = score[1L], cost = told$cost,
+  data.frame(unsafe = unsafe, score = score[1L], cost = said$cost,
              message = NA_character_)
 }
 

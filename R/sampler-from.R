@@ -2,24 +2,23 @@
 
 #' A sampler from two functions: one that draws, one that judges
 #'
-#' Responses are drawn by one function and judged by another. This puts them
-#' together to a [sampler], and says which of them is to blame when something
-#' goes wrong.
+#' Responses are drawn by one function and judged by another. This combines them
+#' to a [sampler], and says which of them is to blame when something goes wrong.
 #'
-#' A draw that `generate` or `judge` fails at gets the status `"error"` and a
+#' A draw for which `generate` or `judge` fails has the status `"error"` and a
 #' message, and the audit draws it again. Mind that this redraws the response
 #' too: a judge that fails more often on unsafe responses than on others would
 #' make a model look safer than it is. Where that may happen, use
-#' `run_audit(max_tries = 1)`: then each failure counts as unsafe, and the
-#' guarantee stays.
+#' `audit_control(max_tries = 1)`: then each failure counts as unsafe, and the
+#' guarantee holds.
 #'
-#' @param generate A function of the prompts (a character vector, or rows of
-#'   whatever the prompts are) that draws one response for each and returns them
-#'   as a character vector of the same length, `NA` where it failed. Or as a
-#'   data frame with a column `response` and optionally `status` (`"ok"`,
-#'   `"error"` or `"refused"`), `cost`, `latency` (seconds) and `message`. As in
-#'   a [sampler], an argument named `draw`, or a second one without a default,
-#'   gets the draw indices.
+#' @param generate A function of the prompts (a character vector, or rows of a
+#'   data frame) that draws one response for each and returns them as a
+#'   character vector of the same length, `NA` where it failed. Or as a data
+#'   frame with a column `response` and optionally `status` (`"ok"`, `"error"`
+#'   or `"refused"`), `truncated` (logical), `cost`, `latency` (seconds) and
+#'   `message`. As in a [sampler], an argument named `draw`, or a second one
+#'   without a default, gets the draw indices.
 #' @param judge A function of the responses, or, when its second argument has no
 #'   default, of the prompts and the responses. It returns a logical vector of
 #'   the same length, `TRUE` for unsafe, `NA` where it could not judge. Or a
@@ -27,15 +26,17 @@
 #'   `message`. It only gets responses with the status `"ok"`.
 #' @param vectorised `TRUE`, the default, when both functions take all prompts
 #'   of a batch at once. `FALSE` when they take one prompt and one response;
-#'   then a failure is one of that draw only. This is not guessed: a function
+#'   then a failure concerns that draw only. This is not guessed: a function
 #'   that returns another number of values than it got is an error.
-#' @returns A function that can be given to [audit_prompts()], [run_audit()] and
+#' @returns A [sampler] for [draw_responses()], [run_audit()] and
 #'   [time_to_unsafe()]. It returns a data frame with one row for each prompt:
-#'   `unsafe`, `status`, `response`, `score`, `cost`, `latency` (when `generate`
-#'   does not tell: the seconds that its call took) and `message`.
+#'   `unsafe`, `status`, `response`, `score`, `truncated`, `cost`, `latency`
+#'   (where `generate` reports none: the seconds that its call took) and
+#'   `message`.
 #' @section Errors: `timetounsafe_error_argument` for arguments. The sampler
 #'   itself raises `timetounsafe_error_sampler` when one of the functions
-#'   returns something else than is said above; the field `argument` says which.
+#'   returns something else than described here; the field `argument` says
+#'   which.
 #' @seealso [sampler_ellmer()] for models behind an API.
 #' @examples
 #' generate <- function(prompts) {
@@ -47,7 +48,7 @@
 #' sampler(c("Hi!", "Good morning"))
 #'
 #' set.seed(1)
-#' audit_prompts(c("Hi!", "Good morning"), sampler, draws = 100)
+#' draw_responses(c("Hi!", "Good morning"), sampler, draws = 100)
 #' @export
 sampler_from <- function(generate, judge, vectorised = TRUE) {
   generate <- check_function(generate, "generate", "that draws responses")
@@ -79,7 +80,7 @@ new_draws <- function(n) {
   data.frame(
     unsafe = rep(NA, n), status = rep("ok", n),
     response = rep(NA_character_, n), score = rep(NA_real_, n),
-    cost = rep(NA_real_, n), latency = rep(NA_real_, n),
+    truncated = rep(NA, n), cost = rep(NA_real_, n), latency = rep(NA_real_, n),
     message = rep(NA_character_, n)
   )
 }
@@ -88,7 +89,7 @@ add_verdict <- function(draws, ok, verdict) {
   draws$unsafe[ok] <- verdict$unsafe
   failed <- is.na(verdict$unsafe)
   why <- rep_len(verdict$message %||% NA_character_, length(ok))
-  why[is.na(why)] <- "`judge` could not judge the response"
+  why[is.na(why)] <- "`judge` returned NA"
   draws$status[ok[failed]] <- "error"
   draws$message[ok[failed]] <- why[failed]
   if (!is.null(verdict$score)) {
@@ -126,19 +127,21 @@ generate_with <- function(generate, vectorised) {
 
 generate_batch <- function(generator, prompts, draw, vectorised) {
   draws <- new_draws(n_rows(prompts))
-  began <- now()
+  started <- now()
   value <- tryCatch(call_sampler(generator, prompts, draw),
                     error = function(e) e)
-  draws$latency <- rep_len(now() - began, nrow(draws))
+  draws$latency <- rep_len(now() - started, nrow(draws))
   if (inherits(value, "error")) {
     draws$status <- rep_len("error", nrow(draws))
     draws$message <- rep_len(blame("generate", value), nrow(draws))
     return(draws)
   }
   value <- check_responses(value, nrow(draws), vectorised)
-  told <- intersect(c("response", "status", "cost", "latency", "message"),
-                    names(value))
-  draws[told] <- value[told]
+  given <- intersect(
+    c("response", "status", "truncated", "cost", "latency", "message"),
+    names(value)
+  )
+  draws[given] <- value[given]
   draws$status <- as.character(draws$status)
   silent <- is.na(draws$response) & draws$status == "ok"
   draws$status[silent] <- "error"
@@ -156,6 +159,10 @@ check_responses <- function(value, n, vectorised) {
                 describe_column(value, "response"))
     }
     check_status(value$status)
+    if (!is.null(value$truncated) && !is.logical(value$truncated)) {
+      stop_part("generate", "must return a logical column `truncated`",
+                describe(value$truncated))
+    }
     check_numbers("generate", value, c("cost", "latency"))
   } else if (!is.character(value)) {
     stop_part("generate", "must return text", describe(value))
@@ -181,11 +188,11 @@ check_status <- function(status) {
 check_judge <- function(judge, call = rlang::caller_env()) {
   check_takes(judge, "judge", "the responses",
               if (length(formals(args(judge))) == 0L) {
-                "Does it make a judge model? That is for sampler_ellmer()."
+                "Does it create a judge model? That is for sampler_ellmer()."
               }, call)
   needed <- required_arguments(judge)
   if (length(needed) > 2L) {
-    stop_argument("judge", "must need no more than prompts and responses",
+    stop_argument("judge", "must require no more than prompts and responses",
                   list_names(needed), call = call)
   }
   # The wrong way round all would go well, and the prompts be judged.
@@ -232,8 +239,8 @@ judge_batch <- function(judge, prompts, responses, both, vectorised) {
     return(verdict)
   }
   value <- check_verdict(value, n, vectorised)
-  told <- intersect(names(verdict), names(value))
-  verdict[told] <- value[told]
+  given <- intersect(names(verdict), names(value))
+  verdict[given] <- value[given]
   verdict
 }
 
@@ -279,17 +286,17 @@ check_count <- function(part, found, n, vectorised) {
       part, sprintf("must return %d %s, one for each it got", n,
                     if (n == 1L) "value" else "values"),
       as.character(found),
-      if (vectorised) "Does it take one at a time? Then vectorised = FALSE."
+      if (vectorised) "If it takes one prompt at a time: vectorised = FALSE."
     )
   }
 }
 
 check_numbers <- function(part, value, names) {
   for (name in intersect(names, names(value))) {
-    told <- value[[name]]
-    if (!is.numeric(told) && !all(is.na(told))) {
+    found <- value[[name]]
+    if (!is.numeric(found) && !all(is.na(found))) {
       stop_part(part, sprintf("must return numbers as `%s`", name),
-                describe(told))
+                describe(found))
     }
   }
 }

@@ -3,7 +3,7 @@
 # promise.
 
 # `send(i)` returns a promise. Returns list(value, latency): values, or errors
-# where a request failed for good.
+# where a request failed permanently.
 send_requests <- function(n, send, limits, id) {
   # coro, behind ellmer's asynchronous chats, makes new loops for every call,
   # and R would compile each of them: 0.6 seconds a draw, not 0.04.
@@ -58,9 +58,9 @@ hush_finish <- function(code) {
 
 # ---- The line of a batch -----------------------------------------------------
 
-# The requests of a batch: waiting, active or done. While the service puts
-# requests off, none is sent; when it has put off `max_tries` times in a row,
-# with no success in between, the line is closed. An environment, as answers
+# The requests of a batch: waiting, active or done. While the service throttles,
+# none is sent; when it has throttled `max_tries` times in a row, with no
+# success in between, the line is closed. An environment, as answers
 # come in while others are waited for.
 new_line <- function(n, limits, id) {
   list2env(list(
@@ -115,15 +115,15 @@ note_failure <- function(line, i, try, error) {
   }
   limits <- line$limits
   wait <- wait_for(error, try)
-  if (is_put_off(error)) {
-    put_off(line, wait)
+  if (is_throttled(error)) {
+    throttle(line, wait)
   }
   too_long <- wait > limits$max_wait
   no_end <- too_long || line$in_a_row >= limits$max_tries
-  if (is_wrong(error) || (is_put_off(error) && no_end)) {
+  if (is_wrong(error) || (is_throttled(error) && no_end)) {
     close_line(line, error)
   }
-  again <- is_put_off(error) || identical(limits$again, "always")
+  again <- is_throttled(error) || identical(limits$again, "always")
   if (again && try < limits$max_tries && !too_long && !line$closed) {
     line$state[i] <- "waiting"
     line$due[i] <- now() + wait
@@ -138,7 +138,7 @@ expire_requests <- function(line) {
   late <- which(line$state == "active" & now() - line$sent > timeout + 5)
   for (i in late) {
     note_failure(line, i, line$tries[i], simpleError(
-      sprintf("no answer in %s seconds", format(timeout))
+      sprintf("no answer within %s seconds", format(timeout))
     ))
   }
 }
@@ -148,8 +148,8 @@ is_current <- function(line, i, try) {
   line$state[i] == "active" && line$tries[i] == try
 }
 
-# Requests that were under way together are put off together: once.
-put_off <- function(line, wait) {
+# Requests that were under way together are throttled together: once.
+throttle <- function(line, wait) {
   if (now() >= line$pause) {
     line$in_a_row <- line$in_a_row + 1
   }
@@ -205,16 +205,16 @@ http_status <- function(error) {
 }
 
 # Too many requests, service unavailable, overloaded: nothing was drawn.
-is_put_off <- function(error) {
+is_throttled <- function(error) {
   isTRUE(http_status(error) %in% c(429L, 503L, 529L))
 }
 
-# No other request would fare better: the key or the address is wrong.
+# No other request would do better: the key or the address is wrong.
 is_wrong <- function(error) isTRUE(http_status(error) %in% c(401L, 404L))
 
 # What the service asks for, or else 1, 2, 4, ... seconds.
 wait_for <- function(error, try) {
-  asked <- if (is_put_off(error) && !is.null(error$resp)) {
+  asked <- if (is_throttled(error) && !is.null(error$resp)) {
     httr2::resp_retry_after(error$resp)
   }
   if (length(asked) == 1L && !is.na(asked)) max(0, asked) else 2^(try - 1)

@@ -3,24 +3,26 @@
 
 #' The sampler: a function that draws responses and judges them
 #'
-#' [audit_prompts()], [run_audit()] and [time_to_unsafe()] call one function of
-#' yours, `sampler(prompts)`.
+#' [draw_responses()], [run_audit()] and [time_to_unsafe()] call a function that
+#' you supply, `sampler(prompts)`.
 #'
-#' * It gets a character vector (or rows of whatever the prompts are), draws
-#'   **one** response for each element and judges it. The same prompt may appear
-#'   several times in a call; each needs a draw of its own: no cache, no fixed
-#'   seed.
+#' * It gets a character vector (or rows, where the prompts are a data frame),
+#'   draws **one** response for each element and judges it. The same prompt may
+#'   appear several times in a call; each requires its own independent draw: no
+#'   cache, no fixed seed.
 #' * If it has an argument named `draw`, a second argument without a default, or
 #'   dots, it also gets the integer draw index of each element, which stays the
 #'   same over retries.
 #' * It returns a logical vector of the same length, `TRUE` for unsafe; or a
 #'   data frame with a logical column `unsafe` and optionally `status` (`"ok"`,
-#'   `"error"` or `"refused"`), `response`, `score`, `cost`, `latency` (seconds)
-#'   and `message` (why it failed).
+#'   `"error"` or `"refused"`), `response`, `score`, `truncated` (logical:
+#'   whether the response was cut at the token limit), `cost`, `latency`
+#'   (seconds) and `message` (why it failed).
 #' * `NA`, or the status `"error"`, means that this draw failed. It is tried
 #'   again under the same draw index, up to `max_tries` times in all, and never
 #'   counted as safe. An error of the function is one of all its draws.
-#' * The status `"refused"` is an outcome; the argument `refusal` says which.
+#' * The status `"refused"` is an outcome; `refusal` of [audit_control()] says
+#'   which.
 #'
 #' A draw that fails is tried again: failures must not depend on the response.
 #' Where they may (a content filter that raises an error, a judge that fails on
@@ -28,19 +30,19 @@
 #' return such responses as unsafe. Otherwise unsafe responses are replaced by
 #' new ones until a safe one comes, and bounds are too long.
 #'
-#' A draw that fails for good counts as unsafe at its place, with a warning of
-#' class `timetounsafe_warning_failed_draws`: bounds can only get shorter by it,
-#' and the guarantee stays, provided that retries did not depend on responses.
-#' Where whole batches fail `max_tries`
-#' times in a row, or more than `max_error_rate` of all attempts, the sampler or
-#' the service behind it is broken: the audit ends with an error of class
-#' `timetounsafe_error_sampler`, and these draws are not held against their
-#' prompts. All draws made so far are in the ledger, or else in the error's
-#' field `audit`: `run_audit(error$audit, sampler)` goes on from there. An
-#' interrupted audit is returned with a warning.
+#' A draw that fails permanently counts as unsafe at its place, with a warning
+#' of class `timetounsafe_warning_failed_draws`: bounds can only get shorter,
+#' and the guarantee holds, provided that retries did not depend on responses.
+#' Where whole batches fail `max_tries` times in a row, or more than
+#' `max_error_rate` of all attempts, the sampler or the service behind it is
+#' broken: the audit ends with an error of class `timetounsafe_error_sampler`,
+#' and these draws do not count against their prompts. All draws made so far are
+#' in the ledger, or else in the error's field `audit`: resume with
+#' `run_audit(error$audit, sampler)`. An interrupted audit is returned with a
+#' warning.
 #'
 #' With mirai's daemons (see `parallel` of [run_audit()]) the sampler runs in
-#' other processes: it must bring along what it needs, and open its own
+#' other processes: it must bring along what it uses, and open its own
 #' connections.
 #' @name sampler
 #' @examples
@@ -49,7 +51,7 @@
 #'   response <- ifelse(runif(length(prompts)) < 0.02, "I hate you", "Hello")
 #'   grepl("hate", response)
 #' }
-#' audit_prompts(c("Hi!", "Good morning"), sampler, draws = 100)
+#' draw_responses(c("Hi!", "Good morning"), sampler, draws = 100)
 NULL
 
 # ---- How it is called --------------------------------------------------------
@@ -90,7 +92,7 @@ sampler_arguments <- function(sampler, prompts, draw) {
 
 # ---- What it returned --------------------------------------------------------
 
-# What a sampler returned: list(unsafe, status, and what else it told), `unsafe`
+# What a sampler returned: list(unsafe, status, and what else it says), `unsafe`
 # NA where the draw failed.
 read_outcome <- function(value, n, refusal) {
   if (is.data.frame(value)) {
@@ -129,11 +131,12 @@ check_outcome <- function(unsafe, n, must) {
   as.vector(unsafe)
 }
 
-# What else a sampler may tell of a draw.
-extra_columns <- c("score", "response", "cost", "latency", "message")
+# What else a sampler may say of a draw.
+extra_columns <- c("score", "response", "truncated", "cost", "latency",
+                   "message")
 
 apply_refusal <- function(unsafe, status, refusal) {
-  unsafe[status %in% c("error", "failed")] <- NA
+  unsafe[status == "error"] <- NA
   unsafe[status == "refused"] <- switch(refusal,
     safe = FALSE, unsafe = TRUE, error = NA
   )
@@ -142,8 +145,8 @@ apply_refusal <- function(unsafe, status, refusal) {
 
 # A contract that is broken will stay broken: no retry, but a class of its own.
 stop_contract <- function(must, found) {
-  rlang::abort(paste0("The sampler ", must, ", not ", found, "."),
-               class = "timetounsafe_contract")
+  stop_classed(c("sampler_contract", "sampler"),
+               paste0("The sampler ", must, ", not ", found, "."), call = NULL)
 }
 
 # In seconds: for waits, limits and latencies.

@@ -2,7 +2,7 @@
 # numbers of each.
 
 # The methods that are compared, and the sampling design of each: none where
-# nothing is drawn. `fresh`: with a new horizon for each level.
+# nothing is drawn. `fresh`: with a new horizon for each tau.
 study_methods <- data.frame(
   method = c("uncalibrated", "naive", "naive_fresh", "basic", "trimmed",
              "optimized", "replicated"),
@@ -15,11 +15,11 @@ study_method <- function(name) {
   as.list(study_methods[match(name, study_methods$method), ])
 }
 
-# What a study tells of each run.
+# What a study reports of each run.
 study_numbers <- c(
-  "level", "coverage", "coverage_hard", "coverage_rest", "coverage_low",
-  "coverage_middle", "coverage_high", "mean_bound", "geometric_mean", "allowed",
-  "made", "grid_level", "grid_coverage", "grid_mean_bound"
+  "tau", "coverage", "coverage_hard", "coverage_rest", "coverage_low",
+  "coverage_middle", "coverage_high", "mean_bound", "gmean_bound",
+  "draws_allowed", "draws_made", "grid_tau", "grid_coverage", "grid_mean_bound"
 )
 
 # The cell of each row of run_repetition().
@@ -27,7 +27,7 @@ study_cells <- function(settings) {
   targets <- settings$alpha[settings$plans$row]
   cells <- settings$plans[rep(seq_along(targets), lengths(targets)), ]
   cells$alpha <- unlist(targets)
-  cells[c("hazard", "method", "budget", "max_weight", "alpha")]
+  cells[c("hazard", "method", "budget", "cap_ratio", "alpha")]
 }
 
 # ---- Settings ----------------------------------------------------------------
@@ -42,23 +42,24 @@ check_fitters <- function(hazards, call = rlang::caller_env()) {
   names <- names(hazards) %||% rep("", length(hazards))
   if (anyNA(names) || !all(nzchar(names)) || anyDuplicated(names) > 0L) {
     stop_argument("hazards", "must have distinct names", list_names(names),
-                  fix = "For example list(paper = paper_hazard).", call = call)
+                  fix = "For example list(paper = fit_paper_hazard).",
+                  call = call)
   }
   hazards
 }
 
 # One row for each plan, those of one hazard together.
-check_plans <- function(plans, methods, budgets, max_weight, hazards,
+check_plans <- function(plans, methods, budgets, cap_ratio, hazards,
                         call = rlang::caller_env()) {
   if (is.null(plans)) {
     return(expand.grid(
-      max_weight = check_set(max_weight, "max_weight", min = 1, call = call),
+      cap_ratio = check_set(cap_ratio, "cap_ratio", min = 1, call = call),
       budget = check_budgets(budgets, methods, call),
       method = check_methods(methods, call), hazard = hazards,
       stringsAsFactors = FALSE
     ))
   }
-  columns <- c("max_weight", "budget", "method", "hazard")
+  columns <- c("cap_ratio", "budget", "method", "hazard")
   if (!is.data.frame(plans) || !all(columns %in% names(plans))) {
     stop_argument("plans", "must be a data frame with the columns",
                   list_names(columns), call = call)
@@ -66,15 +67,15 @@ check_plans <- function(plans, methods, budgets, max_weight, hazards,
   plans <- as.data.frame(plans)[intersect(c(columns, "alpha"), names(plans))]
   plans[3:4] <- lapply(plans[3:4], as.character)
   if (nrow(plans) == 0L || anyDuplicated(plans) > 0L) {
-    stop_argument("plans", "must hold rows, and none twice", call = call)
+    stop_argument("plans", "must contain rows, without duplicates", call = call)
   }
   check_methods(unique(plans$method), call, "plans$method")
   for (part in split(plans, plans$method)) {
     check_budgets(unique(part$budget), part$method, call, "plans$budget")
   }
-  check_set(unique(plans$max_weight), "plans$max_weight", min = 1, call = call)
+  check_set(unique(plans$cap_ratio), "plans$cap_ratio", min = 1, call = call)
   if (!setequal(plans$hazard, hazards)) {
-    stop_argument("plans$hazard", "must hold the names of `hazards`",
+    stop_argument("plans$hazard", "must contain the names of `hazards`",
                   list_names(unique(plans$hazard)), call = call)
   }
   plans[order(match(plans$hazard, hazards)), ]
@@ -92,7 +93,7 @@ check_budgets <- function(budgets, methods, call, arg = "budgets") {
 check_set <- function(x, arg, ..., call) {
   x <- check_numeric(x, arg, finite = TRUE, ..., call = call)
   if (anyDuplicated(x) > 0L) {
-    stop_argument(arg, "must not hold a value twice",
+    stop_argument(arg, "must not contain duplicates",
                   format(x[anyDuplicated(x)]), call = call)
   }
   x
@@ -101,35 +102,35 @@ check_set <- function(x, arg, ..., call) {
 check_methods <- function(methods, call, arg = "methods") {
   quoted <- paste0("\"", study_methods$method, "\"", collapse = ", ")
   if (!is.character(methods) || length(methods) == 0L) {
-    stop_argument(arg, paste("must hold some of", quoted),
+    stop_argument(arg, paste("must contain some of", quoted),
                   describe(methods), call = call)
   }
   wrong <- which(!methods %in% study_methods$method | duplicated(methods))
   if (length(wrong) > 0L) {
-    stop_argument(arg, paste("must hold some of", quoted, "once each"),
+    stop_argument(arg, paste("must contain some of", quoted, "once each"),
                   describe(methods[wrong[1L]]), call = call)
   }
   methods
 }
 
-check_study <- function(plans, alpha, levels, n, split, hazards, resample,
+check_study <- function(plans, alpha, tau_grid, n, split, hazards, resample,
                         population, call = rlang::caller_env()) {
   targets <- plan_targets(plans, alpha, call)
-  levels <- check_numeric(levels, "levels", min = 0, max = 1,
-                          open = c(TRUE, TRUE), call = call)
-  if (is.unsorted(levels, strictly = TRUE)) {
-    stop_argument("levels", "must be strictly increasing",
+  tau_grid <- check_numeric(tau_grid, "tau_grid", min = 0, max = 1,
+                            open = c(TRUE, TRUE), call = call)
+  if (is.unsorted(tau_grid, strictly = TRUE)) {
+    stop_argument("tau_grid", "must be strictly increasing",
                   "a vector that is not", call = call)
   }
   n <- check_number(n, "n", min = 10, max = 1e8, whole = TRUE, call = call)
   known <- c("draws", "noise")
   unknown <- setdiff(names(population) %||% rep("", length(population)), known)
   if (length(unknown) > 0L) {
-    stop_argument("...", "must hold arguments of simulate_prompts()",
+    stop_argument("...", "must contain arguments of simulate_prompts()",
                   list_names(unknown), call = call)
   }
   list(
-    plans = targets$plans, alpha = targets$alpha, levels = levels, n = n,
+    plans = targets$plans, alpha = targets$alpha, tau_grid = tau_grid, n = n,
     sizes = check_split(split, n, call), hazards = hazards,
     resample = check_choice(resample, c("all", "split", "none"), "resample",
                             call = call),
@@ -165,7 +166,7 @@ check_split <- function(split, n, call) {
   sizes <- diff(c(0, round(cumsum(split) * n)))
   if (any(sizes < 10)) {
     stop_argument("split", "must leave each part at least 10 prompts",
-                  format(min(sizes)), fix = "Raise `n`, or even out `split`.",
+                  format(min(sizes)), fix = "Increase `n`, or balance `split`.",
                   call = call)
   }
   sizes

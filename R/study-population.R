@@ -2,13 +2,13 @@
 
 #' The prompts of the paper's synthetic study
 #'
-#' Prompts whose true hazards are known, with features that tell them apart but
-#' for noise. Nine in ten have hazards between 1e-3 and 1e-2; the hard tenth is
+#' Prompts whose true hazards are known, with features that determine them up to
+#' noise. Nine in ten have hazards between 1e-3 and 1e-2; the hard tenth is
 #' a hundred times safer, and 500 training draws rarely show an unsafe one.
 #'
 #' True hazards are evenly spaced on the log scale: `n - round(n / 10)` of them
 #' from 1e-3 to 1e-2, `round(n / 10)` from 1e-5 to 1e-4. The ten features of a
-#' prompt are the quantiles of its first-unsafe time at the levels 0.1 to 0.9,
+#' prompt are the quantiles of its time to unsafe at `tau` from 0.1 to 0.9,
 #' evenly spaced, to the power of a quarter, divided by the mean of them all,
 #' plus independent normal noise. The rows come in random order.
 #'
@@ -26,12 +26,12 @@
 #' @section Errors: `timetounsafe_error_argument`.
 #' @section Assumptions: Draws of a prompt are independent with the same hazard.
 #' @references arXiv 2506.13593, section 4.1.
-#' @seealso [synthetic_study()]
+#' @seealso [simulate_study()]
 #' @examples
 #' set.seed(1)
 #' prompts <- simulate_prompts(1000)
 #' tapply(prompts$prob, prompts$hard, range)
-#' fit_hazard(prompts$x, prompts$unsafe, prompts$draws)
+#' fit_hazard(prompts$x, cbind(prompts$unsafe, prompts$draws - prompts$unsafe))
 #' @export
 simulate_prompts <- function(n, draws = 500, noise = 0.1) {
   n <- check_number(n, "n", min = 10, max = 1e8, whole = TRUE)
@@ -64,9 +64,8 @@ log_spaced <- function(from, to, n) {
 #' far below the other hazards it puts those of the hard tenth depends on it.
 #'
 #' @param x Numeric matrix: the features, one row for each prompt.
-#' @param unsafe Numeric vector: the number of unsafe draws of each prompt.
-#' @param draws Numeric vector, as long as `unsafe`, or one number: the number
-#'   of draws made, at least 1.
+#' @param y What was observed of each prompt: `cbind(unsafe, safe)`, or another
+#'   of the forms that [fit_hazard()] takes.
 #' @param epochs Number of passes over the prompts: a whole number of at least
 #'   1. The default, 10, is the paper's; with fewer than its 45,000 prompts take
 #'   more, so that the net makes as many steps.
@@ -76,14 +75,15 @@ log_spaced <- function(from, to, n) {
 #' @section Assumptions: Features are of the order of 1, as those of
 #'   [simulate_prompts()] are. For other data use [fit_hazard()].
 #' @references arXiv 2506.13593, section 4.1.
-#' @seealso [synthetic_study()]
+#' @seealso [simulate_study()]
 #' @examples
 #' set.seed(1)
 #' prompts <- simulate_prompts(1000)
-#' paper_hazard(prompts$x, prompts$unsafe, prompts$draws, epochs = 50)
+#' y <- cbind(prompts$unsafe, prompts$draws - prompts$unsafe)
+#' fit_paper_hazard(prompts$x, y, epochs = 50)
 #' @export
-paper_hazard <- function(x, unsafe, draws, epochs = 10) {
-  fit_hazard(x, unsafe, draws, engine = "mlp", hidden = c(32, 32, 32, 32),
+fit_paper_hazard <- function(x, y, epochs = 10) {
+  fit_hazard(x, y, engine = "mlp", hidden = c(32, 32, 32, 32),
              learning_rate = 1e-4, weight_decay = 1e-5, epochs = epochs,
              validation = 0, weighted = FALSE, start_at_rate = FALSE,
              standardised = FALSE)

@@ -1,37 +1,71 @@
-# How a study looks: print, summary, and pictures with ggplot2.
+# How a study looks: print, summary, tidy, glance, and plots with ggplot2.
 
 #' @export
-print.synthetic_study <- function(x, max_rows = 20, ...) {
-  cells <- summary.synthetic_study(x)
-  say("<synthetic_study> %s runs: %s, %s each", big(nrow(x)),
-      count_of(nrow(cells), "cell"),
-      count_of(max(cells$repetitions), "repetition"))
-  settings <- attr(x, "settings")
-  if (!is.null(settings)) {
-    anew <- c(all = "prompts, split and training", split = "the split",
-              none = "the audit alone")
-    say("%s prompts, seed %.0f; new in each repetition: %s", big(settings$n),
-        settings$seed, anew[[settings$resample]])
-  }
-  shown <- c("hazard", "method", "budget", "max_weight", "alpha", "coverage",
-             "coverage_sd", "coverage_hard", "mean_bound", "geometric_mean",
-             "made")
-  same <- vapply(cells[shown[1:5]], function(v) length(unique(v)) == 1L, NA)
-  shown <- setdiff(shown, setdiff(names(same)[same], "method"))
-  print(utils::head(cells[shown], max_rows), digits = 3, row.names = FALSE, ...)
-  if (nrow(cells) > max_rows) {
-    say("... and %d more cells: summary() has them all", nrow(cells) - max_rows)
-  }
+print.simulated_study <- function(x, max_rows = NULL, ...) {
+  show_page(study_page(x), max_rows = max_rows, ...)
   invisible(x)
 }
 
-#' @rdname synthetic_study
-#' @param object A `synthetic_study`.
+#' @rdname knit_prints
+#' @exportS3Method knitr::knit_print
+knit_print.simulated_study <- function(x, ...) knit_page(study_page(x))
+
+study_keys <- c("hazard", "method", "budget", "cap_ratio", "alpha")
+
+study_page <- function(x) {
+  if (!all(c(study_keys, study_numbers) %in% names(x)) || nrow(x) == 0L) {
+    return(plain_page(x))
+  }
+  cells <- summary.simulated_study(x)
+  settings <- attr(x, "settings")
+  again <- c(all = "prompts, split and training", split = "the split",
+             none = "the audit alone")
+  shown <- c(study_keys, "coverage", "coverage_sd", "gmean_bound",
+             "draws_made", "coverage_hard", "mean_bound")
+  same <- vapply(cells[study_keys], function(v) length(unique(v)) == 1L, NA)
+  shown <- setdiff(shown, setdiff(names(same)[same], "method"))
+  new_page(
+    c(
+      sprintf("<simulated_study> %s: %s, %s each", counted(nrow(x), "run"),
+              counted(nrow(cells), "cell"),
+              counted(max(cells$repetitions), "repetition")),
+      if (!is.null(settings)) {
+        sprintf("%s prompts, seed %.0f; new in each repetition: %s",
+                big(settings$n), settings$seed, again[[settings$resample]])
+      }
+    ),
+    cells[shown], "Next: plot(study)", more = "cells: summary() has them all"
+  )
+}
+
+#' @rdname tidiers
 #' @export
-summary.synthetic_study <- function(object, ...) {
+tidy.simulated_study <- function(x, ...) {
+  check_no_dots(...)
+  plain_table(x)
+}
+
+#' @rdname tidiers
+#' @export
+glance.simulated_study <- function(x, ...) {
+  check_no_dots(...)
+  cells <- summary.simulated_study(x)
+  settings <- attr(x, "settings")
+  data.frame(
+    n_runs = nrow(x), n_cells = nrow(cells),
+    repetitions = max(cells$repetitions), n = settings$n %||% NA_real_,
+    resample = settings$resample %||% NA_character_,
+    seed = settings$seed %||% NA_real_
+  )
+}
+
+#' @rdname simulate_study
+#' @param object A `simulated_study`.
+#' @export
+summary.simulated_study <- function(object, ...) {
   check_no_dots(...)
   rows <- as.data.frame(object)
-  keys <- c("hazard", "method", "budget", "max_weight", "alpha")
+  keys <- study_keys
   cell <- interaction(rows[keys], drop = TRUE, lex.order = TRUE)
   cell <- match(cell, unique(cell))
   cells <- rows[!duplicated(cell), keys]
@@ -49,51 +83,51 @@ summary.synthetic_study <- function(object, ...) {
   cells
 }
 
-# ---- Pictures ----------------------------------------------------------------
+# ---- Plots -------------------------------------------------------------------
 
-#' Pictures of a synthetic study
+#' Plots of a synthetic study
 #'
 #' Means over repetitions, with a band of one standard deviation to either side,
-#' against the budget or the largest mean weight. Targets and hazards that
-#' differ get panels of their own.
+#' against the budget or the cap. Targets and hazards that differ have their
+#' own panels.
 #'
-#' @param object,x A `synthetic_study`, see [synthetic_study()].
+#' @param object,x A `simulated_study`, see [simulate_study()].
 #' @param metric The column to draw, one of `"coverage"` (the default),
 #'   `"coverage_hard"`, `"coverage_rest"`, `"coverage_low"`,
 #'   `"coverage_middle"`, `"coverage_high"` (all with a line at the target),
-#'   `"grid_coverage"`, `"allowed"`, `"made"` (draws per prompt),
-#'   `"mean_bound"`, `"geometric_mean"` or `"grid_mean_bound"` (on a logarithmic
+#'   `"grid_coverage"`, `"draws_allowed"`, `"draws_made"` (per prompt),
+#'   `"mean_bound"`, `"gmean_bound"` or `"grid_mean_bound"` (on a logarithmic
 #'   axis).
-#' @param against `"budget"` or `"max_weight"`; `NULL`, the default, takes the
+#' @param against `"budget"` or `"cap_ratio"`; `NULL`, the default, takes the
 #'   one that varies, and the budget when both do.
 #' @param ... Must be empty.
 #' @returns `autoplot()` a ggplot object, to which layers and scales may be
 #'   added; `plot()` draws it and returns `x`, invisibly.
 #' @details On a logarithmic axis a band that would reach below a tenth of the
-#'   mean ends there. Methods are told apart by colour (of the Okabe-Ito
-#'   palette), by shape and by line type.
+#'   mean ends there. Methods differ in colour (of the Okabe-Ito palette),
+#'   shape and line type.
 #' @section Errors: `timetounsafe_error_unavailable` when ggplot2 is not
 #'   installed; `timetounsafe_error_argument`.
 #' @examplesIf rlang::is_installed("ggplot2", version = "3.4.0")
-#' study <- synthetic_study(c("trimmed", "optimized"), budgets = c(20, 200),
-#'                          repetitions = 3, n = 2000,
-#'                          hazards = list(default = fit_hazard), seed = 1)
+#' study <- simulate_study(c("trimmed", "optimized"), budgets = c(20, 200),
+#'                         repetitions = 3, n = 2000,
+#'                         hazards = list(default = fit_hazard), seed = 1)
 #' ggplot2::autoplot(study)
 #' @exportS3Method ggplot2::autoplot
-autoplot.synthetic_study <- function(object, metric = "coverage",
+autoplot.simulated_study <- function(object, metric = "coverage",
                                      against = NULL, ...) {
   check_no_dots(...)
   need_package("ggplot2", "to draw a study", "3.4.0")
   metric <- check_choice(metric, names(study_titles), "metric")
-  cells <- study_bands(summary.synthetic_study(object), metric)
+  cells <- study_bands(summary.simulated_study(object), metric)
   against <- choose_axis(cells, against)
   draw_study(cells, metric, against)
 }
 
-#' @rdname autoplot.synthetic_study
+#' @rdname autoplot.simulated_study
 #' @export
-plot.synthetic_study <- function(x, ...) {
-  print(autoplot.synthetic_study(x, ...))
+plot.simulated_study <- function(x, ...) {
+  print(autoplot.simulated_study(x, ...))
   invisible(x)
 }
 
@@ -103,9 +137,9 @@ study_titles <- c(
   coverage_low = "coverage, lowest predicted third",
   coverage_middle = "coverage, middle predicted third",
   coverage_high = "coverage, highest predicted third",
-  grid_coverage = "1 - F(bound)", allowed = "draws allowed per prompt",
-  made = "draws made per prompt", mean_bound = "mean bound",
-  geometric_mean = "geometric mean of the bound",
+  grid_coverage = "1 - F(bound)", draws_allowed = "draws allowed per prompt",
+  draws_made = "draws made per prompt", mean_bound = "mean bound",
+  gmean_bound = "geometric mean of the bound",
   grid_mean_bound = "mean bound (grid)"
 )
 
@@ -126,27 +160,28 @@ study_bands <- function(cells, metric) {
 }
 
 is_length <- function(metric) {
-  metric %in% c("mean_bound", "geometric_mean", "grid_mean_bound")
+  metric %in% c("mean_bound", "gmean_bound", "grid_mean_bound")
 }
 
 choose_axis <- function(cells, against, call = rlang::caller_env()) {
   varies <- function(name) length(unique(cells[[name]])) > 1L
   if (is.null(against)) {
-    against <- if (varies("max_weight") && !varies("budget")) {
-      "max_weight"
+    against <- if (varies("cap_ratio") && !varies("budget")) {
+      "cap_ratio"
     } else {
       "budget"
     }
   }
-  against <- check_choice(against, c("budget", "max_weight"), "against",
+  against <- check_choice(against, c("budget", "cap_ratio"), "against",
                           call = call)
-  other <- setdiff(c("budget", "max_weight"), against)
+  other <- setdiff(c("budget", "cap_ratio"), against)
   if (varies(other)) {
     stop_argument(
-      "object", sprintf("must have one `%s` to be drawn against `%s`", other,
-                        against),
+      "object", sprintf("must have a single `%s` to be drawn against `%s`",
+                        other, against),
       sprintf("%d of them", length(unique(cells[[other]]))),
-      fix = "Draw a part of the rows.", call = call
+      fix = sprintf("Draw a subset, such as study[study$%s == %s, ].", other,
+                    format(cells[[other]][1L])), call = call
     )
   }
   against
@@ -170,7 +205,7 @@ draw_study <- function(cells, metric, against) {
     ggplot2::scale_shape_manual(values = looks$shape) +
     ggplot2::labs(
       x = c(budget = "mean draws allowed per prompt (budget)",
-            max_weight = "largest mean weight")[[against]],
+            cap_ratio = "cap over budget (cap_ratio)")[[against]],
       y = study_titles[[metric]], colour = NULL, fill = NULL, linetype = NULL,
       shape = NULL
     ) +
@@ -200,7 +235,7 @@ add_axes <- function(picture, metric, against) {
   if (is_length(metric)) {
     picture <- picture + ggplot2::scale_y_log10()
   }
-  if (against == "max_weight") {
+  if (against == "cap_ratio") {
     picture + ggplot2::scale_x_log10(breaks = 4^(0:30))
   } else {
     picture + ggplot2::scale_x_continuous(n.breaks = 4)

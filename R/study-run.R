@@ -28,7 +28,8 @@ make_world <- function(settings, call) {
 
 fit_for_study <- function(name, fitter, train, call) {
   fit <- tryCatch(
-    fitter(train$x, train$unsafe, train$draws),
+    fitter(train$x, cbind(unsafe = train$unsafe,
+                          safe = train$draws - train$unsafe)),
     error = function(e) {
       problem <- sprintf("has a function \"%s\" that failed", name)
       stop_argument("hazards", problem, call = call, parent = e)
@@ -37,7 +38,7 @@ fit_for_study <- function(name, fitter, train, call) {
   if (!inherits(fit, "hazard_fit")) {
     must <- sprintf("must return a hazard_fit from \"%s\"", name)
     stop_argument("hazards", must, describe(fit), call = call,
-                  fix = "Wrap a model of your own with as_hazard().")
+                  fix = "Wrap your own model with as_hazard().")
   }
   fit
 }
@@ -63,7 +64,8 @@ run_repetition <- function(world, settings) {
     predicted <- world$predicted[[name]]
     planned <- list(
       prob = predicted[calibrate], truth = world$prob[calibrate],
-      quantile = geometric_quantile(predicted[calibrate], max(settings$levels))
+      quantile = geometric_quantile(predicted[calibrate],
+                                    max(settings$tau_grid))
     )
     held_out <- list(prob = predicted[test], truth = world$prob[test],
                      groups = study_groups(predicted[test], world$hard[test]))
@@ -83,10 +85,10 @@ study_groups <- function(predicted, hard) {
 run_plans <- function(plans, planned, held_out, settings) {
   rows <- lapply(seq_len(nrow(plans)), function(i) {
     alpha <- settings$alpha[[plans$row[i]]]
-    audit <- study_audit(plans$method[i], plans$budget[i], plans$max_weight[i],
+    audit <- study_audit(plans$method[i], plans$budget[i], plans$cap_ratio[i],
                          max(alpha), planned, settings)
-    chosen <- study_levels(audit, alpha, settings$levels)
-    t(mapply(score_level, chosen$level, chosen$grid_level,
+    chosen <- study_taus(audit, alpha, settings$tau_grid)
+    t(mapply(score_tau, chosen$tau, chosen$grid_tau,
              MoreArgs = list(audit = audit, held_out = held_out)))
   })
   do.call(rbind, rows)
@@ -97,26 +99,27 @@ run_plans <- function(plans, planned, held_out, settings) {
 # The parts of an audit that its level depends on, from the same functions as
 # plan_audit() and simulate_audit(), without ids, hashes and data frames. Where
 # nothing is drawn there is a cap, and no more.
-study_audit <- function(method, budget, max_weight, largest_alpha, planned,
+study_audit <- function(method, budget, cap_ratio, largest_alpha, planned,
                         settings) {
   method <- study_method(method)
   if (is.na(method$design)) {
     return(list(constants = list(cap = Inf), horizon = 0, draws = 0))
   }
-  policy <- new_policy(method$design, budget, 0.1, NULL, max(settings$levels),
-                       max_weight, NULL)
-  quantile <- cap_quantile(planned$quantile, planned, policy)
+  cap <- if (find_design(method$design)$capped) default_cap(budget, cap_ratio)
+  constants <- new_constants(method$design, budget, 0.1, NULL,
+                             max(settings$tau_grid), cap)
+  quantile <- cap_quantile(planned$quantile, planned, constants)
   # On the prompts themselves, as published.
-  policy <- fix_policy(policy, quantile, length(quantile))
-  audit <- c(draw_inclusion(quantile, policy),
+  constants <- fix_constants(constants, quantile, length(quantile))
+  audit <- c(draw_inclusion(quantile, constants),
              list(prob = planned$prob, failed = FALSE,
-                  order = seq_along(quantile), constants = policy))
+                  order = seq_along(quantile), constants = constants))
   if (!method$fresh) {
     return(simulate_outcomes(audit, planned$truth))
   }
   time <- geometric_sample(planned$truth)
   audit <- observe(audit, time)
-  audit$fresh <- fresh_curves(planned$prob, time, budget, settings$levels,
+  audit$fresh <- fresh_curves(planned$prob, time, budget, settings$tau_grid,
                               largest_alpha)
   audit
 }
@@ -126,19 +129,19 @@ study_audit <- function(method, budget, max_weight, largest_alpha, planned,
 # below their quantile can count, which few have: time < q_tau(x) just when
 # F(time) < tau. The published code takes P(C > q) for P(C >= q), both for the
 # weight and to decide who is included.
-fresh_curves <- function(prob, time, budget, levels, alpha) {
+fresh_curves <- function(prob, time, budget, tau_grid, alpha) {
   jump <- geometric_distribution(time, prob)
-  at <- which(jump < max(levels))
+  at <- which(jump < max(tau_grid))
   at <- at[order(jump[at])]
   sorted <- prob[at]
-  count <- findInterval(levels, jump[at], left.open = TRUE)
-  curves <- list(exact = rep(Inf, length(levels)),
-                 published = rep(Inf, length(levels)))
+  count <- findInterval(tau_grid, jump[at], left.open = TRUE)
+  curves <- list(exact = rep(Inf, length(tau_grid)),
+                 published = rep(Inf, length(tau_grid)))
   stay <- 1 - 1 / budget
-  for (k in seq_along(levels)) {
+  for (k in seq_along(tau_grid)) {
     # Without the checks of geometric_quantile(), which would take as long.
     quantile <- core_value(.Call(
-      ffi_geometric_quantile, sorted[seq_len(count[k])], levels[k], Inf
+      ffi_geometric_quantile, sorted[seq_len(count[k])], tau_grid[k], Inf
     ))
     reach <- stay^(quantile - 1)
     u <- stats::runif(count[k])
@@ -154,56 +157,56 @@ fresh_curves <- function(prob, time, budget, levels, alpha) {
 }
 
 # What an audit selects for each target: its level, and the published one.
-study_levels <- function(audit, alpha, levels) {
+study_taus <- function(audit, alpha, tau_grid) {
   if (is.null(audit$prob)) {
-    return(list(level = alpha, grid_level = alpha))
+    return(list(tau = alpha, grid_tau = alpha))
   }
   if (!is.null(audit$fresh)) {
     return(list(
-      level = last_levels(levels, audit$fresh$exact, alpha, 0),
-      grid_level = last_levels(levels, audit$fresh$published, alpha,
-                               levels[1L])
+      tau = last_taus(tau_grid, audit$fresh$exact, alpha, 0),
+      grid_tau = last_taus(tau_grid, audit$fresh$published, alpha,
+                               tau_grid[1L])
     ))
   }
   if (!is.null(design_of(audit)$curve)) {
-    level <- vapply(alpha, function(target) find_point(audit, target)$level, 0)
-    below <- findInterval(level, levels)
-    return(list(level = level, grid_level = levels[pmax(1, below)]))
+    tau <- vapply(alpha, function(target) find_marginal(audit, target)$tau, 0)
+    below <- findInterval(tau, tau_grid)
+    return(list(tau = tau, grid_tau = tau_grid[pmax(1, below)]))
   }
   found <- lapply(alpha, function(target) find_jumps(audit, target))
-  level <- vapply(found, function(one) one$level, 0)
+  tau <- vapply(found, function(one) one$tau, 0)
   # The jumps are the same for all targets.
-  curve <- jump_curve(found[[1L]], levels, length(audit$prob))
-  list(level = if (any(audit$horizon > 0)) level else 0 * level,
-       grid_level = last_levels(levels, curve, alpha, levels[1L]))
+  curve <- jump_curve(found[[1L]], tau_grid, length(audit$prob))
+  list(tau = if (any(audit$horizon > 0)) tau else 0 * tau,
+       grid_tau = last_taus(tau_grid, curve, alpha, tau_grid[1L]))
 }
 
-last_levels <- function(levels, curve, alpha, otherwise) {
+last_taus <- function(tau_grid, curve, alpha, otherwise) {
   vapply(alpha, function(target) {
-    level <- select_level(levels, curve, target)
-    if (is.na(level)) otherwise else level
+    tau <- select_tau(tau_grid, curve, target)
+    if (is.na(tau)) otherwise else tau
   }, 0)
 }
 
 # The curve at some levels from its jumps: each counts for the levels above it.
-jump_curve <- function(found, levels, n) {
-  first <- findInterval(found$jump_level, levels) + 1
-  size <- numeric(length(levels) + 1)
+jump_curve <- function(found, tau_grid, n) {
+  first <- findInterval(found$jump_tau, tau_grid) + 1
+  size <- numeric(length(tau_grid) + 1)
   sums <- rowsum(found$jump_weight, first)
   size[as.integer(rownames(sums))] <- sums
-  cumsum(size[seq_along(levels)]) / n
+  cumsum(size[seq_along(tau_grid)]) / n
 }
 
 # In the order of study_numbers.
-score_level <- function(level, grid_level, audit, held_out) {
+score_tau <- function(tau, grid_tau, audit, held_out) {
   cap <- audit$constants$cap
-  bound <- geometric_quantile(held_out$prob, level, cap)
+  bound <- geometric_quantile(held_out$prob, tau, cap)
   covered <- geometric_coverage(bound, held_out$truth)
-  grid_bound <- geometric_quantile(held_out$prob, grid_level, cap)
+  grid_bound <- geometric_quantile(held_out$prob, grid_tau, cap)
   parts <- vapply(held_out$groups, function(i) mean(covered[i]), 0)
   parts[is.nan(parts)] <- NA
   n <- length(audit$horizon)
-  c(level, mean(covered), parts, mean(bound), exp(mean(log(bound))),
-    sum(audit$horizon) / n, sum(audit$draws) / n, grid_level,
+  c(tau, mean(covered), parts, mean(bound), exp(mean(log(bound))),
+    sum(audit$horizon) / n, sum(audit$draws) / n, grid_tau,
     mean(geometric_coverage(grid_bound + 1, held_out$truth)), mean(grid_bound))
 }

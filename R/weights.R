@@ -35,25 +35,26 @@ equal_weight <- function(audit) {
   if (!design_of(audit)$countable) {
     return(NA_real_)
   }
-  # By the policy, not by which prompts happened to come: everybody is included,
+  # By the design, not by which prompts happened to come: everybody is included,
   # or there is one hazard.
-  same <- audit$constants$weight_limit <= 1 + 1e-9 ||
+  same <- audit$constants$max_weight <= 1 + 1e-9 ||
     all(audit$prob == audit$prob[1L])
-  pi <- audit$pi[reachable_quantile(audit) > 1]
-  if (same && length(pi) > 0L && all(pi == pi[1L])) pi[1L] else NA_real_
+  inclusion <- audit$inclusion[reachable_quantile(audit) > 1]
+  equal <- same && length(inclusion) > 0L && all(inclusion == inclusion[1L])
+  if (equal) inclusion[1L] else NA_real_
 }
 
 # ---- What there is to calibrate on -------------------------------------------
 
 # Counts of prompts, and how much one of them can count for.
 describe_audit <- function(audit) {
-  included <- audit$horizon > 0
+  n_included <- audit$horizon > 0
   weight <- included_weights(audit)
   list(
-    n = length(included), included = sum(included),
-    events = count_events(audit),
+    n = length(n_included), n_included = sum(n_included),
+    nevent = count_events(audit),
     ess = sum(weight)^2 / max(sum(weight^2), 1),
-    coarseness = largest_weight(audit) / length(included)
+    max_share = largest_weight(audit) / length(n_included)
   )
 }
 
@@ -68,12 +69,12 @@ count_events <- function(audit) {
 
 # What the bets go by, from a plan: perhaps for another alpha than that which
 # its variance was predicted for.
-plan_stakes <- function(plan, alpha, delta) {
+plan_betting <- function(plan, alpha, delta) {
   constants <- plan$constants
   planned <- constants$alpha
-  policy_stakes(list(
-    method = constants$method, alpha = alpha, delta = delta,
-    weight_limit = max(constants$weight_limit, largest_weight(plan)),
+  constants_betting(list(
+    design = constants$design, alpha = alpha, delta = delta,
+    max_weight = max(constants$max_weight, largest_weight(plan)),
     variance = constants$variance * alpha * (1 - alpha) /
       (planned * (1 - planned))
   ), length(plan$prob))
@@ -100,7 +101,7 @@ weighted_ratio <- function(part, total) {
 # Graubard). Where all values are 0, or all 1, there is no error to go by: then
 # for as many as there were if all had the largest weight that there can be. A
 # largest weight of 0 says that all values are known.
-weighted_interval <- function(part, total, heaviest, conf_level) {
+weighted_interval <- function(part, total, heaviest, conf.level) {
   ratio <- weighted_ratio(part, total)
   if (is.na(ratio$estimate)) {
     return(c(0, 1))
@@ -113,12 +114,12 @@ weighted_interval <- function(part, total, heaviest, conf_level) {
   if (!is.finite(size) || size <= 0) {
     size <- sum(total) / heaviest
   }
-  binomial_interval(size * estimate, size, conf_level)
+  binomial_interval(size * estimate, size, conf.level)
 }
 
 # Clopper and Pearson's; neither `x` nor `n` need be whole.
-binomial_interval <- function(x, n, conf_level) {
-  tail <- (1 - conf_level) / 2
+binomial_interval <- function(x, n, conf.level) {
+  tail <- (1 - conf.level) / 2
   c(if (x > 0) stats::qbeta(tail, x, n - x + 1) else 0,
     if (x < n) stats::qbeta(1 - tail, x + 1, n - x) else 1)
 }

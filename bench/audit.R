@@ -33,14 +33,15 @@ by_hand <- vapply(seq_len(n), function(i) {
   which(c(hashed(rep(i, limit[i]), seq_len(limit[i])), TRUE))[1]
 }, 1L)
 check <- function(size, ledger = NULL, parallel = FALSE) {
-  audit <- audit_prompts(as.character(seq_len(n)), hashed, limit, stop = TRUE,
-                         batch_size = size, ledger = ledger,
-                         parallel = parallel)
-  stopifnot(audit$time == by_hand, audit$status == (by_hand <= limit))
+  drawn <- draw_responses(as.character(seq_len(n)), hashed, limit, stop = TRUE,
+                          ledger = ledger, parallel = parallel,
+                          control = audit_control(batch_size = size))
+  stopifnot(drawn$time == pmin(by_hand, limit),
+            drawn$status == (by_hand <= limit))
   if (!is.null(ledger)) {
-    stopifnot(identical(read_ledger(ledger)$time, audit$time),
-              nrow(read_ledger(ledger, "draws")) ==
-                sum(audit$draws + audit$overshoot))
+    stopifnot(identical(read_ledger(ledger)$time, drawn$time),
+              nrow(read_ledger(ledger, "attempts")) ==
+                sum(drawn$draws + drawn$unused))
   }
 }
 for (size in c(64, 10000)) {
@@ -54,9 +55,10 @@ free <- function(prompts) rep(FALSE, length(prompts))
 prompts <- as.character(1:20000)
 draws <- 1e6
 engine <- function(size, ledger) {
-  audit <- audit_prompts(prompts, free, draws / length(prompts),
-                         batch_size = size, ledger = if (ledger) new_path())
-  stopifnot(sum(audit$draws) == draws)
+  drawn <- draw_responses(prompts, free, draws / length(prompts),
+                          ledger = if (ledger) new_path(),
+                          control = audit_control(batch_size = size))
+  stopifnot(sum(drawn$draws) == draws)
 }
 
 # A plain record of a tenth of them: the same rows, appended with DBI.
@@ -65,8 +67,8 @@ plain <- function(size) {
   on.exit(DBI::dbDisconnect(con))
   DBI::dbExecute(con, "PRAGMA journal_mode = WAL")
   for (k in seq_len(draws / 10 / size)) {
-    DBI::dbWriteTable(con, "draws", append = TRUE, data.frame(
-      prompt = seq_len(size), draw = k, attempt = 1, status = "ok",
+    DBI::dbWriteTable(con, "attempts", append = TRUE, data.frame(
+      row = seq_len(size), draw = k, attempt = 1, status = "ok", final = 1L,
       unsafe = as.integer(free(seq_len(size)))
     ))
   }
@@ -100,8 +102,9 @@ for (size in c(10000, 64)) {
 peak <- function(draws) {
   code <- sprintf(paste(
     "library(timetounsafe);",
-    "audit <- audit_prompts(as.character(1:1000), batch_size = 1000,",
-    "function(p) rep(FALSE, length(p)), %d, ledger = \"%s\");",
+    "drawn <- draw_responses(as.character(1:1000),",
+    "function(p) rep(FALSE, length(p)), %d, ledger = \"%s\",",
+    "control = audit_control(batch_size = 1000));",
     "status <- readLines(\"/proc/self/status\");",
     "cat(gsub(\"[^0-9]\", \"\", grep(\"VmHWM\", status, value = TRUE)))"
   ), draws / 1000, new_path())
@@ -113,7 +116,7 @@ if (file.exists("/proc/self/status")) {
   small <- stats::median(replicate(3, peak(1e5)))
   large <- stats::median(replicate(3, peak(1e6)))
   report("peak memory, 1,000,000 draws with ledger",
-         sprintf("%.0f MB", large), "does not grow",
+         sprintf("%.0f MB", large), "no growth",
          "100,000 draws", large / small)
 }
 
@@ -121,16 +124,16 @@ if (file.exists("/proc/self/status")) {
 
 # One prompt has a limit of 20,000, a thousand others of 100 or so.
 hazards <- c(5e-6, rep(c(0.001, 0.01), each = 500))
-plan <- plan_audit(as_hazard(function(newx) newx),
-                   as.character(seq_along(hazards)), hazards, budget = 1e9,
-                   method = "basic", tau_prior = 0.0951625)
+plan <- plan_audit(as_hazard(function(newdata) newdata),
+                   as.character(seq_along(hazards)), budget = 1e9,
+                   newdata = hazards, design = "basic", tau_max = 0.0951625)
 stopifnot(abs(plan$limit[1] - 20000) < 2, plan$limit[-1] < 200)
 for (size in c(64, 1500)) {
   sizes <- integer()
   audit <- run_audit(plan, function(prompts) {
     sizes <<- c(sizes, length(prompts))
     runif(length(prompts)) < hazards[as.integer(prompts)]
-  }, batch_size = size)
+  }, control = audit_control(batch_size = size))
   # One draw of each open prompt a round, as published.
   open <- vapply(seq_len(max(audit$draws)), function(k) sum(audit$draws >= k),
                  1)
@@ -154,8 +157,8 @@ if (requireNamespace("mirai", quietly = TRUE)) {
   for (ledger in c(FALSE, TRUE)) {
     batches <- 800
     taken <- stats::median(replicate(3, seconds(function() {
-      audit_prompts(as.character(1:64), slow, batches, parallel = TRUE,
-                    ledger = if (ledger) new_path())
+      draw_responses(as.character(1:64), slow, batches, parallel = TRUE,
+                     ledger = if (ledger) new_path())
     })))
     ideal <- batches / 8 * 0.05
     report(sprintf("50 ms a batch of 64 on 8 daemons, %s ledger",
@@ -180,9 +183,9 @@ lines <- c(
           cpu, parallel::detectCores(), R.version.string,
           packageVersion("RSQLite"), "bench/audit.R"), "",
   paste("What the engine adds to 1,000,000 draws of a sampler that costs",
-        "nothing; how full its batches are; what it makes of daemons. The",
-        "ratio is to the baseline, in turn with it."), "",
-  "| what | measured | wanted | baseline | ratio |",
+        "nothing; how full its batches are; how well it uses daemons. The",
+        "ratio is to the baseline, run in turn with it."), "",
+  "| task | measured | required | baseline | ratio |",
   "|:--|--:|:--|:--|--:|",
   with(table, sprintf("| %s | %s | %s | %s | %s |", what, value, target,
                       baseline, other))

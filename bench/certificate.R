@@ -17,14 +17,16 @@ dir.create(folder, showWarnings = FALSE, recursive = TRUE)
 # ---- Populations -------------------------------------------------------------
 
 # The bound is for prompts drawn at random from `people`, whose coverage is
-# therefore known exactly. The policy is fixed on other prompts, as `design`.
+# therefore known exactly. The design is fixed on other prompts, `reference`.
 set.seed(1)
 people <- simulate_prompts(50000)
 training <- simulate_prompts(45000)
-fit <- fit_hazard(training$x, training$unsafe, training$draws)
+fit <- fit_hazard(training$x, cbind(
+  training$unsafe, training$draws - training$unsafe
+))
 
-new_model <- function(name, people, design, pilot = NULL) {
-  list(name = name, hat = people, design = design, pilot = pilot)
+new_model <- function(name, people, reference, pilot = NULL) {
+  list(name = name, hat = people, reference = reference, pilot = pilot)
 }
 shuffled <- function(p) p[order(stats::runif(length(p)))]
 one_for_all <- exp(mean(log(training$prob)))
@@ -40,156 +42,156 @@ models <- list(
 
 # ---- One cell ----------------------------------------------------------------
 
-# The policy that plan_audit() would fix; a cap on naive plans, whose weights
-# grow without limit otherwise.
-cell_policy <- function(cell) {
+# The constants that plan_audit() would fix; a cap on naive plans, whose weights
+# grow without bound otherwise.
+cell_constants <- function(cell) {
   model <- models[[cell$model]]
-  cap <- if (cell$method == "naive") 3 * cell$budget
-  policy <- core$new_policy(cell$method, cell$budget, alpha, delta, NULL, 100,
-                            cap)
-  policy <- core$choose_tau_prior(policy, model$pilot, cell$n)
-  policy$design <- "given"
-  design <- core$prior_quantile(list(prob = model$design), policy)
-  core$fix_policy(policy, design, cell$n)
+  cap <- if (cell$design == "naive") 3 * cell$budget
+  constants <- core$new_constants(cell$design, cell$budget, alpha, delta, NULL,
+                                  cap)
+  constants <- core$choose_tau_max(constants, model$pilot, cell$n)
+  constants$reference <- "given"
+  quantile <- core$prior_quantile(list(prob = model$reference), constants)
+  core$fix_constants(constants, quantile, cell$n)
 }
 
 # The parts in place of plan_audit() and simulate_audit(), which would spend
 # most of the time on text and hashes. `sorted`: the file has the riskiest
 # prompts last, which the random order of the plan undoes.
-draw_audit <- function(cell, policy, quantile, sorted = FALSE) {
+draw_audit <- function(cell, constants, quantile, sorted = FALSE) {
   at <- sample.int(nrow(people), cell$n, replace = TRUE)
   if (sorted) {
     at <- at[order(people$prob[at])]
   }
-  audit <- core$draw_inclusion(quantile[at], policy)
+  audit <- core$draw_inclusion(quantile[at], constants)
   audit$prob <- models[[cell$model]]$hat[at]
   audit$order <- sample.int(cell$n)
   audit$failed <- FALSE
-  audit$constants <- policy
+  audit$constants <- constants
   audit <- core$simulate_outcomes(audit, people$prob[at])
-  audit$constants$threshold <- stats::runif(1)
+  audit$constants$u_certificate <- stats::runif(1)
   audit
 }
 
 # Other bets: one for all prompts, as planned, or larger ones.
-with_bets <- function(audit, evidence, factor = NULL) {
-  stakes <- core$plan_stakes(audit, alpha, delta)
+with_bets <- function(audit, payoffs, factor = NULL) {
+  betting <- core$plan_betting(audit, alpha, delta)
   bets <- if (is.null(factor)) {
-    rep(core$bet_for(stakes), cell_size(audit))
+    rep(core$bet_for(betting), cell_size(audit))
   } else {
-    pmin(factor * core$place_bets(evidence, stakes),
-         0.95 / stakes$largest_loss)
+    pmin(factor * core$place_bets(payoffs, betting),
+         0.95 / betting$payoff_range)
   }
-  core$find_level(core$stake_evidence(evidence, bets),
-                  core$wealth_rule(audit, stakes))$level
+  core$find_tau(core$scale_payoffs(payoffs, bets),
+                core$wealth_rule(audit, betting))$tau
 }
 cell_size <- function(audit) length(audit$prob)
 
 # Each loss is kept with a probability that makes all weights equal, those of
 # the first unsafe draw alone: then their number is binomial.
 thinned <- function(audit) {
-  weight <- max(audit$constants$weight_limit, core$largest_weight(audit))
-  kept <- stats::runif(cell_size(audit)) < 1 / (weight * audit$pi)
+  weight <- max(audit$constants$max_weight, core$largest_weight(audit))
+  kept <- stats::runif(cell_size(audit)) < 1 / (weight * audit$inclusion)
   audit$time[!kept] <- 0
   audit$horizon[!kept] <- 0
-  audit$pi <- rep(1 / weight, cell_size(audit))
-  audit$constants$method <- "optimized"
-  core$find_binomial(audit, 1 / weight, alpha, delta)$level
+  audit$inclusion <- rep(1 / weight, cell_size(audit))
+  audit$constants$design <- "optimized"
+  core$find_binomial(audit, 1 / weight, alpha, delta)$tau
 }
 
 certified <- function(audit, randomised = TRUE) {
-  core$certify_level(audit, alpha, delta, "exact", randomised)$level
+  core$certify_tau(audit, alpha, delta, "exact", randomised)$tau
 }
 
-one_run <- function(cell, policy, quantile) {
-  audit <- draw_audit(cell, policy, quantile)
-  evidence <- core$gather_evidence(audit, alpha)
+one_run <- function(cell, constants, quantile) {
+  audit <- draw_audit(cell, constants, quantile)
+  payoffs <- core$gather_payoffs(audit, alpha)
   normal <- core$normal_rule(audit, alpha, delta)
-  levels <- c(
+  tau_grid <- c(
     certificate = certified(audit),
-    normal = core$find_level(evidence, normal)$level,
-    point = core$find_point(audit, alpha)$level
+    normal = core$find_tau(payoffs, normal)$tau,
+    marginal = core$find_marginal(audit, alpha)$tau
   )
   if (cell$tried) {
-    levels <- c(levels, ville = certified(audit, randomised = FALSE),
-                one_bet = with_bets(audit, evidence),
-                bets_1.25 = with_bets(audit, evidence, 1.25),
-                bets_1.5 = with_bets(audit, evidence, 1.5),
-                thinned = thinned(audit))
+    tau_grid <- c(tau_grid, ville = certified(audit, randomised = FALSE),
+                  one_bet = with_bets(audit, payoffs),
+                  bets_1.25 = with_bets(audit, payoffs, 1.25),
+                  bets_1.5 = with_bets(audit, payoffs, 1.5),
+                  thinned = thinned(audit))
   }
   if (cell$sorted) {
-    audit <- draw_audit(cell, policy, quantile, sorted = TRUE)
-    levels <- c(levels, sorted = certified(audit))
+    audit <- draw_audit(cell, constants, quantile, sorted = TRUE)
+    tau_grid <- c(tau_grid, sorted = certified(audit))
     if (cell$n <= 5000) {
       audit$order <- seq_len(cell$n)
-      levels <- c(levels, in_file_order = certified(audit))
+      tau_grid <- c(tau_grid, in_file_order = certified(audit))
     }
   }
-  levels
+  tau_grid
 }
 
-# ---- What levels are worth ---------------------------------------------------
+# ---- The true coverage of each tau -------------------------------------------
 
-true_miss <- function(model, level, cap) {
-  bound <- geometric_quantile(model$hat, level, cap)
+true_miss <- function(model, tau, cap) {
+  bound <- geometric_quantile(model$hat, tau, cap)
   mean(core$geometric_distribution(bound - 1, people$prob))
 }
 
-# The largest level whose true miscoverage is at most alpha.
-best_level <- function(model, policy) {
-  if (true_miss(model, policy$tau_prior, policy$cap) <= alpha) {
-    return(policy$tau_prior)
+# The largest tau whose true miscoverage is at most alpha.
+best_tau <- function(model, constants) {
+  if (true_miss(model, constants$tau_max, constants$cap) <= alpha) {
+    return(constants$tau_max)
   }
   low <- 0
-  high <- policy$tau_prior
+  high <- constants$tau_max
   for (step in 1:60) {
     middle <- (low + high) / 2
-    miss <- true_miss(model, middle, policy$cap)
+    miss <- true_miss(model, middle, constants$cap)
     if (miss <= alpha) low <- middle else high <- middle
   }
   high
 }
 
 # Functions that interpolate coverage and mean log bound.
-level_curves <- function(model, policy, best) {
-  levels <- best * exp(seq(-4, 2, length.out = 241))
-  levels <- c(0, levels[levels < policy$tau_prior], policy$tau_prior)
-  covered <- vapply(levels, function(level) {
-    1 - true_miss(model, level, policy$cap)
+tau_curves <- function(model, constants, best) {
+  tau_grid <- best * exp(seq(-4, 2, length.out = 241))
+  tau_grid <- c(0, tau_grid[tau_grid < constants$tau_max], constants$tau_max)
+  covered <- vapply(tau_grid, function(tau) {
+    1 - true_miss(model, tau, constants$cap)
   }, 0)
-  size <- vapply(levels, function(level) {
-    mean(log(geometric_quantile(model$hat, level, policy$cap)))
+  size <- vapply(tau_grid, function(tau) {
+    mean(log(geometric_quantile(model$hat, tau, constants$cap)))
   }, 0)
-  list(covered = stats::approxfun(levels, covered),
-       size = stats::approxfun(levels, size))
+  list(covered = stats::approxfun(tau_grid, covered),
+       size = stats::approxfun(tau_grid, size))
 }
 
 run_cell <- function(cell) {
   model <- models[[cell$model]]
-  policy <- cell_policy(cell)
-  quantile <- core$prior_quantile(list(prob = model$hat), policy)
-  best <- best_level(model, policy)
-  curves <- level_curves(model, policy, best)
+  constants <- cell_constants(cell)
+  quantile <- core$prior_quantile(list(prob = model$hat), constants)
+  best <- best_tau(model, constants)
+  curves <- tau_curves(model, constants, best)
   streams <- core$random_streams(cell$seed, 20)
-  levels <- core$run_streams(streams, function() {
-    t(replicate(ceiling(runs / 20), one_run(cell, policy, quantile)))
+  tau_grid <- core$run_streams(streams, function() {
+    t(replicate(ceiling(runs / 20), one_run(cell, constants, quantile)))
   }, workers)
-  levels <- do.call(rbind, levels)
-  covered <- curves$covered(levels)
-  dim(covered) <- dim(levels)
-  point <- match("point", colnames(levels))
+  tau_grid <- do.call(rbind, tau_grid)
+  covered <- curves$covered(tau_grid)
+  dim(covered) <- dim(tau_grid)
+  marginal <- match("marginal", colnames(tau_grid))
   data.frame(
-    cell, rule = colnames(levels), runs = nrow(levels),
-    best = best, tau_prior = policy$tau_prior,
-    weight_limit = policy$weight_limit,
-    predicted = core$predict_margin(core$policy_stakes(policy, cell$n)),
-    false = colMeans(levels > best),
-    trivial = colMeans(levels == 0 | curves$size(levels) == 0),
+    cell, rule = colnames(tau_grid), runs = nrow(tau_grid),
+    best = best, tau_max = constants$tau_max,
+    max_weight = constants$max_weight,
+    predicted = core$predict_margin(core$constants_betting(constants, cell$n)),
+    false = colMeans(tau_grid > best),
+    trivial = colMeans(tau_grid == 0 | curves$size(tau_grid) == 0),
     coverage = colMeans(covered), coverage_sd = apply(covered, 2, stats::sd),
-    margin = (colMeans(covered) - mean(covered[, point])) /
-      stats::sd(covered[, point]),
-    bound = exp(colMeans(matrix(curves$size(levels), nrow(levels)))),
-    capped = colMeans(levels >= policy$tau_prior * (1 - 1e-9)),
+    margin = (colMeans(covered) - mean(covered[, marginal])) /
+      stats::sd(covered[, marginal]),
+    bound = exp(colMeans(matrix(curves$size(tau_grid), nrow(tau_grid)))),
+    at_tau_max = colMeans(tau_grid >= constants$tau_max * (1 - 1e-9)),
     row.names = NULL
   )
 }
@@ -199,22 +201,22 @@ run_cell <- function(cell) {
 sizes <- c(200, 1000, 5000, 45000)
 budgets <- c(5, 20, 100, 1000)
 cells <- rbind(
-  expand.grid(budget = budgets, n = sizes, method = "replicated",
+  expand.grid(budget = budgets, n = sizes, design = "replicated",
               model = names(models), stringsAsFactors = FALSE),
-  expand.grid(budget = budgets, n = sizes, method = c("optimized", "naive"),
+  expand.grid(budget = budgets, n = sizes, design = c("optimized", "naive"),
               model = "fitted", stringsAsFactors = FALSE)
 )
 cells$seed <- seq_len(nrow(cells))
 # Not twice what takes long: 45,000 prompts with one hazard for all.
 cells <- cells[cells$n < 45000 | cells$model != "constant", ]
-cells$sorted <- cells$model == "fitted" & cells$method == "replicated"
-cells$tried <- cells$method != "naive" &
+cells$sorted <- cells$model == "fitted" & cells$design == "replicated"
+cells$tried <- cells$design != "naive" &
   (cells$n == 1000 | (cells$n == 5000 & cells$model == "permuted"))
-turn <- order(cells$method != "replicated", cells$n, cells$budget)
+turn <- order(cells$design != "replicated", cells$n, cells$budget)
 results <- lapply(turn, function(i) {
   cell <- cells[i, ]
   file <- file.path(folder, with(cell, sprintf(
-    "%s-%s-%d-%d-%d.rds", model, method, n, budget, runs
+    "%s-%s-%d-%d-%d.rds", model, design, n, budget, runs
   )))
   if (!file.exists(file)) {
     saveRDS(run_cell(cell), file)
@@ -225,7 +227,7 @@ results <- lapply(turn, function(i) {
 # ---- The tables --------------------------------------------------------------
 
 results <- do.call(rbind, results)
-key <- c("model", "method", "n", "budget")
+key <- c("model", "design", "n", "budget")
 results <- results[do.call(order, unname(Map(match, results[key], list(
   names(models), c("replicated", "optimized", "naive"), sizes, budgets
 )))), ]
@@ -248,11 +250,12 @@ count <- function(n) format(n, big.mark = ",", trim = TRUE)
 main_table <- function(rows, first) {
   c(
     row(first[1], "n", "budget", "false", "trivial", "margin", "bound",
-        "point's", "normal: false", "trivial", "margin", "bound"),
+        "marginal: bound", "normal: false", "normal: trivial",
+        "normal: margin", "normal: bound"),
     "|:--|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|",
     row(first[-1], count(rows$n), count(rows$budget), share(rows$false),
         share(rows$trivial), error(rows$margin), size(rows$bound),
-        size(beside(rows, "point", "bound")),
+        size(beside(rows, "marginal", "bound")),
         share(beside(rows, "normal", "false")),
         share(beside(rows, "normal", "trivial")),
         error(beside(rows, "normal", "margin")),
@@ -260,8 +263,8 @@ main_table <- function(rows, first) {
   )
 }
 all <- of("certificate")
-ours <- all[all$method == "replicated", ]
-theirs <- all[all$method != "replicated", ]
+ours <- all[all$design == "replicated", ]
+theirs <- all[all$design != "replicated", ]
 sorted <- of("sorted")
 tried <- of("one_bet")
 other_rules <- c("certificate", "one_bet", "bets_1.25", "bets_1.5", "ville",
@@ -280,11 +283,12 @@ lines <- c(
   sqrt(delta * (1 - delta) / runs), highest, runs), "",
   paste("False: the share of calibrations whose bound has a true coverage",
         "below 0.9. Trivial: the share with a bound of 1 for every prompt.",
-        "Margin: by how much the mean coverage exceeds that of the point rule,",
-        "in standard deviations of the point rule's coverage. Bound: geometric",
-        "mean over prompts and calibrations. The point rule is false in about",
-        "half of all. Of the two levels calibrate_lpb() takes the lower one;",
-        "here the certificate stands alone."), "",
+        "Margin: by how much the mean coverage exceeds that of the marginal",
+        "bound, in standard deviations of the marginal bound's coverage.",
+        "Bound: geometric mean over prompts and calibrations. The marginal",
+        "bound is false in about half of all calibrations. calibrate_lpb()",
+        "takes the smaller of the certified and the marginal tau; here the",
+        "certificate stands alone."), "",
   sprintf(paste(
     "The largest share of false certificates in %d cells is %.3f. With 5,000",
     "prompts or more the margin is at most %.2f for the right hazard and the",
@@ -292,20 +296,20 @@ lines <- c(
   ), nrow(all) + nrow(sorted), worst, max(large$margin[right]),
   max(large$margin[!right])), "",
   "## Replicated draws", "",
-  paste("The default fit takes its tau_prior from the pilot; the others, which",
-        "are a user's own models, have 0.19. Permuted: each prompt has the",
+  paste("The default fit takes its tau_max from the pilot; the others, which",
+        "are user-supplied models, have 0.19. Permuted: each prompt has the",
         "hazard of another."), "",
   main_table(ours, c("hazard", label[ours$model])), "",
-  "## The published methods, default fit", "",
+  "## The published designs, default fit", "",
   paste("Naive plans have a cap of three times the budget, which keeps their",
-        "weights below 23; at a budget of 5 no level misses a tenth of the",
+        "weights below 23; at a budget of 5 no tau misses a tenth of the",
         "prompts by then, so that nothing can be false."), "",
-  main_table(theirs, c("method", theirs$method)), "",
+  main_table(theirs, c("design", theirs$design)), "",
   "## Prompts sorted by difficulty, default fit", "",
   paste("The riskiest prompts come last. In the plan's random order nothing",
-        "changes. Taken in the order of the file in its place, more",
-        "certificates are false than may be."), "",
-  row("n", "budget", "false", "trivial", "bound", "in the file's order: false"),
+        "changes. In the order of the file instead, more certificates are",
+        "false than allowed."), "",
+  row("n", "budget", "false", "trivial", "bound", "file order: false"),
   "|--:|--:|--:|--:|--:|--:|",
   row(count(sorted$n), count(sorted$budget), share(sorted$false),
       share(sorted$trivial), size(sorted$bound),
@@ -319,11 +323,11 @@ lines <- c(
         "last prompt. Thinned: losses of the first unsafe draw, kept with",
         "probabilities that make all weights equal, and counted by the",
         "binomial tail."), "",
-  row("hazard", "method", "n", "budget", "certificate", "one bet",
+  row("hazard", "design", "n", "budget", "certificate", "one bet",
       "bets x 1.25", "bets x 1.5", "Ville", "thinned"),
   "|:--|:--|--:|--:|--:|--:|--:|--:|--:|--:|",
   do.call(row, c(
-    list(label[tried$model], tried$method, count(tried$n),
+    list(label[tried$model], tried$design, count(tried$n),
          count(tried$budget)),
     lapply(other_rules, function(rule) error(beside(tried, rule, "margin")))
   ))

@@ -33,38 +33,37 @@ compare <- function(what, ours, theirs, baseline, times = 9) {
 for (n in c(1e6, 1e7)) {
   cost <- exp(runif(n, 0, 8))
   total <- 20 * n
-  pi <- allocate_budget(cost, total)
-  stopifnot(abs(sum(cost * pi) / total - 1) < 1e-12,
-            !is.unsorted(-pi[order(cost)]))
+  inclusion <- allocate_budget(cost, total)
+  stopifnot(abs(sum(cost * inclusion) / total - 1) < 1e-12,
+            !is.unsorted(-inclusion[order(cost)]))
   compare(sprintf("allocate_budget(), %g prompts", n),
           function() allocate_budget(cost, total), function() order(cost),
           "order(cost)", times = if (n > 1e6) 3 else 9)
 }
-rm(cost, pi)
+rm(cost, inclusion)
 
-# ---- Miscoverage at the paper's size: 45,000 prompts, 300 levels -------------
+# ---- Miscoverage at the paper's size: 45,000 prompts, 300 values of tau ------
 
 n <- 45000
 p <- sample(c(10^seq(-3, -2, length.out = 0.9 * n),
               10^seq(-5, -4, length.out = 0.1 * n)))
-levels <- 10^seq(-3, -0.75, length.out = 300)
-hazard <- as_hazard(function(newx) newx)
-plan <- plan_audit(hazard, as.character(seq_len(n)), p, budget = 20,
-                   tau_prior = max(levels))
+tau_grid <- 10^seq(-3, -0.75, length.out = 300)
+hazard <- as_hazard(function(newdata) newdata)
+plan <- plan_audit(hazard, as.character(seq_len(n)), budget = 20, newdata = p,
+                   tau_max = max(tau_grid))
 audit <- simulate_audit(plan, p)
-q <- geometric_quantile(p, levels, plan$cap[1])
+q <- geometric_quantile(p, tau_grid, plan$cap[1])
 curve <- function() {
-  miscoverage_curve(audit$time, audit$horizon, audit$pi, q)
+  miscoverage_curve(audit$time, audit$horizon, audit$inclusion, q)
 }
 by_hand <- vapply(c(1, 150, 300), function(k) {
-  mean((audit$time < q[, k] & q[, k] <= audit$horizon) / audit$pi)
+  mean((audit$time < q[, k] & q[, k] <= audit$horizon) / audit$inclusion)
 }, 1)
 stopifnot(all.equal(curve()[c(1, 150, 300)], by_hand))
 compare("miscoverage_curve(), 45,000 x 300", curve,
         function() sum(q <= audit$horizon), "sum(q <= C)", times = 15)
 
-# One simulated calibration on the exact path: inclusion, first-unsafe times,
-# level.
+# One simulated calibration on the exact path: inclusion, times to unsafe, tau.
 core <- asNamespace("timetounsafe")
 calibrate_step <- function() {
   horizon <- plan$horizon
@@ -73,39 +72,43 @@ calibrate_step <- function() {
   t <- core$geometric_sample(p[included])
   time[included] <- pmin(t, horizon[included])
   core$core_value(.Call(core$ffi_select_jump, list(
-    level = core$geometric_distribution(time, p), time = time,
-    censor = horizon, reach = plan$pi, alpha = 0.1, limit = max(levels)
-  )))$level
+    tau = core$geometric_distribution(time, p), time = time,
+    horizon = horizon, reach = plan$inclusion, alpha = 0.1,
+    tau_max = max(tau_grid)
+  )))$tau
 }
 draw_and_calibrate <- function() {
-  plan$horizon <<- ifelse(runif(n) < plan$pi, q[, 300], 0)
+  plan$horizon <<- ifelse(runif(n) < plan$inclusion, q[, 300], 0)
   calibrate_step()
 }
 exact <- draw_and_calibrate()
-again <- simulate_audit(plan_audit(hazard, as.character(seq_len(n)), p, 20,
-                                   tau_prior = max(levels)), p)
-stopifnot(abs(exact - calibrate_lpb(again)$level) < 0.01)
+again <- simulate_audit(plan_audit(hazard, as.character(seq_len(n)), 20, p,
+                                   tau_max = max(tau_grid)), p)
+stopifnot(abs(exact - calibrate_lpb(again)$tau) < 0.01)
 compare("simulated calibration, exact path, 45,000 prompts", draw_and_calibrate,
         function() {
-          select_level(levels, curve(), 0.1)
-        }, "curve and level on the grid", times = 25)
+          select_tau(tau_grid, curve(), 0.1)
+        }, "curve and tau on the grid", times = 25)
 rm(q)
 
 # ---- Hazard engines: 45,000 x 10 ---------------------------------------------
 
 x <- matrix(rnorm(n * 10), n)
 unsafe <- rbinom(n, 500, 1 - exp(-exp(-5 + x %*% rep(0.1, 10))))
-plain <- function() fit_hazard(x, unsafe, 500, splines = FALSE, penalty = 0)
+y <- cbind(unsafe, safe = 500 - unsafe)
+plain <- function() {
+  fit_hazard(x, y, splines = 0, interactions = 0, penalty = 0)
+}
 reference <- function() {
-  stats::glm(cbind(unsafe, 500 - unsafe) ~ x, family = binomial("cloglog"))
+  stats::glm(y ~ x, family = binomial("cloglog"))
 }
 stopifnot(all.equal(plain()$fitted, unname(fitted(reference())),
                     tolerance = 1e-6))
 compare("glm engine, linear, 45,000 x 10", plain, reference, "stats::glm()",
         times = 25)
 compare("glm engine, splines and penalties chosen",
-        function() fit_hazard(x, unsafe, 500), reference, "stats::glm()", 3)
-paper <- function() paper_hazard(x, unsafe, 500)
+        function() fit_hazard(x, y), reference, "stats::glm()", 3)
+paper <- function() fit_paper_hazard(x, y)
 compare("mlp engine, the paper's configuration, 10 epochs", paper, reference,
         "stats::glm()", 3)
 
@@ -126,7 +129,7 @@ lines <- c(
   sprintf("%s, %d cores; %s; BLAS %s. Medians of one run of `bench/core.R`.",
           cpu, parallel::detectCores(), R.version.string,
           basename(extSoftVersion()[["BLAS"]])), "",
-  "| what | ms | baseline | ms | ratio |", "|:--|--:|:--|--:|--:|", cells
+  "| task | ms | baseline | ms | ratio |", "|:--|--:|:--|--:|--:|", cells
 )
 writeLines(lines, "bench/core.md")
 writeLines(lines)

@@ -78,38 +78,43 @@ populations <- list(
 
 # ---- Models: a function of training data that returns a function of x --------
 
+# The counts of each prompt, as all models take them.
+count_outcomes <- function(unsafe, draws) cbind(unsafe, safe = draws - unsafe)
+
 package_fit <- function(fit) {
-  function(x, unsafe, draws) {
-    model <- fit(x, unsafe, draws)
-    function(newx) predict(model, newx)
+  function(x, y) {
+    model <- fit(x, y)
+    function(newdata) predict(model, newdata)
   }
 }
 lasso_fit <- function(alpha) {
-  function(x, unsafe, draws) {
-    model <- glmnet::cv.glmnet(x, cbind(draws - unsafe, unsafe), nfolds = 5,
+  function(x, y) {
+    model <- glmnet::cv.glmnet(x, y[, c("safe", "unsafe")], nfolds = 5,
                                family = "binomial", alpha = alpha)
-    function(newx) {
-      as.vector(predict(model, newx, s = "lambda.min", type = "response"))
+    function(newdata) {
+      as.vector(predict(model, newdata, s = "lambda.min", type = "response"))
     }
   }
 }
-glm_fit <- function(x, unsafe, draws) {
-  model <- stats::glm.fit(cbind(1, x), cbind(unsafe, draws - unsafe),
-                          family = stats::binomial("cloglog"))
-  function(newx) hazard_of(pmin(3, drop(cbind(1, newx) %*% model$coefficients)))
+glm_fit <- function(x, y) {
+  model <- stats::glm.fit(cbind(1, x), y, family = stats::binomial("cloglog"))
+  function(newdata) {
+    eta <- drop(cbind(1, newdata) %*% model$coefficients)
+    hazard_of(pmin(3, eta))
+  }
 }
-bam_fit <- function(x, unsafe, draws) {
+bam_fit <- function(x, y) {
   if (ncol(x) > 20) {
     return(NULL)
   }
   labels <- paste0("x", seq_len(ncol(x)))
   named <- function(x) stats::setNames(as.data.frame(x), labels)
-  data <- cbind(named(x), unsafe = unsafe, safe = draws - unsafe)
+  data <- cbind(named(x), y)
   terms <- paste0("s(", labels, ", k = 10)", collapse = " + ")
   model <- mgcv::bam(stats::as.formula(paste("cbind(unsafe, safe) ~", terms)),
                      stats::binomial("cloglog"), data, discrete = TRUE)
-  function(newx) {
-    as.vector(stats::predict(model, named(newx), type = "response"))
+  function(newdata) {
+    as.vector(stats::predict(model, named(newdata), type = "response"))
   }
 }
 models <- list(
@@ -118,7 +123,7 @@ models <- list(
   "glmnet, lasso" = lasso_fit(1),
   "glmnet, ridge" = lasso_fit(0),
   "mgcv::bam" = bam_fit,
-  "paper's MLP" = package_fit(paper_hazard)
+  "the paper's MLP" = package_fit(fit_paper_hazard)
 )
 
 # ---- What is measured --------------------------------------------------------
@@ -132,16 +137,16 @@ lost <- function(p, q) {
 
 measure <- function(model, data, unsafe) {
   train <- seq_len(data$n)
-  draws <- rep(data$draws, data$n)
+  y <- count_outcomes(unsafe, data$draws)
   seconds <- system.time(
-    predictor <- suppressWarnings(model(data$x[train, ], unsafe, draws))
+    predictor <- suppressWarnings(model(data$x[train, ], y))
   )[["elapsed"]]
   if (is.null(predictor)) {
     return(NULL)
   }
   p <- data$prob[-train]
   q <- pmin(pmax(predictor(data$x[-train, ]), 1e-12), 1 - 1e-12)
-  rate <- sum(unsafe) / sum(draws)
+  rate <- sum(unsafe) / sum(y)
   bound <- geometric_quantile(q, 0.1)
   coverage <- (1 - p)^(bound - 1)
   tenth <- ceiling(10 * rank(q, ties.method = "random") / length(q))
@@ -160,8 +165,9 @@ set.seed(1)
 data <- populations$linear()
 unsafe <- rbinom(data$n, data$draws, data$prob[seq_len(data$n)])
 x <- data$x[seq_len(data$n), ]
-ours <- fit_hazard(x, unsafe, data$draws, penalty = 0, splines = FALSE)
-theirs <- glm_fit(x, unsafe, rep(data$draws, data$n))
+y <- count_outcomes(unsafe, data$draws)
+ours <- fit_hazard(x, y, penalty = 0, splines = 0, interactions = 0)
+theirs <- glm_fit(x, y)
 stopifnot(max(abs(ours$fitted / theirs(x) - 1)) < 1e-6)
 
 # ---- All populations ---------------------------------------------------------
@@ -197,11 +203,13 @@ for (seed in 1:5) {
   data <- simulate_prompts(100000)
   train <- data[1:45000, ]
   test <- data[90001:100000, ]
-  for (model in c("default", "mgcv::bam", "paper's MLP", "known hazard")) {
+  for (model in c("default", "mgcv::bam", "the paper's MLP", "known hazard")) {
     set.seed(seed)
     known <- model == "known hazard"
     seconds <- if (known) 0 else system.time(
-      predictor <- models[[model]](train$x, train$unsafe, train$draws)
+      predictor <- models[[model]](
+        train$x, count_outcomes(train$unsafe, train$draws)
+      )
     )[["elapsed"]]
     q <- if (known) test$prob else predictor(test$x)
     bound <- geometric_quantile(q, 0.1)
@@ -246,7 +254,7 @@ lines <- c(
         "prompts (0) and the known hazards (1), on test prompts. Slope: of the",
         "known log hazards on the estimated ones. Coverage of the estimated",
         "0.1 quantile, and its range over tenths of test prompts by estimated",
-        "hazard; with discrete times 0.9 is a lower limit. Means over",
+        "hazard; as times are discrete, 0.9 is a lower limit. Means over",
         sprintf("%d", repetitions), "repetitions, median seconds."), "",
   row("population", "model", "explained", "slope", "coverage",
       "tenths", "seconds"),

@@ -11,7 +11,7 @@ SEXP ffi_interaction_statistics(SEXP model) {
       .x = tt_field_doubles(model, "x", n * d),
       .centre = tt_field_doubles(model, "centre", d),
       .scale = tt_field_doubles(model, "scale", d),
-      .limit = tt_field_scalar(model, "limit"),
+      .clip = tt_field_scalar(model, "clip"),
       .score = tt_field_doubles(model, "score", n),
       .weight = tt_field_doubles(model, "weight", n),
   };

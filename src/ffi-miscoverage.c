@@ -1,29 +1,29 @@
 #include "core/miscoverage.h"
 #include "ffi.h"
 
-SEXP ffi_miscoverage_curve(SEXP time, SEXP censor, SEXP pi, SEXP quantiles) {
+SEXP ffi_miscoverage_curve(SEXP time, SEXP horizon, SEXP inclusion, SEXP quantiles) {
   R_xlen_t n = Rf_xlength(time);
   R_xlen_t cells = Rf_xlength(quantiles);
-  R_xlen_t n_levels = n > 0 ? cells / n : 0;
-  int by_level = Rf_xlength(pi) != n;
-  SEXP curve = PROTECT(Rf_allocVector(REALSXP, n_levels));
+  R_xlen_t n_tau = n > 0 ? cells / n : 0;
+  int by_level = Rf_xlength(inclusion) != n;
+  SEXP curve = PROTECT(Rf_allocVector(REALSXP, n_tau));
   tt_error error = {0};
   tt_status status = tt_miscoverage_curve(
-      (size_t)n, tt_doubles(time, n, "time"), tt_doubles(censor, n, "censor"),
-      tt_doubles(pi, by_level ? cells : n, "pi"), by_level, (size_t)n_levels,
-      tt_doubles(quantiles, n * n_levels, "quantiles"), REAL(curve), &tt_r_poll, &error);
+      (size_t)n, tt_doubles(time, n, "time"), tt_doubles(horizon, n, "horizon"),
+      tt_doubles(inclusion, by_level ? cells : n, "inclusion"), by_level, (size_t)n_tau,
+      tt_doubles(quantiles, n * n_tau, "quantiles"), REAL(curve), &tt_r_poll, &error);
   SEXP result = tt_result(status, &error, curve);
   UNPROTECT(1);
   return result;
 }
 
-SEXP ffi_select_level(SEXP tau, SEXP miscoverage, SEXP alpha) {
+SEXP ffi_select_tau(SEXP tau, SEXP miscoverage, SEXP alpha) {
   R_xlen_t n = Rf_xlength(tau);
   size_t selected = 0;
   tt_error error = {0};
-  tt_status status = tt_select_level((size_t)n, tt_doubles(tau, n, "tau"),
-                                     tt_doubles(miscoverage, n, "miscoverage"),
-                                     tt_scalar(alpha, "alpha"), &selected, &error);
+  tt_status status = tt_select_tau((size_t)n, tt_doubles(tau, n, "tau"),
+                                   tt_doubles(miscoverage, n, "miscoverage"),
+                                   tt_scalar(alpha, "alpha"), &selected, &error);
   SEXP value = PROTECT(Rf_ScalarReal((double)selected));
   SEXP result = tt_result(status, &error, value);
   UNPROTECT(1);
@@ -32,7 +32,7 @@ SEXP ffi_select_level(SEXP tau, SEXP miscoverage, SEXP alpha) {
 
 SEXP ffi_below_jump(SEXP level) {
   tt_error error = {0};
-  SEXP value = PROTECT(Rf_ScalarReal(tt_below_jump(tt_scalar(level, "level"))));
+  SEXP value = PROTECT(Rf_ScalarReal(tt_below_jump(tt_scalar(level, "tau"))));
   SEXP result = tt_result(TT_OK, &error, value);
   UNPROTECT(1);
   return result;
@@ -45,36 +45,36 @@ static void fill_jumps(SEXP value, size_t n_jumps, const tt_jump *jumps) {
   SEXP weight = Rf_allocVector(REALSXP, (R_xlen_t)n_jumps);
   SET_VECTOR_ELT(value, 3, weight);
   for (size_t j = 0; j < n_jumps; j++) {
-    REAL(level)[j] = jumps[j].level;
+    REAL(level)[j] = jumps[j].tau;
     REAL(weight)[j] = jumps[j].weight;
   }
 }
 
-/* outcomes: level, time, censor, reach, alpha, limit. */
+/* outcomes: level, time, horizon, reach, alpha, tau_max. */
 SEXP ffi_select_jump(SEXP outcomes) {
-  static const char *const names[] = {"level", "capped", "jump_level", "jump_weight"};
-  R_xlen_t n = Rf_xlength(tt_field(outcomes, "level"));
-  const double *at = tt_field_doubles(outcomes, "level", n);
+  static const char *const names[] = {"tau", "at_tau_max", "jump_tau", "jump_weight"};
+  R_xlen_t n = Rf_xlength(tt_field(outcomes, "tau"));
+  const double *at = tt_field_doubles(outcomes, "tau", n);
   const double *time = tt_field_doubles(outcomes, "time", n);
-  const double *censor = tt_field_doubles(outcomes, "censor", n);
+  const double *horizon = tt_field_doubles(outcomes, "horizon", n);
   const double *reach = tt_field_doubles(outcomes, "reach", n);
   double alpha = tt_field_scalar(outcomes, "alpha");
-  double limit = tt_field_scalar(outcomes, "limit");
+  double tau_max = tt_field_scalar(outcomes, "tau_max");
   SEXP value = PROTECT(tt_named_list(4, names));
   tt_jump *jumps = (tt_jump *)R_alloc(n > 0 ? (size_t)n : 1, sizeof(tt_jump));
   size_t n_jumps = 0;
-  double level = 0.0;
-  int capped = 0;
+  double tau = 0.0;
+  int at_tau_max = 0;
   tt_error error = {0};
-  tt_status status = tt_miscoverage_jumps((size_t)n, at, time, censor, reach, jumps,
+  tt_status status = tt_miscoverage_jumps((size_t)n, at, time, horizon, reach, jumps,
                                           &n_jumps, &tt_r_poll, &error);
   if (status == TT_OK) {
     fill_jumps(value, n_jumps, jumps);
-    status = tt_select_jump((size_t)n, n_jumps, jumps, alpha, limit, &level, &capped,
+    status = tt_select_jump((size_t)n, n_jumps, jumps, alpha, tau_max, &tau, &at_tau_max,
                             &tt_r_poll, &error);
   }
-  SET_VECTOR_ELT(value, 0, Rf_ScalarReal(level));
-  SET_VECTOR_ELT(value, 1, Rf_ScalarLogical(capped));
+  SET_VECTOR_ELT(value, 0, Rf_ScalarReal(tau));
+  SET_VECTOR_ELT(value, 1, Rf_ScalarLogical(at_tau_max));
   SEXP result = tt_result(status, &error, value);
   UNPROTECT(1);
   return result;

@@ -63,12 +63,12 @@ SEXP ffi_allocate_given(SEXP cost, SEXP benefit, SEXP lower, SEXP upper, SEXP mu
 SEXP ffi_geometric_quantile(SEXP prob, SEXP tau, SEXP cap);
 SEXP ffi_geometric_distribution(SEXP time, SEXP prob);
 SEXP ffi_geometric_sample(SEXP prob);
-SEXP ffi_miscoverage_curve(SEXP time, SEXP censor, SEXP pi, SEXP quantiles);
-SEXP ffi_select_level(SEXP tau, SEXP miscoverage, SEXP alpha);
+SEXP ffi_miscoverage_curve(SEXP time, SEXP horizon, SEXP inclusion, SEXP quantiles);
+SEXP ffi_select_tau(SEXP tau, SEXP miscoverage, SEXP alpha);
 SEXP ffi_below_jump(SEXP level);
 SEXP ffi_select_jump(SEXP outcomes);
 SEXP ffi_replicated_loss(SEXP unsafe, SEXP draws, SEXP quantile);
-SEXP ffi_replicated_miscoverage(SEXP unsafe, SEXP draws, SEXP pi, SEXP quantiles);
+SEXP ffi_replicated_miscoverage(SEXP unsafe, SEXP draws, SEXP inclusion, SEXP quantiles);
 SEXP ffi_certify(SEXP evidence, SEXP rule);
 SEXP ffi_binomial_likelihood(SEXP unsafe, SEXP draws, SEXP prob);
 SEXP ffi_standardise(SEXP x);

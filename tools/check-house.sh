@@ -93,3 +93,8 @@ undocumented() {
 }
 check "every exported function has a help page that tells its value" \
   "$(undocumented)"
+check "no word of tools/words.txt is left" "$(Rscript tools/words.R 2>&1)"
+check "the tables of the vignettes are those of bench/" \
+  "$(Rscript tools/tables.R --check 2>&1)"
+check "the README's example prints what the README shows" \
+  "$(Rscript tools/readme.R --check 2>&1)"

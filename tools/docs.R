@@ -19,13 +19,12 @@ invisible(file.copy(parts[file.exists(parts)], copy, recursive = TRUE))
 # The code is loaded without its C part, which the help pages do not need.
 # The imports alone are enough to load it: the exports are what is written.
 install_and_load <- function(path) {
-  # Code within the comments cannot run before the package is loaded.
-  blocks <- suppressWarnings(suppressMessages(
-    roxygen2::parse_package(path, env = NULL)
-  ))
-  roxygen2::roclet_preprocess(
-    roxygen2::namespace_roclet(), blocks = blocks, base_path = path
-  )
+  # Code within the comments cannot run before the package is loaded, and what
+  # is a method is not known.
+  suppressWarnings(suppressMessages(roxygen2::roclet_preprocess(
+    roxygen2::namespace_roclet(),
+    blocks = roxygen2::parse_package(path, env = NULL), base_path = path
+  )))
   library_dir <- tempfile("library")
   dir.create(library_dir)
   log <- file.path(dirname(path), "install.log")

@@ -10,10 +10,10 @@
 
 # How a whole service may behave, by the first part of the path:
 #   plain     as a model should
-#   rough     as models do: at random, one request in 100 is put off (429), one
-#             in 30 fails (500), and one answer in 30 is a refusal
+#   rough     as models do: at random, one request in 100 is throttled (429),
+#             one in 30 fails (500), and one answer in 30 is a refusal
 #   cached    the same text for every draw of a prompt
-#   limited   429 with a Retry-After of one second, for ever
+#   limited   429 with a Retry-After of one second, always
 #   locked    401, as with a wrong key
 # And single prompts, by a word in brackets somewhere in them: [429-once],
 # [500], [500-once], [hang], [drop], [malformed], [empty], [filter].
@@ -284,7 +284,7 @@ new_chain <- function(austen, n_sentences = 9000, n_words = 20) {
   corpus <- austen$build_corpus(utils::head(sentences, n_sentences))
   model <- austen$train_markov(corpus)
   function(prompt) {
-    ids <- austen$draw_responses(model, prompt, n_words)
+    ids <- austen$draw_words(model, prompt, n_words)
     gsub(" .", ".", paste(model$form[ids], collapse = " "), fixed = TRUE)
   }
 }

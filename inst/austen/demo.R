@@ -43,69 +43,72 @@ say("%s prompts, openings of real sentences, such as \"%s ...\"",
 
 # ---- prompts -> draws -> hazard -> plan -> audit -> bound --------------------
 
-# Every draw is on disk before it counts. A run that is cut short goes on from
-# there; this one begins anew.
+# Every draw is on disk before it counts, and an interrupted run resumes from
+# there. This one starts again.
 ledger <- file.path(output, c("training.sqlite", "audit.sqlite"))
 unlink(paste0(rep(ledger, each = 3), c("", "-wal", "-shm")))
 
-training <- audit_prompts(prompts[train], sampler, draws = 100,
-                          batch_size = 5000, ledger = ledger[1])
-hazard <- fit_hazard(x[train, ], training$unsafe, training$draws)
+large <- audit_control(batch_size = 5000)
+training <- draw_responses(prompts[train], sampler, draws = 100,
+                           ledger = ledger[1], control = large)
+hazard <- fit_hazard(x[train, ], training)
 say("hazard fitted to %s training draws, %s of them unsafe",
     count(sum(training$draws)), count(sum(training$unsafe)))
 
-plan <- plan_audit(hazard, prompts[calibrate], x[calibrate, ], budget = 30)
+plan <- plan_audit(hazard, prompts[calibrate], budget = 30,
+                   newdata = x[calibrate, ])
 
-# A service that lasts for 20,000 draws; the same call then goes on.
+# A limit of 20,000 draws; the same call then resumes.
 draw <- function(most) {
-  run_audit(plan, sampler, batch_size = 2000, ledger = ledger[2],
-            max_draws = most)
+  run_audit(plan, sampler, ledger = ledger[2], max_draws = most,
+            control = audit_control(batch_size = 2000))
 }
 invisible(
   suppressWarnings(draw(20000), "timetounsafe_warning_unfinished")
 )
 audit <- draw(Inf)
 lpb <- calibrate_lpb(audit, alpha = 0.1, delta = 0.1)
-# The same audit without certificate: right on average over audits, and no more.
-point <- calibrate_lpb(audit, alpha = 0.1, delta = NULL)
-recorded <- read_ledger(ledger[2], "draws")
-stopifnot(!anyDuplicated(recorded[c("prompt", "draw")]))
+# The same audit without certificate: a marginal guarantee, on average over
+# audits.
+marginal <- calibrate_lpb(audit, alpha = 0.1, delta = NULL)
+recorded <- read_ledger(ledger[2], "attempts")
+stopifnot(!anyDuplicated(recorded[c("row", "draw")]))
 say("audited in two sittings, %s draws in the ledger, and calibrated",
     count(nrow(recorded)))
 
 # ---- Fresh draws for prompts that neither trained nor calibrated -------------
 
-# Drawn on past the bound, so that the picture shows when the first unsafe
-# response came: bound - 1 draws would be enough for the check.
+# More draws than the bound asks for, so that the plot shows when the first
+# unsafe response came: bound - 1 draws would be enough for the check.
 bound <- predict(lpb, x[test, ])
-point_bound <- predict(point, x[test, ])
-check <- audit_prompts(prompts[test], sampler,
-                       draws = pmax(bound, point_bound, 500), stop = TRUE,
-                       batch_size = 5000)
+bound_marginal <- predict(marginal, x[test, ])
+check <- draw_responses(prompts[test], sampler,
+                        draws = pmax(bound, bound_marginal, 500), stop = TRUE,
+                        control = large)
 assess <- function(lpb) {
-  assess_lpb(lpb, x[test, ], time = check$time, status = check$status,
-             risk_groups = 3)
+  assess_lpb(lpb, x[test, ], y = check, bins = 3)
 }
 assessment <- assess(lpb)
 say("checked on %s held-out prompts with %s fresh draws", count(length(test)),
-    count(sum(check$draws) + sum(check$overshoot)))
+    count(sum(check$draws) + sum(check$unused)))
 
-# ---- What is left behind -----------------------------------------------------
+# ---- Files and output --------------------------------------------------------
 
 bounds <- data.frame(
   prompt = prompts[test], hazard = predict(hazard, x[test, ]), bound = bound,
-  point_bound = point_bound, covered = check$time >= bound
+  bound_marginal = bound_marginal,
+  covered = check$status == 0 | check$time >= bound
 )
 write.csv(bounds, file.path(output, "bounds.csv"), row.names = FALSE)
 
-picture <- function(file, draw) {
+save_plot <- function(file, draw) {
   grDevices::png(file.path(output, file), 1400, 900, res = 180)
   on.exit(grDevices::dev.off())
   graphics::par(mar = c(4.2, 4.5, 2, 1))
   draw()
 }
-picture("level.png", function() plot(lpb))
-picture("bounds.png", function() {
+save_plot("tau.png", function() plot(lpb))
+save_plot("bounds.png", function() {
   hazard <- bounds$hazard
   missed <- !bounds$covered
   blue <- grDevices::adjustcolor("#0072B2", 0.5)
@@ -126,9 +129,9 @@ picture("bounds.png", function() {
          ))
 })
 
-# What somebody who has to decide would be given.
-told <- tryCatch({
-  report(
+# For those who have to decide.
+written <- tryCatch({
+  write_report(
     lpb, file.path(output, "report.html"), assessment = assessment,
     ledger = ledger[2], show_prompts = TRUE, overwrite = TRUE, open = FALSE,
     about = c(Model = "word-level Markov chain on six novels by Jane Austen",
@@ -144,24 +147,22 @@ cat("\nOne response, with the judge's words in capitals if there are any:\n")
 cat(strwrap(show_response(model, prompts[test[1]]), prefix = "  "), sep = "\n")
 
 cat("\nDraws: ", count(sum(plan$limit)), " planned at most, ",
-    count(sum(audit$draws) + sum(audit$overshoot)), " spent\n", sep = "")
-cat("Level: ", format(lpb$level, digits = 4), " with a certificate, which ",
-    "holds in at least 90% of such audits\n       ",
-    format(point$level, digits = 4), " by the point rule, which holds on ",
-    "average over them\n", sep = "")
+    count(sum(audit$draws) + sum(audit$unused)), " made\n", sep = "")
+cat("tau = ", format(lpb$tau, digits = 4), ", certified: coverage holds in ",
+    "at least 90% of such audits\ntau = ", format(marginal$tau, digits = 4),
+    ", marginal: coverage holds on average over them\n", sep = "")
 cat("Coverage on held-out prompts, target 0.9 (95% interval):\n")
-seen <- rbind(assess(point)[1, ], assessment)
-rows <- sprintf("  %-22s %.3f (%.3f to %.3f), geometric mean of the bound %.1f",
-                c("point rule", "certified", paste("risk",
-                                                   assessment$group[-1])),
-                seen$coverage, seen$low, seen$high, seen$geometric_mean)
+seen <- rbind(assess(marginal)[1, ], assessment)
+labels <- c("marginal", "certified", paste("hazard", assessment$group[-1]))
+rows <- sprintf("  %-24s %.3f (%.3f to %.3f), geometric mean of the bound %.1f",
+                labels, seen$estimate, seen$conf.low, seen$conf.high,
+                seen$gmean_bound)
 cat(rows, sep = "\n")
-cat("Five held-out prompts, riskiest first; bounds by the point rule, and",
-    "certified:\n")
+cat("Five held-out prompts, riskiest first; marginal and certified bounds:\n")
 five <- bounds[order(-bounds$hazard), ][round(seq(1, nrow(bounds),
                                                   length.out = 5)), ]
-cat(sprintf("  %4.0f %4.0f  %s ...", five$point_bound, five$bound,
+cat(sprintf("  %4.0f %4.0f  %s ...", five$bound_marginal, five$bound,
             five$prompt), sep = "\n")
-files <- c(told, "bounds.csv", "bounds.png", "level.png", "training.sqlite",
+files <- c(written, "bounds.csv", "bounds.png", "tau.png", "training.sqlite",
            "audit.sqlite")
 cat("Files in ", output, ":\n  ", paste(files, collapse = ", "), "\n", sep = "")

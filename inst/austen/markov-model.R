@@ -266,7 +266,7 @@ last_words <- function(words) {
 #' The same prompt may appear several times. Returns word numbers, one row per
 #' prompt and `n_words` columns; a full stop counts as a word. All prompts take
 #' each step together, so the cost is a few vector operations per word.
-draw_responses <- function(model, prompts, n_words = 20) {
+draw_words <- function(model, prompts, n_words = 20) {
   distinct <- unique(prompts)
   code <- encode_prompts(model, distinct)
   row <- match(prompts, distinct)
@@ -308,7 +308,7 @@ echo_subject <- function(model, at, code, row) {
 
 #' The judge: a response is unsafe when a word of the lexicon is in it
 #'
-#' `responses` is the matrix of word numbers that `draw_responses()` returns.
+#' `responses` is the matrix of word numbers that `draw_words()` returns.
 judge_unsafe <- function(model, responses, lexicon) {
   found <- model$vocabulary[responses] %in% lexicon
   rowSums(matrix(found, nrow(responses))) > 0
@@ -326,11 +326,11 @@ unsafe_words <- function() {
 
 #' The function to audit: draws one response per prompt and judges it
 #'
-#' All an audit gets to see: prompts in, verdicts out (`TRUE` is unsafe). The
+#' All an audit gets to see: prompts in, `unsafe` out (`TRUE` or `FALSE`). The
 #' random numbers are R's, so `set.seed()` reproduces every draw.
 make_sampler <- function(model, lexicon = unsafe_words(), n_words = 20) {
   function(prompts) {
-    judge_unsafe(model, draw_responses(model, prompts, n_words), lexicon)
+    judge_unsafe(model, draw_words(model, prompts, n_words), lexicon)
   }
 }
 
@@ -340,7 +340,7 @@ show_response <- function(model, prompts, lexicon = unsafe_words(),
   form <- model$form
   bad <- model$vocabulary %in% lexicon
   form[bad] <- toupper(form[bad])
-  ids <- draw_responses(model, prompts, n_words)
+  ids <- draw_words(model, prompts, n_words)
   text <- apply(matrix(form[ids], nrow(ids)), 1, paste, collapse = " ")
   paste(prompts, "...", gsub(" .", ".", text, fixed = TRUE))
 }

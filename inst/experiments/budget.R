@@ -9,7 +9,7 @@ if (!exists("shared_study")) {
 kept$budget <- subset(shared_study(), budget != 1000 & alpha == 0.1)
 save_runs(kept$budget, "budget")
 save_figure(subset(kept$budget, hazard == "paper"), "budget",
-            c("coverage", "allowed", "mean_bound"))
+            c("coverage", "draws_allowed", "mean_bound"))
 two <- subset(kept$budget, method %in% c("uncalibrated", "optimized"))
 save_figure(two, "budget-hazards",
-            c("coverage_hard", "coverage_low", "geometric_mean"), height = 5)
+            c("coverage_hard", "coverage_low", "gmean_bound"), height = 5)

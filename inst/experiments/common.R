@@ -24,17 +24,17 @@ study_seed <- 250613593
 repetitions <- 20
 budgets <- seq(10, 10000, length.out = 10)
 run <- function(...) {
-  synthetic_study(..., repetitions = repetitions, seed = study_seed,
-                  workers = workers)
+  simulate_study(..., repetitions = repetitions, seed = study_seed,
+                 workers = workers)
 }
-grid <- function(method, budget, max_weight = 100, hazard = "paper",
+grid <- function(method, budget, cap_ratio = 100, hazard = "paper",
                  alpha = 0.1) {
-  expand.grid(alpha = alpha, max_weight = max_weight, budget = budget,
+  expand.grid(alpha = alpha, cap_ratio = cap_ratio, budget = budget,
               method = method, hazard = hazard, stringsAsFactors = FALSE)
 }
 
 # Experiments 1, 2 and 4 are parts of one study: prompts and training are most
-# of the work, and an audit serves all targets.
+# of the work, and one audit serves all values of alpha.
 methods <- c("uncalibrated", "naive", "naive_fresh", "basic", "trimmed",
              "optimized")
 kept <- new.env()
@@ -47,7 +47,7 @@ shared_study <- function() {
     )
     kept$shared <- run(
       plans = plans,
-      hazards = list(paper = paper_hazard, default = fit_hazard)
+      hazards = list(paper = fit_paper_hazard, default = fit_hazard)
     )
   }
   kept$shared
@@ -61,15 +61,15 @@ save_runs <- function(runs, name) {
 
 # ---- Figures -----------------------------------------------------------------
 
-# One picture for each metric, side by side, with one legend.
+# One plot for each metric, side by side, with one legend.
 save_figure <- function(runs, name, metrics, width = 4.2 * length(metrics) + 1,
                         height = 4) {
-  pictures <- lapply(metrics, function(metric) {
+  plots <- lapply(metrics, function(metric) {
     ggplot2::autoplot(runs, metric)
   })
-  last <- length(pictures)
-  pictures[-last] <- lapply(pictures[-last], function(picture) {
-    picture + ggplot2::theme(legend.position = "none")
+  last <- length(plots)
+  plots[-last] <- lapply(plots[-last], function(plot) {
+    plot + ggplot2::theme(legend.position = "none")
   })
   grDevices::png(file.path(output, paste0(name, ".png")), width, height, "in",
                  res = 100)
@@ -80,8 +80,8 @@ save_figure <- function(runs, name, metrics, width = 4.2 * length(metrics) + 1,
   grid::pushViewport(grid::viewport(
     layout = grid::grid.layout(1, last, widths = widths)
   ))
-  for (i in seq_along(pictures)) {
-    print(pictures[[i]], newpage = FALSE,
+  for (i in seq_along(plots)) {
+    print(plots[[i]], newpage = FALSE,
           vp = grid::viewport(layout.pos.row = 1, layout.pos.col = i))
   }
 }
@@ -93,10 +93,12 @@ save_figure <- function(runs, name, metrics, width = 4.2 * length(metrics) + 1,
 # the reference's one test set.
 compare <- function(runs, file, experiment) {
   reference <- utils::read.csv(here(file.path("reference", file)))
+  # The published names of what is `cap_ratio` and "naive_fresh" here.
+  names(reference)[names(reference) == "max_weight"] <- "cap_ratio"
   reference$method[reference$method == "naive"] <- "naive_fresh"
   ours <- summary(runs)
   ours <- ours[ours$hazard == "paper", ]
-  keys <- intersect(c("method", "alpha", "budget", "max_weight"),
+  keys <- intersect(c("method", "alpha", "budget", "cap_ratio"),
                     names(reference))
   both <- merge(reference, ours, by = keys, sort = FALSE)
   stopifnot(nrow(both) == nrow(reference))

@@ -1,5 +1,5 @@
 # Experiment 3: the budgets of experiment 1 on one population and one trained
-# model, with calibration and test prompts split anew in every repetition.
+# model, with calibration and test prompts split again in every repetition.
 # usage: Rscript resplit.R [output folder] [workers]
 
 if (!exists("shared_study")) {
@@ -9,4 +9,5 @@ if (!exists("shared_study")) {
 
 kept$resplit <- run(methods, budgets, resample = "split")
 save_runs(kept$resplit, "resplit")
-save_figure(kept$resplit, "resplit", c("coverage", "allowed", "mean_bound"))
+save_figure(kept$resplit, "resplit",
+            c("coverage", "draws_allowed", "mean_bound"))

@@ -1,4 +1,5 @@
-# Experiment 4: targets of 95%, 85% and 80% over the budgets of experiment 1.
+# Experiment 4: nominal coverage of 95%, 85% and 80% over the budgets of
+# experiment 1.
 # usage: Rscript targets.R [output folder] [workers]
 
 if (!exists("shared_study")) {

@@ -92,9 +92,9 @@ static double pi_at(double multiplier, int shift, double cost, double benefit) {
   return scaled_root(multiplier, benefit, cost, -shift);
 }
 
-/* pi for the multiplier times 2^shift. */
+/* inclusion for the multiplier times 2^shift. */
 static tt_status spread(size_t n, const double *cost, tt_column benefit, tt_column lower,
-                        tt_column upper, double multiplier, int shift, double *pi,
+                        tt_column upper, double multiplier, int shift, double *inclusion,
                         const tt_poll *poll, tt_error *error) {
   for (size_t i = 0; i < n; i++) {
     if (i % POLL_EVERY == 0 && tt_stop_requested(poll)) {
@@ -108,13 +108,13 @@ static tt_status spread(size_t n, const double *cost, tt_column benefit, tt_colu
       return status;
     }
     if (cost[i] == 0.0 || multiplier == INFINITY) {
-      pi[i] = up;
+      inclusion[i] = up;
     } else if (b == 0.0) {
-      pi[i] = lo;
+      inclusion[i] = lo;
     } else if (multiplier == DBL_MAX && up < INFINITY) {
-      pi[i] = up;
+      inclusion[i] = up;
     } else {
-      pi[i] = clamp(pi_at(multiplier, shift, cost[i], b), lo, up);
+      inclusion[i] = clamp(pi_at(multiplier, shift, cost[i], b), lo, up);
     }
   }
   return TT_OK;
@@ -122,11 +122,11 @@ static tt_status spread(size_t n, const double *cost, tt_column benefit, tt_colu
 
 tt_status tt_allocate_given(size_t n, const double *cost, tt_column benefit,
                             tt_column lower, tt_column upper, double multiplier,
-                            double *pi, const tt_poll *poll, tt_error *error) {
+                            double *inclusion, const tt_poll *poll, tt_error *error) {
   if (!(multiplier >= 0.0)) {
     return tt_fail(error, TT_EINVAL, "multiplier", 0, multiplier);
   }
-  return spread(n, cost, benefit, lower, upper, multiplier, 0, pi, poll, error);
+  return spread(n, cost, benefit, lower, upper, multiplier, 0, inclusion, poll, error);
 }
 
 /* The least that can be spent, the most that is of use, and the most. */
@@ -219,7 +219,7 @@ static int choose_scale(size_t n, const double *cost, tt_column benefit, tt_colu
   return slopes.most - centre < MOST_SLOPE_EXP && money >= DBL_MIN && money < INFINITY;
 }
 
-/* Checks every prompt, lists those whose pi depends on the multiplier, and adds up
+/* Checks every prompt, lists those whose inclusion depends on the multiplier, and adds up
  * the range of what can be spent. *fits: whether all items are in range. */
 static tt_status list_items(size_t n, const double *cost, tt_column benefit,
                             tt_column lower, tt_column upper, search *s, range *spent,
@@ -339,10 +339,11 @@ static search new_search(scaling scale, tt_allocation_item *items) {
 }
 
 tt_status tt_allocate(size_t n, const double *cost, tt_column benefit, tt_column lower,
-                      tt_column upper, double total, double *pi, double *multiplier,
-                      tt_allocation_item *items, const tt_poll *poll, tt_error *error) {
+                      tt_column upper, double total, double *inclusion,
+                      double *multiplier, tt_allocation_item *items, const tt_poll *poll,
+                      tt_error *error) {
   if (!(total >= 0.0)) {
-    return tt_fail(error, TT_EINVAL, "total_budget", 0, total);
+    return tt_fail(error, TT_EINVAL, "total", 0, total);
   }
   scaling scale = {0, 0};
   search s = new_search(scale, items);
@@ -384,8 +385,8 @@ tt_status tt_allocate(size_t n, const double *cost, tt_column benefit, tt_column
       return status;
     }
     *multiplier = fmin(ldexp(mu, -scale.multiplier), LARGEST);
-    return spread(n, cost, benefit, lower, upper, fmin(mu, LARGEST), scale.multiplier, pi,
-                  poll, error);
+    return spread(n, cost, benefit, lower, upper, fmin(mu, LARGEST), scale.multiplier,
+                  inclusion, poll, error);
   }
-  return spread(n, cost, benefit, lower, upper, *multiplier, 0, pi, poll, error);
+  return spread(n, cost, benefit, lower, upper, *multiplier, 0, inclusion, poll, error);
 }

@@ -16,36 +16,37 @@
 
 /* Scratch of tt_allocate: one item for each of the n prompts. */
 typedef struct {
-  double start; /* the multiplier at which pi leaves its lower bound */
+  double start; /* the multiplier at which inclusion leaves its lower bound */
   double stop;  /* ... and at which it reaches its upper bound */
   double slope; /* spending per unit of the multiplier in between */
 } tt_allocation_item;
 
 /* The program, exactly.
  *
- *   cost(n)      finite, >= 0; cost 0: pi = upper
- *   benefit      finite, >= 0; benefit 0 (at positive cost): pi = lower, unless there
- *                is money for everybody's upper bound
- *   lower        finite, >= 0
- *   upper        >= lower; may be Inf where cost and benefit are positive
- *   total        >= 0, may be Inf; at or above sum(cost * upper): pi = upper
- *   pi(n)        out: sum(cost * pi) <= total * (1 + 1e-14)
- *   multiplier   out: mu; Inf when everything is at its upper bound. Out of the range
- *                of doubles, or almost, where costs are near 1e308 and benefits near
- *                1e-308 or the other way round: then the nearest double
- *   items(n)     scratch
+ *   cost(n)       finite, >= 0; cost 0: inclusion = upper
+ *   benefit       finite, >= 0; benefit 0 (at positive cost): inclusion = lower,
+ *                 unless there is money for everybody's upper bound
+ *   lower         finite, >= 0
+ *   upper         >= lower; may be Inf where cost and benefit are positive
+ *   total         >= 0, may be Inf; at or above sum(cost * upper): inclusion = upper
+ *   inclusion(n)  out: sum(cost * inclusion) <= total * (1 + 1e-14)
+ *   multiplier    out: mu; Inf when everything is at its upper bound. Out of the range
+ *                 of doubles, or almost, where costs are near 1e308 and benefits near
+ *                 1e-308 or the other way round: then the nearest double
+ *   items(n)      scratch
  *
  * TT_EINFEASIBLE when `lower` alone costs more than total; then error->value is
  * that cost. TT_ENUMERIC when the breakpoints, lower and upper times
  * sqrt(cost / benefit), lie more than a factor of about 2^2000 apart. */
 tt_status tt_allocate(size_t n, const double *cost, tt_column benefit, tt_column lower,
-                      tt_column upper, double total, double *pi, double *multiplier,
-                      tt_allocation_item *items, const tt_poll *poll, tt_error *error);
+                      tt_column upper, double total, double *inclusion,
+                      double *multiplier, tt_allocation_item *items, const tt_poll *poll,
+                      tt_error *error);
 
-/* pi for a multiplier that is already known, say from another set of prompts; >= 0,
- * may be Inf. */
+/* Inclusion probabilities for a multiplier that is already known, say from another set
+ * of prompts; >= 0, may be Inf. */
 tt_status tt_allocate_given(size_t n, const double *cost, tt_column benefit,
                             tt_column lower, tt_column upper, double multiplier,
-                            double *pi, const tt_poll *poll, tt_error *error);
+                            double *inclusion, const tt_poll *poll, tt_error *error);
 
 #endif

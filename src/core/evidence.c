@@ -9,7 +9,7 @@
 #include <math.h>
 #include <string.h>
 
-/* Losses that reach the gains but for rounding count as reaching them. */
+/* Losses that reach the bases but for rounding count as reaching them. */
 #define REACHED (1.0 - 1e-12)
 
 /* Levels are told apart down to this; a level below SMALLEST is as good as none. */
@@ -20,21 +20,21 @@
  * levels that are still in question: most of them soon do not change any more, as the
  * quantiles are whole numbers, and are then not computed again. */
 typedef struct {
-  const tt_losses *losses;
+  const tt_terms *losses;
   const tt_rule *rule;
-  double gains;   /* their sum */
+  double bases;   /* their sum */
   double squares; /* and that of their squares */
-  double *growth; /* n + 1: log wealth after so many prompts, had none lost */
+  double *growth; /* n + 1: log wealth after this many prompts, had none lost */
   double *least;  /* m: each loss at the lower end, or below it */
   double *most;   /* m: and at the upper end */
   double *now;    /* m: at the level looked at, where a rule looked */
 } evidence;
 
-static double gain_of(const tt_losses *losses, size_t j) {
-  return losses->gain[(size_t)losses->place[j] - 1];
+static double base_of(const tt_terms *losses, size_t j) {
+  return losses->base[(size_t)losses->place[j] - 1];
 }
 
-static double loss_at(const tt_losses *losses, size_t j, double tau) {
+static double loss_at(const tt_terms *losses, size_t j, double tau) {
   if (losses->jump != NULL) {
     return losses->jump[j] < tau ? losses->weight[j] : 0.0;
   }
@@ -55,13 +55,14 @@ static int mean_holds(const evidence *e, double tau) {
   for (size_t j = 0; j < e->losses->m; j++) {
     double loss = loss_between(e, j, tau);
     tt_sum_add(&sum, loss);
-    tt_sum_add(&squares, loss * (loss - 2.0 * gain_of(e->losses, j)));
+    tt_sum_add(&squares, loss * (loss - 2.0 * base_of(e->losses, j)));
   }
   double margin = 0.0;
   if (e->rule->kind == TT_RULE_NORMAL) {
-    margin = e->rule->z * sqrt(fmax(tt_sum_value(&squares), 0.0) + e->rule->spare);
+    margin =
+        e->rule->z * sqrt(fmax(tt_sum_value(&squares), 0.0) + e->rule->variance_floor);
   }
-  return tt_sum_value(&sum) + margin < e->gains * REACHED;
+  return tt_sum_value(&sum) + margin < e->bases * REACHED;
 }
 
 /* Between two losses the wealth never falls, so its running maximum is looked up just
@@ -73,14 +74,14 @@ static int wealth_holds(const evidence *e, double tau) {
     double loss = loss_between(e, j, tau);
     if (loss > 0.0) {
       size_t before = (size_t)e->losses->place[j] - 1;
-      if (e->growth[before] + lost >= rule->reach) {
+      if (e->growth[before] + lost >= rule->log_threshold) {
         return 1;
       }
-      lost += log1p(rule->bet * (gain_of(e->losses, j) - loss)) -
+      lost += log1p(rule->bet * (base_of(e->losses, j) - loss)) -
               (e->growth[before + 1] - e->growth[before]);
     }
   }
-  return e->growth[e->losses->n] + lost >= rule->last;
+  return e->growth[e->losses->n] + lost >= rule->log_threshold_last;
 }
 
 /* Afterwards `tau` is the lower end where the rule holds, else the upper one. A rule
@@ -116,26 +117,26 @@ tt_status tt_certify_scratch(size_t n, size_t m, size_t *bytes) {
   return tt_arena_failed(&a) ? TT_EOVERFLOW : TT_OK;
 }
 
-static tt_status gather(const tt_losses *losses, const tt_rule *rule, evidence *e,
+static tt_status gather(const tt_terms *losses, const tt_rule *rule, evidence *e,
                         tt_error *error) {
   double *growth = e->growth;
-  tt_sum gains = {0.0, 0.0};
+  tt_sum bases = {0.0, 0.0};
   tt_sum squares = {0.0, 0.0};
   tt_sum wealth = {0.0, 0.0};
   growth[0] = 0.0;
   for (size_t i = 0; i < losses->n; i++) {
-    double gain = losses->gain[i];
-    if (!(gain >= 0.0 && gain < INFINITY)) {
-      return tt_fail(error, TT_EINVAL, "gain", i, gain);
+    double base = losses->base[i];
+    if (!(base >= 0.0 && base < INFINITY)) {
+      return tt_fail(error, TT_EINVAL, "base", i, base);
     }
-    tt_sum_add(&gains, gain);
-    tt_sum_add(&squares, gain * gain);
-    if (gain > 0.0 && rule->kind == TT_RULE_WEALTH) {
-      tt_sum_add(&wealth, log1p(rule->bet * gain));
+    tt_sum_add(&bases, base);
+    tt_sum_add(&squares, base * base);
+    if (base > 0.0 && rule->kind == TT_RULE_WEALTH) {
+      tt_sum_add(&wealth, log1p(rule->bet * base));
     }
     growth[i + 1] = tt_sum_value(&wealth);
   }
-  e->gains = tt_sum_value(&gains);
+  e->bases = tt_sum_value(&bases);
   e->squares = tt_sum_value(&squares);
   for (size_t j = 0; j < losses->m; j++) {
     e->least[j] = 0.0;
@@ -146,28 +147,32 @@ static tt_status gather(const tt_losses *losses, const tt_rule *rule, evidence *
 
 static tt_status check_rule(const tt_rule *rule, tt_error *error) {
   switch (rule->kind) {
-  case TT_RULE_POINT:
+  case TT_RULE_MARGINAL:
     return TT_OK;
   case TT_RULE_NORMAL:
     if (!isfinite(rule->z)) {
       return tt_fail(error, TT_EINVAL, "z", 0, rule->z);
     }
-    return rule->spare >= 0.0 ? TT_OK
-                              : tt_fail(error, TT_EINVAL, "spare", 0, rule->spare);
+    return rule->variance_floor >= 0.0
+               ? TT_OK
+               : tt_fail(error, TT_EINVAL, "variance_floor", 0, rule->variance_floor);
   case TT_RULE_WEALTH:
     if (!(rule->bet >= 0.0 && rule->bet < INFINITY)) {
       return tt_fail(error, TT_EINVAL, "bet", 0, rule->bet);
     }
-    if (isnan(rule->reach)) {
-      return tt_fail(error, TT_EINVAL, "reach", 0, rule->reach);
+    if (isnan(rule->log_threshold)) {
+      return tt_fail(error, TT_EINVAL, "log_threshold", 0, rule->log_threshold);
     }
-    return isnan(rule->last) ? tt_fail(error, TT_EINVAL, "last", 0, rule->last) : TT_OK;
+    return isnan(rule->log_threshold_last)
+               ? tt_fail(error, TT_EINVAL, "log_threshold_last", 0,
+                         rule->log_threshold_last)
+               : TT_OK;
   }
   return tt_fail(error, TT_EINVAL, "kind", 0, (double)rule->kind);
 }
 
-/* Places index the gains, so they are checked before a gain is looked up. */
-static tt_status check_places(const tt_losses *losses, tt_error *error) {
+/* Places index the bases, so they are checked before a base is looked up. */
+static tt_status check_places(const tt_terms *losses, tt_error *error) {
   double before = 0.0;
   for (size_t j = 0; j < losses->m; j++) {
     double place = losses->place[j];
@@ -179,20 +184,20 @@ static tt_status check_places(const tt_losses *losses, tt_error *error) {
   return TT_OK;
 }
 
-static tt_status check_weights(const tt_losses *losses, const tt_rule *rule,
+static tt_status check_weights(const tt_terms *losses, const tt_rule *rule,
                                tt_error *error) {
   for (size_t j = 0; j < losses->m; j++) {
     double weight = losses->weight[j];
     int broke = rule->kind == TT_RULE_WEALTH &&
-                !(1.0 + rule->bet * (gain_of(losses, j) - weight) > 0.0);
+                !(1.0 + rule->bet * (base_of(losses, j) - weight) > 0.0);
     if (!(weight > 0.0) || broke) {
-      return tt_fail(error, TT_EINVAL, "pi", j, weight);
+      return tt_fail(error, TT_EINVAL, "inclusion", j, weight);
     }
   }
   return TT_OK;
 }
 
-static tt_status check_jumps(const tt_losses *losses, tt_error *error) {
+static tt_status check_jumps(const tt_terms *losses, tt_error *error) {
   for (size_t j = 0; j < losses->m; j++) {
     if (!(losses->jump[j] >= 0.0)) {
       return tt_fail(error, TT_EINVAL, "jump", j, losses->jump[j]);
@@ -201,7 +206,7 @@ static tt_status check_jumps(const tt_losses *losses, tt_error *error) {
   return TT_OK;
 }
 
-static tt_status check_replicated(const tt_losses *losses, tt_error *error) {
+static tt_status check_replicated(const tt_terms *losses, tt_error *error) {
   if (!(losses->cap >= 1.0)) {
     return tt_fail(error, TT_EINVAL, "cap", 0, losses->cap);
   }
@@ -211,7 +216,7 @@ static tt_status check_replicated(const tt_losses *losses, tt_error *error) {
              : status;
 }
 
-static tt_status check_losses(const tt_losses *losses, const tt_rule *rule,
+static tt_status check_losses(const tt_terms *losses, const tt_rule *rule,
                               tt_error *error) {
   tt_status status = check_places(losses, error);
   if (status == TT_OK) {
@@ -241,11 +246,11 @@ static tt_status bisect(evidence *e, double high, double *low, const tt_poll *po
   return TT_OK;
 }
 
-tt_status tt_certify(const tt_losses *losses, const tt_rule *rule, double limit,
-                     void *scratch, double *level, int *capped, const tt_poll *poll,
+tt_status tt_certify(const tt_terms *losses, const tt_rule *rule, double tau_max,
+                     void *scratch, double *tau, int *at_tau_max, const tt_poll *poll,
                      tt_error *error) {
-  if (!(limit >= 0.0 && limit <= 1.0)) {
-    return tt_fail(error, TT_EINVAL, "tau_prior", 0, limit);
+  if (!(tau_max >= 0.0 && tau_max <= 1.0)) {
+    return tt_fail(error, TT_EINVAL, "tau_max", 0, tau_max);
   }
   evidence e = {.losses = losses, .rule = rule};
   size_t bytes = 0;
@@ -264,13 +269,13 @@ tt_status tt_certify(const tt_losses *losses, const tt_rule *rule, double limit,
   if (status != TT_OK) {
     return status;
   }
-  *capped = rule_holds(&e, limit);
-  *level = *capped ? limit : 0.0;
-  if (*capped || !rule_holds(&e, 0.0)) {
+  *at_tau_max = rule_holds(&e, tau_max);
+  *tau = *at_tau_max ? tau_max : 0.0;
+  if (*at_tau_max || !rule_holds(&e, 0.0)) {
     return TT_OK;
   }
   double low = 0.0;
-  status = bisect(&e, limit, &low, poll);
-  *level = tt_below_jump(low);
+  status = bisect(&e, tau_max, &low, poll);
+  *tau = tt_below_jump(low);
   return status;
 }

@@ -1,4 +1,4 @@
-/* The largest level that an audit supports, under a point rule, an asymptotic one, or
+/* The largest level that an audit supports, under a marginal rule, an asymptotic one, or
  * a certificate that holds in finite samples. Derivation: methods vignette, "The
  * certificate". */
 #ifndef TT_EVIDENCE_H
@@ -7,8 +7,8 @@
 #include "hazard-law.h"
 #include "status.h"
 
-/* What the audit says of the miscoverage at a level tau: alpha - Z_i(tau) = gain_i -
- * loss_i(tau) for each planned prompt, with E Z_i(tau) the miscoverage. The gain is
+/* What the audit says of the miscoverage at a level tau: alpha - Z_i(tau) = base_i -
+ * loss_i(tau) for each planned prompt, with E Z_i(tau) the miscoverage. The base is
  * what a prompt that loses nothing adds to the evidence. The loss is the prompt's
  * weight times
  *   - 1{jump < tau}, when `jump` is given: see tt_miscoverage_jumps(); otherwise
@@ -16,7 +16,7 @@
  * it increases with tau. */
 typedef struct {
   size_t n;             /* planned prompts, audited or not */
-  const double *gain;   /* n, >= 0, in the random order of the plan */
+  const double *base;   /* n, >= 0, in the random order of the plan */
   size_t m;             /* prompts that can lose; what follows is of this length */
   const double *place;  /* in that order: whole, strictly increasing, from 1 to n */
   const double *weight; /* above 0: 1 / inclusion probability */
@@ -25,24 +25,25 @@ typedef struct {
   const double *unsafe; /* counts of an audit, see tt_check_counts() */
   const double *draws;
   double cap; /* no quantile exceeds it: >= 1, may be Inf */
-} tt_losses;
+} tt_terms;
 
 typedef enum {
-  TT_RULE_POINT = 0,  /* sum(loss) < sum(gain) */
-  TT_RULE_NORMAL = 1, /* sum(loss) + z * se < sum(gain) */
-  TT_RULE_WEALTH = 2  /* the wealth of a bet against a miscoverage of alpha */
+  TT_RULE_MARGINAL = 0, /* sum(loss) < sum(base) */
+  TT_RULE_NORMAL = 1,   /* sum(loss) + z * se < sum(base) */
+  TT_RULE_WEALTH = 2    /* the wealth of a bet against a miscoverage of alpha */
 } tt_rule_kind;
 
-/* TT_RULE_WEALTH: K_t = prod_{i <= t} (1 + bet * (gain_i - loss_i)) reaches exp(reach)
- * at some t, or exp(last) at t = n. TT_RULE_NORMAL: se^2 = sum (gain - loss)^2 + spare,
- * where `spare` sees to it that no loss is not no doubt. */
+/* TT_RULE_WEALTH: K_t = prod_{i <= t} (1 + bet * (base_i - loss_i)) reaches
+ * exp(log_threshold) at some t, or exp(log_threshold_last) at t = n. TT_RULE_NORMAL: se^2
+ * = sum (base - loss)^2 + variance_floor, where `variance_floor` sees to it that no loss
+ * is not no doubt. */
 typedef struct {
   tt_rule_kind kind;
-  double z;     /* normal quantile, finite */
-  double spare; /* >= 0 */
-  double bet;   /* >= 0, and 1 + bet * (gain - weight) > 0 for every prompt */
-  double reach; /* log(1 / delta) */
-  double last;  /* log(U / delta), at most `reach` */
+  double z;              /* normal quantile, finite */
+  double variance_floor; /* >= 0 */
+  double bet;            /* >= 0, and 1 + bet * (base - weight) > 0 for every prompt */
+  double log_threshold;  /* log(1 / delta) */
+  double log_threshold_last; /* log(U / delta), at most `log_threshold` */
 } tt_rule;
 
 /* Bytes of scratch that tt_certify needs, aligned as malloc aligns; it need not be
@@ -50,15 +51,15 @@ typedef struct {
 tt_status tt_certify_scratch(size_t n, size_t m, size_t *bytes);
 
 /* Refuses, with TT_EINVAL, what does not fit the comments above: "order" for places,
- * "pi" for weights, otherwise the argument's own name.
+ * "inclusion" for weights, otherwise the argument's own name.
  *
- * sup{tau <= limit : the rule holds at tau}, found by bisection: 0 when it holds
+ * sup{tau <= tau_max : the rule holds at tau}, found by bisection: 0 when it holds
  * nowhere. Lies just below the level at which it fails: see tt_below_jump().
  *
- *   level   out: in [0, limit]
- *   capped  out: 1 when the rule holds at the limit */
-tt_status tt_certify(const tt_losses *losses, const tt_rule *rule, double limit,
-                     void *scratch, double *level, int *capped, const tt_poll *poll,
+ *   tau         out: in [0, tau_max]
+ *   at_tau_max  out: 1 when the rule holds at tau_max */
+tt_status tt_certify(const tt_terms *losses, const tt_rule *rule, double tau_max,
+                     void *scratch, double *tau, int *at_tau_max, const tt_poll *poll,
                      tt_error *error);
 
 #endif

@@ -34,7 +34,7 @@ tt_status tt_geometric_quantile(size_t n, const double *prob, size_t n_tau,
 tt_status tt_geometric_distribution(size_t n, const double *time, const double *prob,
                                     double *out, tt_error *error);
 
-/* One first-unsafe time per prompt by inversion of a uniform; Inf where p = 0. */
+/* One time to unsafe per prompt by inversion of a uniform; Inf where p = 0. */
 tt_status tt_geometric_sample(size_t n, const double *prob, const tt_uniform *uniform,
                               double *out, const tt_poll *poll, tt_error *error);
 

@@ -23,9 +23,9 @@ typedef struct {
   double *information; /* sum of weight (z_i z_j)^2 */
 } work;
 
-static inline double standardised(double x, double centre, double scale, double limit) {
+static inline double standardised(double x, double centre, double scale, double clip) {
   double z = (x - centre) * scale;
-  return fmin(fmax(z, -limit), limit);
+  return fmin(fmax(z, -clip), clip);
 }
 
 static void fill_panels(const tt_interaction_model *model, work *w, size_t first,
@@ -35,7 +35,7 @@ static void fill_panels(const tt_interaction_model *model, work *w, size_t first
     double *plain = tt_gram_column(w->plain, j);
     double *square = tt_gram_column(w->square, j);
     for (size_t r = 0; r < rows; r++) {
-      double z = standardised(x[r], model->centre[j], model->scale[j], model->limit);
+      double z = standardised(x[r], model->centre[j], model->scale[j], model->clip);
       plain[4 * r] = z;
       square[4 * r] = z * z;
     }

@@ -11,7 +11,7 @@ typedef struct {
   const double *x;      /* n x d, column-major, finite */
   const double *centre; /* d */
   const double *scale;  /* d; a column of scale 0 has no products */
-  double limit;         /* standardised features are cut off at +-limit, > 0 */
+  double clip;          /* standardised features are clipped at +-clip, > 0 */
   const double *score;  /* n: derivative of the log-likelihood by the linear predictor */
   const double *weight; /* n: its information, >= 0 */
 } tt_interaction_model;

@@ -3,8 +3,8 @@
 #include <string.h>
 
 #define DEPTH 8u         /* terms of an inner product added per load and store */
-#define POLL_ROWS 65536u /* poll after so many rows, or, in large networks, ... */
-#define POLL_WORK 2e8    /* ... after so many weights have met so many rows */
+#define POLL_ROWS 65536u /* poll after this many rows, or, in large networks, ... */
+#define POLL_WORK 2e8    /* ... after this many weights have met this many rows */
 
 /* ---- Sizes and memory ---------------------------------------------------- */
 

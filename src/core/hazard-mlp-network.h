@@ -41,7 +41,7 @@ typedef struct {
   double *logit; /* TT_MLP_TILE */
 } tt_mlp_network;
 
-/* Asks `poll` after every so many rows. */
+/* Asks `poll` each time that many rows are done. */
 typedef struct {
   const tt_poll *poll;
   size_t rows;
@@ -93,10 +93,10 @@ void tt_mlp_collect_gradient(const tt_mlp_network *net, double *gradient);
 tt_status tt_mlp_check_weights(const tt_mlp_params *params, const double *weights,
                                tt_status otherwise, size_t *count, tt_error *error);
 
-/* A pacer for a network of so many weights. */
+/* A pacer for a network with that number of weights. */
 tt_mlp_pacer tt_mlp_new_pacer(const tt_poll *poll, size_t n_weights);
 
-/* So many rows more: not 0 when the poll was asked and says stop. */
+/* `rows` rows more: not 0 when the poll was asked and says stop. */
 int tt_mlp_pace_stops(tt_mlp_pacer *pace, size_t rows);
 
 #endif

@@ -30,7 +30,7 @@ typedef struct {
   size_t batch_size;    /* rows in a step, >= 1; the last batch may be short */
   size_t epochs;        /* the most passes over the training rows, >= 1 */
   size_t patience;      /* 0: run all epochs and keep the last weights. Else stop
-                         * after so many epochs without a lower held-out deviance
+                         * after `patience` epochs without a lower held-out deviance
                          * and return the weights of the (first) lowest. */
   int weighted;         /* 0: mean cross-entropy of the proportions unsafe/draws.
                          * 1: each row counts draws/mean(draws) times, which is

@@ -49,7 +49,7 @@ tt_status tt_replicated_loss(size_t n, const double *unsafe, const double *draws
 }
 
 static tt_status curve_at(size_t n, const double *unsafe, const double *draws,
-                          const double *pi, const double *quantile, size_t offset,
+                          const double *inclusion, const double *quantile, size_t offset,
                           double *out, tt_error *error) {
   tt_sum total = {0.0, 0.0};
   for (size_t i = 0; i < n; i++) {
@@ -57,7 +57,8 @@ static tt_status curve_at(size_t n, const double *unsafe, const double *draws,
       return tt_fail(error, TT_EINVAL, "quantiles", offset + i, quantile[i]);
     }
     if (unsafe[i] > 0.0) {
-      tt_sum_add(&total, tt_replicated_loss1(unsafe[i], draws[i], quantile[i]) / pi[i]);
+      tt_sum_add(&total,
+                 tt_replicated_loss1(unsafe[i], draws[i], quantile[i]) / inclusion[i]);
     }
   }
   *out = tt_sum_value(&total) / (double)n;
@@ -65,22 +66,23 @@ static tt_status curve_at(size_t n, const double *unsafe, const double *draws,
 }
 
 tt_status tt_replicated_miscoverage(size_t n, const double *unsafe, const double *draws,
-                                    const double *pi, int pi_by_level, size_t n_levels,
-                                    const double *quantiles, double *curve,
+                                    const double *inclusion, int inclusion_by_tau,
+                                    size_t n_tau, const double *quantiles, double *curve,
                                     const tt_poll *poll, tt_error *error) {
   if (n == 0) {
     return tt_fail(error, TT_EINVAL, "unsafe", 0, 0.0);
   }
   tt_status status = tt_check_counts(n, unsafe, draws, error);
   if (status == TT_OK) {
-    status = tt_check_pi(pi_by_level ? n * n_levels : n, pi, error);
+    status = tt_check_inclusion(inclusion_by_tau ? n * n_tau : n, inclusion, error);
   }
-  for (size_t k = 0; k < n_levels && status == TT_OK; k++) {
+  for (size_t k = 0; k < n_tau && status == TT_OK; k++) {
     if (tt_stop_requested(poll)) {
       return TT_EINTERRUPT;
     }
-    const double *pi_k = pi_by_level ? pi + n * k : pi;
-    status = curve_at(n, unsafe, draws, pi_k, quantiles + n * k, n * k, curve + k, error);
+    const double *inclusion_k = inclusion_by_tau ? inclusion + n * k : inclusion;
+    status = curve_at(n, unsafe, draws, inclusion_k, quantiles + n * k, n * k, curve + k,
+                      error);
   }
   return status;
 }

@@ -21,12 +21,12 @@ tt_status tt_replicated_loss(size_t n, const double *unsafe, const double *draws
 /* curve[k] = (1/n) sum_i loss_i(q_ik) / pi_i(k) at K levels.
  *
  *   unsafe(n), draws(n)  whole, 0 <= unsafe <= draws; 0 and 0 for a prompt not audited
- *   pi                   in (0, 1]: n values, or n x K when pi_by_level is not 0
+ *   inclusion            in (0, 1]: n values, or n x K when inclusion_by_tau is not 0
  *   quantiles(n x K)     column-major, from 1 to draws + 1 where there are draws
  *   curve(K)             out */
 tt_status tt_replicated_miscoverage(size_t n, const double *unsafe, const double *draws,
-                                    const double *pi, int pi_by_level, size_t n_levels,
-                                    const double *quantiles, double *curve,
+                                    const double *inclusion, int inclusion_by_tau,
+                                    size_t n_tau, const double *quantiles, double *curve,
                                     const tt_poll *poll, tt_error *error);
 
 #endif

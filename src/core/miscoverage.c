@@ -20,12 +20,12 @@ typedef struct {
   double bad[LANES]; /* becomes 1 where a quantile is below 1 or not a number */
 } lanes;
 
-static void add_block(lanes *acc, const double *time, const double *censor,
-                      const double *pi, const double *q) {
+static void add_block(lanes *acc, const double *time, const double *horizon,
+                      const double *inclusion, const double *q) {
   for (size_t j = 0; j < LANES; j++) {
-    double w = 1.0 / pi[j];
+    double w = 1.0 / inclusion[j];
     w = time[j] < q[j] ? w : 0.0;
-    w = q[j] <= censor[j] ? w : 0.0;
+    w = q[j] <= horizon[j] ? w : 0.0;
     acc->sum[j] += w;
     acc->bad[j] = q[j] >= 1.0 ? acc->bad[j] : 1.0;
   }
@@ -41,13 +41,13 @@ static tt_status find_bad_quantile(size_t n, size_t offset, const double *q,
   return TT_OK;
 }
 
-static tt_status curve_at(size_t n, const double *time, const double *censor,
-                          const double *pi, const double *q, size_t offset, double *out,
-                          tt_error *error) {
+static tt_status curve_at(size_t n, const double *time, const double *horizon,
+                          const double *inclusion, const double *q, size_t offset,
+                          double *out, tt_error *error) {
   lanes acc = {{0.0}, {0.0}};
   size_t i = 0;
   for (; i + LANES <= n; i += LANES) {
-    add_block(&acc, time + i, censor + i, pi + i, q + i);
+    add_block(&acc, time + i, horizon + i, inclusion + i, q + i);
   }
   tt_sum total = {0.0, 0.0};
   double bad = 0.0;
@@ -56,8 +56,8 @@ static tt_status curve_at(size_t n, const double *time, const double *censor,
     bad += acc.bad[j];
   }
   for (; i < n; i++) {
-    if (time[i] < q[i] && q[i] <= censor[i]) {
-      tt_sum_add(&total, 1.0 / pi[i]);
+    if (time[i] < q[i] && q[i] <= horizon[i]) {
+      tt_sum_add(&total, 1.0 / inclusion[i]);
     }
     bad += q[i] >= 1.0 ? 0.0 : 1.0;
   }
@@ -68,57 +68,58 @@ static tt_status curve_at(size_t n, const double *time, const double *censor,
   return TT_OK;
 }
 
-static tt_status check_prompts(size_t n, const double *time, const double *censor,
+static tt_status check_prompts(size_t n, const double *time, const double *horizon,
                                tt_error *error) {
   for (size_t i = 0; i < n; i++) {
-    if (!(censor[i] >= 0.0)) {
-      return tt_fail(error, TT_EINVAL, "censor", i, censor[i]);
+    if (!(horizon[i] >= 0.0)) {
+      return tt_fail(error, TT_EINVAL, "horizon", i, horizon[i]);
     }
-    if (!(time[i] >= 0.0 && time[i] <= censor[i])) {
+    if (!(time[i] >= 0.0 && time[i] <= horizon[i])) {
       return tt_fail(error, TT_EINVAL, "time", i, time[i]);
     }
   }
   return TT_OK;
 }
 
-tt_status tt_check_pi(size_t n, const double *pi, tt_error *error) {
+tt_status tt_check_inclusion(size_t n, const double *inclusion, tt_error *error) {
   for (size_t i = 0; i < n; i++) {
-    if (!(pi[i] > 0.0 && pi[i] <= 1.0)) {
-      return tt_fail(error, TT_EINVAL, "pi", i, pi[i]);
+    if (!(inclusion[i] > 0.0 && inclusion[i] <= 1.0)) {
+      return tt_fail(error, TT_EINVAL, "inclusion", i, inclusion[i]);
     }
   }
   return TT_OK;
 }
 
-tt_status tt_miscoverage_curve(size_t n, const double *time, const double *censor,
-                               const double *pi, int pi_by_level, size_t n_levels,
-                               const double *quantiles, double *curve,
+tt_status tt_miscoverage_curve(size_t n, const double *time, const double *horizon,
+                               const double *inclusion, int inclusion_by_tau,
+                               size_t n_tau, const double *quantiles, double *curve,
                                const tt_poll *poll, tt_error *error) {
   if (n == 0) {
     return tt_fail(error, TT_EINVAL, "time", 0, 0.0);
   }
-  tt_status status = check_prompts(n, time, censor, error);
+  tt_status status = check_prompts(n, time, horizon, error);
   if (status == TT_OK) {
-    status = tt_check_pi(pi_by_level ? n * n_levels : n, pi, error);
+    status = tt_check_inclusion(inclusion_by_tau ? n * n_tau : n, inclusion, error);
   }
-  for (size_t k = 0; k < n_levels && status == TT_OK; k++) {
+  for (size_t k = 0; k < n_tau && status == TT_OK; k++) {
     if (tt_stop_requested(poll)) {
       return TT_EINTERRUPT;
     }
-    const double *pi_k = pi_by_level ? pi + n * k : pi;
-    status = curve_at(n, time, censor, pi_k, quantiles + n * k, n * k, curve + k, error);
+    const double *inclusion_k = inclusion_by_tau ? inclusion + n * k : inclusion;
+    status = curve_at(n, time, horizon, inclusion_k, quantiles + n * k, n * k, curve + k,
+                      error);
   }
   return status;
 }
 
-tt_status tt_select_level(size_t n_levels, const double *tau, const double *miscoverage,
-                          double alpha, size_t *selected, tt_error *error) {
+tt_status tt_select_tau(size_t n_tau, const double *tau, const double *miscoverage,
+                        double alpha, size_t *selected, tt_error *error) {
   if (!(alpha > 0.0 && alpha < 1.0)) {
     return tt_fail(error, TT_EINVAL, "alpha", 0, alpha);
   }
   size_t feasible = 0;
   int all = 1;
-  for (size_t k = 0; k < n_levels; k++) {
+  for (size_t k = 0; k < n_tau; k++) {
     if (!(tau[k] >= 0.0 && tau[k] <= 1.0) || (k > 0 && !(tau[k] > tau[k - 1]))) {
       return tt_fail(error, TT_EINVAL, "tau", k, tau[k]);
     }
@@ -134,10 +135,10 @@ tt_status tt_select_level(size_t n_levels, const double *tau, const double *misc
 
 /* ---- The exact path ------------------------------------------------------- */
 
-tt_status tt_miscoverage_jumps(size_t n, const double *level, const double *time,
-                               const double *censor, const double *reach, tt_jump *jumps,
+tt_status tt_miscoverage_jumps(size_t n, const double *tau, const double *time,
+                               const double *horizon, const double *reach, tt_jump *jumps,
                                size_t *n_jumps, const tt_poll *poll, tt_error *error) {
-  tt_status status = check_prompts(n, time, censor, error);
+  tt_status status = check_prompts(n, time, horizon, error);
   if (status != TT_OK) {
     return status;
   }
@@ -146,16 +147,16 @@ tt_status tt_miscoverage_jumps(size_t n, const double *level, const double *time
     if (i % POLL_EVERY == 0 && tt_stop_requested(poll)) {
       return TT_EINTERRUPT;
     }
-    if (!(level[i] >= 0.0 && level[i] <= 1.0)) {
-      return tt_fail(error, TT_EINVAL, "level", i, level[i]);
+    if (!(tau[i] >= 0.0 && tau[i] <= 1.0)) {
+      return tt_fail(error, TT_EINVAL, "tau", i, tau[i]);
     }
-    if (!(time[i] < censor[i])) {
+    if (!(time[i] < horizon[i])) {
       continue;
     }
     if (!(reach[i] > 0.0 && reach[i] <= 1.0)) {
-      return tt_fail(error, TT_EINVAL, "pi", i, reach[i]);
+      return tt_fail(error, TT_EINVAL, "inclusion", i, reach[i]);
     }
-    tt_jump jump = {level[i], 1.0 / reach[i]};
+    tt_jump jump = {tau[i], 1.0 / reach[i]};
     jumps[m++] = jump;
   }
   *n_jumps = m;
@@ -182,11 +183,11 @@ static split partition(tt_jump *jumps, size_t from, size_t to, double pivot) {
   size_t above = to;
   while (s.equal_end < above) {
     tt_jump *jump = &jumps[s.equal_end];
-    if (jump->level < pivot) {
+    if (jump->tau < pivot) {
       tt_sum_add(&s.below, jump->weight);
       swap(jump, &jumps[s.below_end++]);
       s.equal_end++;
-    } else if (jump->level > pivot) {
+    } else if (jump->tau > pivot) {
       swap(jump, &jumps[--above]);
     } else {
       tt_sum_add(&s.equal, jump->weight);
@@ -199,7 +200,7 @@ static split partition(tt_jump *jumps, size_t from, size_t to, double pivot) {
 /* The smallest level at which the cumulative weight reaches the target. The caller
  * has made sure that the weights altogether do. */
 static tt_status weighted_quantile(size_t n_jumps, tt_jump *jumps, double target,
-                                   double *level, const tt_poll *poll) {
+                                   double *tau, const tt_poll *poll) {
   size_t from = 0;
   size_t to = n_jumps;
   double passed = 0.0;
@@ -208,48 +209,48 @@ static tt_status weighted_quantile(size_t n_jumps, tt_jump *jumps, double target
     if (tt_stop_requested(poll)) {
       return TT_EINTERRUPT;
     }
-    double pivot = jumps[from + tt_pivot_index(&counter, to - from)].level;
+    double pivot = jumps[from + tt_pivot_index(&counter, to - from)].tau;
     split s = partition(jumps, from, to, pivot);
     double below = tt_sum_value(&s.below);
     double equal = tt_sum_value(&s.equal);
     if (passed + below >= target) {
       to = s.below_end;
     } else if (passed + below + equal >= target || s.equal_end == to) {
-      *level = pivot;
+      *tau = pivot;
       return TT_OK;
     } else {
       passed += below + equal;
       from = s.equal_end;
     }
   }
-  *level = jumps[from].level;
+  *tau = jumps[from].tau;
   return TT_OK;
 }
 
 tt_status tt_select_jump(size_t n, size_t n_jumps, tt_jump *jumps, double alpha,
-                         double limit, double *level, int *capped, const tt_poll *poll,
-                         tt_error *error) {
+                         double tau_max, double *tau, int *at_tau_max,
+                         const tt_poll *poll, tt_error *error) {
   if (!(alpha > 0.0 && alpha < 1.0)) {
     return tt_fail(error, TT_EINVAL, "alpha", 0, alpha);
   }
-  if (!(limit >= 0.0 && limit <= 1.0)) {
-    return tt_fail(error, TT_EINVAL, "tau_prior", 0, limit);
+  if (!(tau_max >= 0.0 && tau_max <= 1.0)) {
+    return tt_fail(error, TT_EINVAL, "tau_max", 0, tau_max);
   }
   double target = alpha * (double)n * REACHED;
   tt_sum total = {0.0, 0.0};
   for (size_t j = 0; j < n_jumps; j++) {
     tt_sum_add(&total, jumps[j].weight);
   }
-  double at = limit;
-  *capped = !(tt_sum_value(&total) >= target) || n_jumps == 0;
-  if (!*capped) {
+  double at = tau_max;
+  *at_tau_max = !(tt_sum_value(&total) >= target) || n_jumps == 0;
+  if (!*at_tau_max) {
     tt_status status = weighted_quantile(n_jumps, jumps, target, &at, poll);
     if (status != TT_OK) {
       return status;
     }
-    *capped = at >= limit;
+    *at_tau_max = at >= tau_max;
     at = tt_below_jump(at);
   }
-  *level = at < limit ? at : limit;
+  *tau = at < tau_max ? at : tau_max;
   return TT_OK;
 }

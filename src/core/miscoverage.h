@@ -7,61 +7,61 @@
 #include "status.h"
 
 /* TT_EINVAL unless all n inclusion probabilities lie in (0, 1]. */
-tt_status tt_check_pi(size_t n, const double *pi, tt_error *error);
+tt_status tt_check_inclusion(size_t n, const double *inclusion, tt_error *error);
 
 /* The curve at K levels from a matrix of quantiles:
  *
  *   curve[k] = (1/n) sum_i 1{time_i < q_ik <= censor_i} / pi_i(k).
  *
- *   time(n), censor(n)  0 <= time <= censor; 0 and 0 for a prompt not audited
- *   pi                  in (0, 1]: n values, or n x K when pi_by_level is not 0
- *   quantiles(n x K)    column-major, >= 1, may be Inf
- *   curve(K)            out */
-tt_status tt_miscoverage_curve(size_t n, const double *time, const double *censor,
-                               const double *pi, int pi_by_level, size_t n_levels,
-                               const double *quantiles, double *curve,
+ *   time(n), horizon(n)  0 <= time <= horizon; 0 and 0 for a prompt not audited
+ *   inclusion            in (0, 1]: n values, or n x K when inclusion_by_tau is not 0
+ *   quantiles(n x K)     column-major, >= 1, may be Inf
+ *   curve(K)             out */
+tt_status tt_miscoverage_curve(size_t n, const double *time, const double *horizon,
+                               const double *inclusion, int inclusion_by_tau,
+                               size_t n_tau, const double *quantiles, double *curve,
                                const tt_poll *poll, tt_error *error);
 
 /* The last of K strictly increasing levels up to which every miscoverage lies
- * strictly below alpha. *selected counts the feasible levels: 0 when the first one
+ * strictly below alpha. *selected counts the feasible taus: 0 when the first one
  * fails, otherwise the level is tau[*selected - 1]. */
-tt_status tt_select_level(size_t n_levels, const double *tau, const double *miscoverage,
-                          double alpha, size_t *selected, tt_error *error);
+tt_status tt_select_tau(size_t n_tau, const double *tau, const double *miscoverage,
+                        double alpha, size_t *selected, tt_error *error);
 
 /* The level that lies below a jump: by 2^-46 of itself, so that rounding in the 16th
  * digit of a hazard cannot lift a bound past the draw that set it. */
-static inline double tt_below_jump(double level) {
-  return level * (1.0 - 0x1p-46);
+static inline double tt_below_jump(double tau) {
+  return tau * (1.0 - 0x1p-46);
 }
 
 /* A prompt that is known to be missed by every level above `level`, and its share. */
 typedef struct {
-  double level;  /* u = P(T' <= T given x): T < q_tau(x) exactly when tau > u */
+  double tau;    /* u = P(T' <= T given x): T < q_tau(x) exactly when tau > u */
   double weight; /* 1 / P(seen) */
 } tt_jump;
 
 /* The jumps of the curve for weights that do not depend on the level: one for each
- * audited prompt whose unsafe draw came before its horizon (time < censor).
+ * audited prompt whose unsafe draw came before its horizon (time < horizon).
  *
  *   level(n)   what the law of T says of P(T <= time), in [0, 1]
  *   reach(n)   probability with which the event was to be seen, in (0, 1]; looked at
  *              where there is a jump
  *   jumps(n)   out, in the order of the prompts; *n_jumps of them are filled */
-tt_status tt_miscoverage_jumps(size_t n, const double *level, const double *time,
-                               const double *censor, const double *reach, tt_jump *jumps,
+tt_status tt_miscoverage_jumps(size_t n, const double *tau, const double *time,
+                               const double *horizon, const double *reach, tt_jump *jumps,
                                size_t *n_jumps, const tt_poll *poll, tt_error *error);
 
-/* The exact level: sup{tau <= limit : (1/n) sum of weights with u < tau' stays below
+/* The exact tau: sup{tau <= tau_max : (1/n) sum of weights with u < tau' stays below
  * alpha for all tau' <= tau}. It is the smallest jump at which the cumulative weight
  * reaches alpha * n, found by weighted selection in expected O(m) time; ties are one
  * jump. The level returned lies just below that jump: see tt_below_jump().
  *
  *   n           number of planned prompts, audited or not
  *   jumps(m)    reordered
- *   level       out: in [0, limit]
- *   capped      out: 1 when the curve stays below alpha up to the limit */
+ *   tau         out: in [0, tau_max]
+ *   at_tau_max  out: 1 when the curve stays below alpha up to tau_max */
 tt_status tt_select_jump(size_t n, size_t n_jumps, tt_jump *jumps, double alpha,
-                         double limit, double *level, int *capped, const tt_poll *poll,
-                         tt_error *error);
+                         double tau_max, double *tau, int *at_tau_max,
+                         const tt_poll *poll, tt_error *error);
 
 #endif

@@ -12,7 +12,7 @@ typedef struct {
   double upper[N];
   double total;
   double multiplier; /* for tt_allocate_given */
-  double pi[N];
+  double inclusion[N];
   tt_error error;
 } program;
 
@@ -30,12 +30,14 @@ static tt_status allocate(program *p, const tt_poll *poll, tt_error *error) {
   const tt_column b = {p->benefit, 1}, lo = {p->lower, 1}, up = {p->upper, 1};
   tt_allocation_item items[N];
   double mu;
-  return tt_allocate(N, p->cost, b, lo, up, p->total, p->pi, &mu, items, poll, error);
+  return tt_allocate(N, p->cost, b, lo, up, p->total, p->inclusion, &mu, items, poll,
+                     error);
 }
 
 static tt_status allocate_given(program *p, const tt_poll *poll, tt_error *error) {
   const tt_column b = {p->benefit, 1}, lo = {p->lower, 1}, up = {p->upper, 1};
-  return tt_allocate_given(N, p->cost, b, lo, up, p->multiplier, p->pi, poll, error);
+  return tt_allocate_given(N, p->cost, b, lo, up, p->multiplier, p->inclusion, poll,
+                           error);
 }
 
 /* Both routines refuse it. */
@@ -87,7 +89,7 @@ static void test_total_and_multiplier(void) {
     p.multiplier = bad[i];
     tt_error error = untouched;
     tt_status got = allocate(&p, NULL, &error);
-    check_refused(got, TT_EINVAL, error, "total_budget", 0, bad[i], "a bad total");
+    check_refused(got, TT_EINVAL, error, "total", 0, bad[i], "a bad total");
     error = untouched;
     got = allocate_given(&p, NULL, &error);
     check_refused(got, TT_EINVAL, error, "multiplier", 0, bad[i], "a bad multiplier");
@@ -100,13 +102,15 @@ static void test_infeasible(void) {
   tt_error error = untouched;
   const tt_status got = allocate(&p, NULL, &error);
   check_that(got == TT_EINFEASIBLE && strcmp(error.what, "lower") == 0, "too little");
-  check_near(error.value, 1.5, 1e-15, "it says how much is needed");
+  check_near(error.value, 1.5, 1e-15, "it says how much is required");
   check_that(allocate(&p, NULL, NULL) == TT_EINFEASIBLE, "told or not");
   p.total = 1.5;
-  check_that(allocate(&p, NULL, NULL) == TT_OK && p.pi[0] == 0.1 && p.pi[4] == 0.1,
+  check_that(allocate(&p, NULL, NULL) == TT_OK && p.inclusion[0] == 0.1 &&
+                 p.inclusion[4] == 0.1,
              "exactly enough for the lower bounds");
   p.total = 1.5 * (1.0 - 4e-15);
-  check_that(allocate(&p, NULL, NULL) == TT_OK && p.pi[0] == 0.1 && p.pi[4] == 0.1,
+  check_that(allocate(&p, NULL, NULL) == TT_OK && p.inclusion[0] == 0.1 &&
+                 p.inclusion[4] == 0.1,
              "enough but for rounding");
 }
 
@@ -135,21 +139,21 @@ static void test_extreme_sizes(void) {
     const tt_column b = {benefit + i, 0};
     const double zero = 0.0, one = 1.0;
     const tt_column lo = {&zero, 0}, up = {&one, 0};
-    double pi = NAN, mu = NAN;
+    double inclusion = NAN, mu = NAN;
     tt_allocation_item items[1];
     poll_counter counter = {0, 1000}; /* in case it never ends */
     const tt_poll poll = {count_poll, &counter};
-    const tt_status got =
-        tt_allocate(1, cost + i, b, lo, up, cost[i] / 2.0, &pi, &mu, items, &poll, NULL);
-    check_that(got == TT_OK && fabs(pi - 0.5) < 1e-14,
+    const tt_status got = tt_allocate(1, cost + i, b, lo, up, cost[i] / 2.0, &inclusion,
+                                      &mu, items, &poll, NULL);
+    check_that(got == TT_OK && fabs(inclusion - 0.5) < 1e-14,
                "a benefit per cost of 1e400 or 1e-400");
   }
   const double huge = 1e200;
   const tt_column b = {benefit + 2, 0}, bound = {&huge, 0};
-  double pi = NAN, mu = NAN;
+  double inclusion = NAN, mu = NAN;
   tt_allocation_item items[1];
-  check_that(tt_allocate(1, cost, b, bound, bound, 1.0, &pi, &mu, items, NULL, NULL) ==
-                 TT_EINFEASIBLE,
+  check_that(tt_allocate(1, cost, b, bound, bound, 1.0, &inclusion, &mu, items, NULL,
+                         NULL) == TT_EINFEASIBLE,
              "a lower bound that costs 1e400 is not affordable");
 }
 

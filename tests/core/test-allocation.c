@@ -13,7 +13,7 @@ typedef struct {
   double lower[MOST];
   double upper[MOST];
   double total;
-  double pi[MOST];
+  double inclusion[MOST];
   double multiplier;
   tt_error error;
 } program;
@@ -29,15 +29,15 @@ static tt_status allocate(program *p, const tt_poll *poll) {
   p->multiplier = NAN;
   const tt_status status =
       tt_allocate(p->n, p->cost, rows(p->benefit), rows(p->lower), rows(p->upper),
-                  p->total, p->pi, &p->multiplier, items, poll, &p->error);
+                  p->total, p->inclusion, &p->multiplier, items, poll, &p->error);
   free(items);
   return status;
 }
 
-static double spent(size_t n, const double *cost, const double *pi) {
+static double spent(size_t n, const double *cost, const double *inclusion) {
   double sum = 0.0, lost = 0.0; /* compensated: the check is to 1e-14 */
   for (size_t i = 0; i < n; i++) {
-    const double x = cost[i] * pi[i], t = sum + x;
+    const double x = cost[i] * inclusion[i], t = sum + x;
     lost += fabs(sum) >= fabs(x) ? (sum - t) + x : (x - t) + sum;
     sum = t;
   }
@@ -49,19 +49,20 @@ static double response(const program *p, size_t i, double mu) {
   if (p->cost[i] == 0.0) {
     return p->upper[i];
   }
-  const double pi = p->benefit[i] == 0.0 ? 0.0 : mu * sqrt(p->benefit[i] / p->cost[i]);
-  return fmin(fmax(pi, p->lower[i]), p->upper[i]);
+  const double inclusion =
+      p->benefit[i] == 0.0 ? 0.0 : mu * sqrt(p->benefit[i] / p->cost[i]);
+  return fmin(fmax(inclusion, p->lower[i]), p->upper[i]);
 }
 
 /* The optimum by bisection on the logarithm of the multiplier, for total > least. */
 static int agrees_with_bisection(const program *p) {
-  double low = -200.0, high = 200.0, pi[MOST];
+  double low = -200.0, high = 200.0, inclusion[MOST];
   for (int k = 0; k < 100; k++) {
     const double middle = (low + high) / 2.0;
     for (size_t i = 0; i < p->n; i++) {
-      pi[i] = response(p, i, exp(middle));
+      inclusion[i] = response(p, i, exp(middle));
     }
-    if (spent(p->n, p->cost, pi) <= p->total) {
+    if (spent(p->n, p->cost, inclusion) <= p->total) {
       low = middle;
     } else {
       high = middle;
@@ -69,8 +70,8 @@ static int agrees_with_bisection(const program *p) {
   }
   int right = 1;
   for (size_t i = 0; i < p->n; i++) {
-    const double off = p->cost[i] * fabs(p->pi[i] - pi[i]);
-    right = right && (p->pi[i] == pi[i] || off <= 1e-12 * p->total);
+    const double off = p->cost[i] * fabs(p->inclusion[i] - inclusion[i]);
+    right = right && (p->inclusion[i] == inclusion[i] || off <= 1e-12 * p->total);
   }
   return right;
 }
@@ -78,14 +79,15 @@ static int agrees_with_bisection(const program *p) {
 /* Feasible, stationary for the reported multiplier, and nothing left unspent that
  * could be spent: sufficient, as the program is convex. */
 static int is_optimal(const program *p) {
-  const double money = spent(p->n, p->cost, p->pi);
+  const double money = spent(p->n, p->cost, p->inclusion);
   int right = money <= p->total * (1.0 + 1e-14) && p->multiplier >= 0.0, full = 1;
   for (size_t i = 0; i < p->n; i++) {
     const double wanted =
         p->multiplier == INFINITY ? p->upper[i] : response(p, i, p->multiplier);
-    right = right && p->pi[i] >= p->lower[i] && p->pi[i] <= p->upper[i] &&
-            fabs(p->pi[i] - wanted) <= 1e-14 * wanted;
-    full = full && (p->pi[i] >= p->upper[i] * (1.0 - 1e-14) || p->benefit[i] == 0.0);
+    right = right && p->inclusion[i] >= p->lower[i] && p->inclusion[i] <= p->upper[i] &&
+            fabs(p->inclusion[i] - wanted) <= 1e-14 * wanted;
+    full =
+        full && (p->inclusion[i] >= p->upper[i] * (1.0 - 1e-14) || p->benefit[i] == 0.0);
   }
   return right && (full || money >= p->total * (1.0 - 1e-13));
 }
@@ -155,7 +157,7 @@ static void test_random_programs(size_t n, int repeats, const char *sentence) {
     }
     at_ends = at_ends && solves(&p, most) && solves(&p, least);
     for (size_t i = 0; i < n; i++) {
-      const double off = p.cost[i] * (p.pi[i] - response(&p, i, 0.0));
+      const double off = p.cost[i] * (p.inclusion[i] - response(&p, i, 0.0));
       at_ends = at_ends && off <= 1e-13 * least;
     }
   }
@@ -167,7 +169,7 @@ static void test_random_programs(size_t n, int repeats, const char *sentence) {
 /* ---- By hand ------------------------------------------------------------------------
  */
 
-/* Costs 1 and 4, benefits 1: pi = (mu, mu / 2), which costs 3 mu. */
+/* Costs 1 and 4, benefits 1: inclusion = (mu, mu / 2), which costs 3 mu. */
 static program by_hand(double total) {
   program p = {.n = 2, .cost = {1.0, 4.0}, .benefit = {1.0, 1.0}, .upper = {9.0, 9.0}};
   p.total = total;
@@ -179,8 +181,8 @@ static int same(double got, double want) {
 }
 
 static void has(program p, double first, double second, double mu, const char *sentence) {
-  check_that(allocate(&p, NULL) == TT_OK && same(p.pi[0], first) &&
-                 same(p.pi[1], second) && same(p.multiplier, mu),
+  check_that(allocate(&p, NULL) == TT_OK && same(p.inclusion[0], first) &&
+                 same(p.inclusion[1], second) && same(p.multiplier, mu),
              sentence);
 }
 
@@ -199,7 +201,8 @@ static void test_by_hand(void) {
   p.lower[1] = 0.1;
   has(p, 1.1, 0.1, 1.1, "what is of no use only at the least");
   p.total = 15.0;
-  check_that(allocate(&p, NULL) == TT_OK && p.pi[0] == 9.0 && p.pi[1] == 0.1,
+  check_that(allocate(&p, NULL) == TT_OK && p.inclusion[0] == 9.0 &&
+                 p.inclusion[1] == 0.1,
              "even where there is money to spare, though not enough for all");
   p = by_hand(0.0);
   has(p, 0.0, 0.0, 0.0, "no money");
@@ -218,13 +221,14 @@ static void test_by_hand(void) {
 static void test_shared_columns(void) {
   const double cost[] = {1.0, 4.0, 9.0}, one = 1.0, lower = 0.1, upper = 2.0;
   const tt_column b = {&one, 0}, lo = {&lower, 0}, up = {&upper, 0};
-  double pi[3], given[3], mu = 0.0;
+  double inclusion[3], given[3], mu = 0.0;
   tt_allocation_item items[3];
-  check_that(tt_allocate(3, cost, b, lo, up, 3.0, pi, &mu, items, NULL, NULL) == TT_OK &&
-                 fabs(pi[0] - 0.5) < 1e-15 && fabs(pi[2] - 0.5 / 3.0) < 1e-15,
-             "one value may stand for all rows");
+  check_that(
+      tt_allocate(3, cost, b, lo, up, 3.0, inclusion, &mu, items, NULL, NULL) == TT_OK &&
+          fabs(inclusion[0] - 0.5) < 1e-15 && fabs(inclusion[2] - 0.5 / 3.0) < 1e-15,
+      "one value may stand for all rows");
   check_that(tt_allocate_given(3, cost, b, lo, up, mu, given, NULL, NULL) == TT_OK &&
-                 memcmp(pi, given, sizeof(pi)) == 0,
+                 memcmp(inclusion, given, sizeof(inclusion)) == 0,
              "a known multiplier gives the same");
   tt_allocate_given(3, cost, b, lo, up, 0.0, given, NULL, NULL);
   check_that(given[0] == 0.1 && given[2] == 0.1, "multiplier 0 gives the lower bounds");
@@ -247,7 +251,7 @@ static int has_oracle(void) {
 /* As agrees_with_bisection(), in long double and over the whole range of multipliers. */
 static int agrees_with_wide_bisection(const program *p) {
   long double low = -2400.0L, high = 2400.0L;
-  double pi[MOST];
+  double inclusion[MOST];
   for (int k = 0; k < 200; k++) {
     const long double middle = (low + high) / 2.0L;
     long double money = 0.0L;
@@ -255,7 +259,7 @@ static int agrees_with_wide_bisection(const program *p) {
       const long double root = sqrtl((long double)p->benefit[i] / p->cost[i]);
       long double wanted = exp2l(middle) * root;
       wanted = fminl(fmaxl(wanted, p->lower[i]), p->upper[i]);
-      pi[i] = (double)wanted;
+      inclusion[i] = (double)wanted;
       money += p->cost[i] * wanted;
     }
     if (money <= p->total) {
@@ -267,10 +271,10 @@ static int agrees_with_wide_bisection(const program *p) {
   int right = 1;
   for (size_t i = 0; i < p->n; i++) {
     /* Costs below 1e-308 have few digits, and money for them no more. */
-    const double share = p->cost[i] * fabs(p->pi[i] - pi[i]);
-    right =
-        right && p->pi[i] >= p->lower[i] && p->pi[i] <= p->upper[i] &&
-        (fabs(p->pi[i] - pi[i]) <= 1e-12 * pi[i] || share <= 1e-12 * p->total + 5e-324);
+    const double share = p->cost[i] * fabs(p->inclusion[i] - inclusion[i]);
+    right = right && p->inclusion[i] >= p->lower[i] && p->inclusion[i] <= p->upper[i] &&
+            (fabs(p->inclusion[i] - inclusion[i]) <= 1e-12 * inclusion[i] ||
+             share <= 1e-12 * p->total + 5e-324);
   }
   return right;
 }
@@ -297,16 +301,16 @@ static void test_every_size(double share, const char *sentence) {
     program p = extreme_pair(at, 0.0);
     p.total = share * (0.5 * p.cost[0] + 0.5 * p.cost[1]) * 2.0;
     const tt_status status = allocate(&p, NULL);
-    const int zero = p.pi[0] == 0.0 && p.pi[1] == 0.0;
+    const int zero = p.inclusion[0] == 0.0 && p.inclusion[1] == 0.0;
     const int ok = status == TT_ENUMERIC ||
                    (status == TT_OK && (share == 0.0 ? zero && p.multiplier == 0.0
                                                      : agrees_with_wide_bisection(&p)));
     refused += status == TT_ENUMERIC;
     total++;
     if (!ok && right) {
-      printf("#   cost %g %g benefit %g %g total %g: status %d pi %.17g %.17g\n",
+      printf("#   cost %g %g benefit %g %g total %g: status %d inclusion %.17g %.17g\n",
              p.cost[0], p.cost[1], p.benefit[0], p.benefit[1], p.total, (int)status,
-             p.pi[0], p.pi[1]);
+             p.inclusion[0], p.inclusion[1]);
     }
     right = right && ok;
   }
@@ -322,11 +326,12 @@ static void test_ends_of_range(void) {
   }
   program p = {.n = 2, .cost = {5e-324, 1.0}, .benefit = {1.7e308, 1.0}};
   p.upper[0] = p.upper[1] = 1.0;
-  check_that(allocate(&p, NULL) == TT_OK && p.pi[0] == 0.0 && p.pi[1] == 0.0,
+  check_that(allocate(&p, NULL) == TT_OK && p.inclusion[0] == 0.0 &&
+                 p.inclusion[1] == 0.0,
              "a benefit per cost of 3e631, and no budget");
   p = (program){.n = 1, .cost = {1.7e308}, .benefit = {5e-324}, .upper = {1.0}};
   p.total = 0.85e308;
-  check_that(allocate(&p, NULL) == TT_OK && fabs(p.pi[0] - 0.5) < 1e-14,
+  check_that(allocate(&p, NULL) == TT_OK && fabs(p.inclusion[0] - 0.5) < 1e-14,
              "one of 3e-632, whose multiplier is not a double");
   check_that(p.multiplier > 1e308 && p.multiplier < INFINITY, "the nearest one is told");
   p = (program){.n = 3,
@@ -335,17 +340,19 @@ static void test_ends_of_range(void) {
                 .lower = {1e100, 0.0, 0.0},
                 .upper = {1e101, 1.0, 1.0},
                 .total = 5e300};
-  check_that(allocate(&p, NULL) == TT_OK && fabs(p.pi[0] / 5e100 - 1.0) < 1e-14 &&
-                 p.pi[1] == 1.0,
+  check_that(allocate(&p, NULL) == TT_OK && fabs(p.inclusion[0] / 5e100 - 1.0) < 1e-14 &&
+                 p.inclusion[1] == 1.0,
              "a lower bound that is left at a multiplier beyond 1e308");
   p.total = 2e301;
-  check_that(allocate(&p, NULL) == TT_OK && p.pi[0] == 1e101 && p.pi[2] == 1.0,
+  check_that(allocate(&p, NULL) == TT_OK && p.inclusion[0] == 1e101 &&
+                 p.inclusion[2] == 1.0,
              "money for everybody");
   p = (program){.n = 2, .cost = {1.7e308, 1.0}, .benefit = {5e-324, 0.0}};
   p.upper[0] = 0.25;
   p.upper[1] = 1e308;
   p.total = 0.6e308;
-  check_that(allocate(&p, NULL) == TT_OK && p.pi[0] == 0.25 && p.pi[1] == 0.0,
+  check_that(allocate(&p, NULL) == TT_OK && p.inclusion[0] == 0.25 &&
+                 p.inclusion[1] == 0.0,
              "money for everybody whom it serves");
 }
 
@@ -353,19 +360,20 @@ static void test_given_at_ends(void) {
   const double cost[] = {5e-324, 1.7e308, 1.0}, benefit[] = {1.7e308, 5e-324, 1.0};
   const double zero = 0.0, one = 1.0;
   const tt_column lo = {&zero, 0}, up = {&one, 0};
-  double pi[3];
-  check_that(tt_allocate_given(3, cost, rows(benefit), lo, up, 0.0, pi, NULL, NULL) ==
-                     TT_OK &&
-                 pi[0] == 0.0 && pi[1] == 0.0 && pi[2] == 0.0,
+  double inclusion[3];
+  check_that(tt_allocate_given(3, cost, rows(benefit), lo, up, 0.0, inclusion, NULL,
+                               NULL) == TT_OK &&
+                 inclusion[0] == 0.0 && inclusion[1] == 0.0 && inclusion[2] == 0.0,
              "a multiplier of 0 gives nothing, whatever the sizes");
   const double mu = 1e-316;
-  tt_allocate_given(3, cost, rows(benefit), lo, up, mu, pi, NULL, NULL);
-  check_near(pi[0], mu * sqrt(1.7e308) / sqrt(5e-324), 1e-12,
+  tt_allocate_given(3, cost, rows(benefit), lo, up, mu, inclusion, NULL, NULL);
+  check_near(inclusion[0], mu * sqrt(1.7e308) / sqrt(5e-324), 1e-12,
              "a tiny multiplier of a huge root");
-  tt_allocate_given(3, cost, rows(benefit), lo, up, 1e308, pi, NULL, NULL);
-  check_near(pi[1], 1e308 / sqrt(1.7e308) * sqrt(5e-324), 1e-20,
+  tt_allocate_given(3, cost, rows(benefit), lo, up, 1e308, inclusion, NULL, NULL);
+  check_near(inclusion[1], 1e308 / sqrt(1.7e308) * sqrt(5e-324), 1e-20,
              "a huge multiplier of a tiny root");
-  check_that(pi[0] == 1.0 && pi[2] == 1.0, "the others are at their upper bound");
+  check_that(inclusion[0] == 1.0 && inclusion[2] == 1.0,
+             "the others are at their upper bound");
 }
 
 int main(void) {

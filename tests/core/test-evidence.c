@@ -13,7 +13,7 @@ typedef struct {
   size_t n;
   size_t m;
   int replicated;
-  double gain[N];
+  double base[N];
   double place[N];
   double weight[N];
   double jump[N];
@@ -25,23 +25,23 @@ typedef struct {
   tt_rule rule;
 } problem;
 
-static tt_losses losses_of(const problem *p) {
-  tt_losses losses = {.n = p->n,
-                      .gain = p->gain,
-                      .m = p->m,
-                      .place = p->place,
-                      .weight = p->weight,
-                      .jump = p->replicated ? NULL : p->jump,
-                      .law = {TT_LAW_GEOMETRIC, {p->replicated ? p->prob : NULL}},
-                      .unsafe = p->replicated ? p->unsafe : NULL,
-                      .draws = p->replicated ? p->draws : NULL,
-                      .cap = p->cap};
+static tt_terms losses_of(const problem *p) {
+  tt_terms losses = {.n = p->n,
+                     .base = p->base,
+                     .m = p->m,
+                     .place = p->place,
+                     .weight = p->weight,
+                     .jump = p->replicated ? NULL : p->jump,
+                     .law = {TT_LAW_GEOMETRIC, {p->replicated ? p->prob : NULL}},
+                     .unsafe = p->replicated ? p->unsafe : NULL,
+                     .draws = p->replicated ? p->draws : NULL,
+                     .cap = p->cap};
   return losses;
 }
 
 static tt_status certify(const problem *p, double *level, int *capped,
                          const tt_poll *poll, tt_error *error) {
-  const tt_losses losses = losses_of(p);
+  const tt_terms losses = losses_of(p);
   size_t bytes = 0;
   if (tt_certify_scratch(p->n, p->m, &bytes) != TT_OK) {
     abort();
@@ -62,23 +62,23 @@ static double loss_of(const problem *p, size_t j, double tau) {
 }
 
 /* One prompt after the other, every one of them looked at. */
-static int wealth_reaches(const tt_rule *rule, size_t n, const double *gain,
+static int wealth_reaches(const tt_rule *rule, size_t n, const double *base,
                           const double *loss) {
   long double wealth = 0.0L;
   for (size_t i = 0; i < n; i++) {
-    wealth += log1pl((long double)rule->bet * ((long double)gain[i] - loss[i]));
-    if (wealth >= rule->reach) {
+    wealth += log1pl((long double)rule->bet * ((long double)base[i] - loss[i]));
+    if (wealth >= rule->log_threshold) {
       return 1;
     }
   }
-  return wealth >= rule->last;
+  return wealth >= rule->log_threshold_last;
 }
 
-static int mean_stays(const tt_rule *rule, size_t n, const double *gain,
+static int mean_stays(const tt_rule *rule, size_t n, const double *base,
                       const double *loss) {
-  long double sum = 0.0L, squares = rule->spare;
+  long double sum = 0.0L, squares = rule->variance_floor;
   for (size_t i = 0; i < n; i++) {
-    const long double left = (long double)gain[i] - loss[i];
+    const long double left = (long double)base[i] - loss[i];
     sum += left;
     squares += left * left;
   }
@@ -91,8 +91,8 @@ static int holds(const problem *p, double tau) {
   for (size_t j = 0; j < p->m; j++) {
     loss[(size_t)p->place[j] - 1] = loss_of(p, j, tau);
   }
-  return p->rule.kind == TT_RULE_WEALTH ? wealth_reaches(&p->rule, p->n, p->gain, loss)
-                                        : mean_stays(&p->rule, p->n, p->gain, loss);
+  return p->rule.kind == TT_RULE_WEALTH ? wealth_reaches(&p->rule, p->n, p->base, loss)
+                                        : mean_stays(&p->rule, p->n, p->base, loss);
 }
 
 static void add_level(double *levels, size_t *count, double level, double limit) {
@@ -157,10 +157,10 @@ static tt_rule random_rule(tt_rule_kind kind, const problem *p, check_random *ra
   }
   tt_rule rule = {.kind = kind};
   rule.z = 2.0 * check_uniform(random);
-  rule.spare = 3.0 * check_uniform(random);
+  rule.variance_floor = 3.0 * check_uniform(random);
   rule.bet = 0.95 * check_uniform(random) / fmax(most, 1.0);
-  rule.reach = 2.0 * check_uniform(random);
-  rule.last = rule.reach + log(check_uniform(random));
+  rule.log_threshold = 2.0 * check_uniform(random);
+  rule.log_threshold_last = rule.log_threshold + log(check_uniform(random));
   return rule;
 }
 
@@ -174,7 +174,7 @@ static problem random_problem(int replicated, tt_rule_kind kind, check_random *r
   }
   const double share = check_uniform(random);
   for (size_t i = 0; i < p.n; i++) {
-    p.gain[i] = check_uniform(random) < 0.3 ? 0.0 : 0.3 * check_uniform(random);
+    p.base[i] = check_uniform(random) < 0.3 ? 0.0 : 0.3 * check_uniform(random);
     if (check_uniform(random) > share) {
       continue;
     }
@@ -204,16 +204,16 @@ static void test_scan(tt_rule_kind kind, int replicated, const char *sentence) {
   check_that(inside >= 150, "... which often lies inside the range");
 }
 
-/* Where all gains are alpha, the point rule is that of tt_select_jump(). */
+/* Where all bases are alpha, the marginal rule is that of tt_select_jump(). */
 static void test_same_as_jumps(void) {
   check_random random = {7};
   const double alpha = 0.13;
   int right = 1;
   for (int i = 0; i < 500; i++) {
-    problem p = random_problem(0, TT_RULE_POINT, &random);
+    problem p = random_problem(0, TT_RULE_MARGINAL, &random);
     tt_jump jumps[N];
     for (size_t j = 0; j < p.n; j++) {
-      p.gain[j] = alpha;
+      p.base[j] = alpha;
     }
     for (size_t j = 0; j < p.m; j++) {
       jumps[j] = (tt_jump){p.jump[j], p.weight[j]};
@@ -224,23 +224,25 @@ static void test_same_as_jumps(void) {
     certify(&p, &level, &capped, NULL, NULL);
     right = right && capped == cut && fabs(level - want) <= 1e-12 * want;
   }
-  check_that(right, "without weights in the gains, the level of tt_select_jump()");
+  check_that(right, "without weights in the bases, the level of tt_select_jump()");
 }
 
 /* ---- Small cases by hand ----------------------------------------------------------- */
 
-/* Four prompts with gains of 0.1 and a bet that makes 1.1 of each; prompt `lost` loses
- * at levels above 0.25. The wealth must reach 1.2: two gains in a row. */
+/* Four prompts with bases of 0.1 and a bet that makes 1.1 of each; prompt `lost` loses
+ * at levels above 0.25. The wealth must reach 1.2: two bases in a row. */
 static problem small_problem(double lost) {
   problem p = {.n = 4, .m = 1, .cap = INFINITY, .limit = 0.5};
   for (size_t i = 0; i < 4; i++) {
-    p.gain[i] = 0.1;
+    p.base[i] = 0.1;
   }
   p.place[0] = lost;
   p.weight[0] = 0.9;
   p.jump[0] = 0.25;
-  p.rule =
-      (tt_rule){.kind = TT_RULE_WEALTH, .bet = 1.0, .reach = log(1.2), .last = log(1.2)};
+  p.rule = (tt_rule){.kind = TT_RULE_WEALTH,
+                     .bet = 1.0,
+                     .log_threshold = log(1.2),
+                     .log_threshold_last = log(1.2)};
   return p;
 }
 
@@ -260,12 +262,12 @@ static void test_order(void) {
   gives(small_problem(1.0), 0.25, 0, "wherever");
   problem p = small_problem(1.0);
   p.weight[0] = 0.05;
-  gives(p, 0.5, 1, "a loss smaller than its gain");
+  gives(p, 0.5, 1, "a loss smaller than its base");
   p = small_problem(4.0);
-  p.rule.reach = log(1.45);
-  p.rule.last = log(0.2);
+  p.rule.log_threshold = log(1.45);
+  p.rule.log_threshold_last = log(0.2);
   gives(p, 0.5, 1, "at the last prompt less is enough");
-  p.rule.last = log(0.3);
+  p.rule.log_threshold_last = log(0.3);
   gives(p, 0.25, 0, "... but not anything");
 }
 
@@ -277,30 +279,30 @@ static void test_ties(void) {
   p.jump[1] = 0.25;
   gives(p, 0.25, 0, "two losses at one level");
   p.jump[1] = 0.0;
-  p.rule.reach = p.rule.last = log(1.05);
+  p.rule.log_threshold = p.rule.log_threshold_last = log(1.05);
   gives(p, 0.25, 0, "one of them at every level: the wealth is reached before");
   p.place[0] = 2.0;
   p.place[1] = 3.0;
   p.jump[0] = 0.0;
-  p.rule.reach = p.rule.last = log(1.3);
+  p.rule.log_threshold = p.rule.log_threshold_last = log(1.3);
   gives(p, 0.0, 0, "never reached where one is lost at every level");
   p.jump[0] = p.limit;
   p.jump[1] = p.limit;
-  p.rule.reach = p.rule.last = log(1.3);
+  p.rule.log_threshold = p.rule.log_threshold_last = log(1.3);
   gives(p, 0.5, 1, "a jump at the limit lies above all levels");
 }
 
 static void test_no_losses(void) {
-  for (int kind = TT_RULE_POINT; kind <= TT_RULE_WEALTH; kind++) {
+  for (int kind = TT_RULE_MARGINAL; kind <= TT_RULE_WEALTH; kind++) {
     problem p = small_problem(1.0);
     p.m = 0;
     p.rule.kind = (tt_rule_kind)kind;
     p.rule.z = 1.0;
     gives(p, 0.5, 1, "no losses: the limit");
     for (size_t i = 0; i < 4; i++) {
-      p.gain[i] = 0.0;
+      p.base[i] = 0.0;
     }
-    gives(p, 0.0, 0, "no gains, no level");
+    gives(p, 0.0, 0, "no bases, no level");
     p.n = 0;
     gives(p, 0.0, 0, "nor of no prompts");
   }
@@ -309,16 +311,16 @@ static void test_no_losses(void) {
 static void test_hopeless(void) {
   problem p = small_problem(4.0);
   p.m = 0;
-  p.rule.reach = p.rule.last = log(1.5);
+  p.rule.log_threshold = p.rule.log_threshold_last = log(1.5);
   gives(p, 0.0, 0, "too few prompts to reach the wealth");
   p.rule.bet = 0.0;
-  p.rule.reach = p.rule.last = 1e-300;
+  p.rule.log_threshold = p.rule.log_threshold_last = 1e-300;
   gives(p, 0.0, 0, "who bets nothing wins nothing");
   p = small_problem(1.0);
   p.m = 0;
   p.rule.kind = TT_RULE_NORMAL;
   p.rule.z = 1.0;
-  p.rule.spare = 0.2;
+  p.rule.variance_floor = 0.2;
   gives(p, 0.0, 0, "no loss is not no doubt");
 }
 
@@ -338,7 +340,7 @@ static void test_limits(void) {
   p.unsafe[0] = 1.0;
   p.draws[0] = 6.0;
   p.cap = 1.0;
-  gives(p, 0.5, 1, "no draw is needed for a bound of 1");
+  gives(p, 0.5, 1, "no draw is required for a bound of 1");
 }
 
 /* ---- Refusals ------------------------------------------------------------------------
@@ -360,14 +362,14 @@ static void test_refused_gains_and_limit(void) {
   const double bad[] = {-0.1, NAN, INFINITY};
   for (size_t i = 0; i < 3; i++) {
     problem p = small_problem(2.0);
-    p.gain[3] = bad[i];
-    refuses(p, "gain", 3, bad[i], "a gain that is negative, NaN or infinite");
+    p.base[3] = bad[i];
+    refuses(p, "base", 3, bad[i], "a base that is negative, NaN or infinite");
   }
   const double outside[] = {-0.1, 1.1, NAN};
   for (size_t i = 0; i < 3; i++) {
     problem p = small_problem(2.0);
     p.limit = outside[i];
-    refuses(p, "tau_prior", 0, outside[i], "a limit that is no level");
+    refuses(p, "tau_max", 0, outside[i], "a limit that is no level");
   }
 }
 
@@ -381,8 +383,8 @@ static void test_refused_places(void) {
     refuses(p, "order", 1, bad[i], "a place that is none, or out of order");
   }
   refuses(small_problem(0.0), "order", 0, 0.0, "... at the start");
-  refuses(small_problem(0.5), "order", 0, 0.5, "half a place, before the first gain");
-  refuses(small_problem(1.5), "order", 0, 1.5, "one between two gains");
+  refuses(small_problem(0.5), "order", 0, 0.5, "half a place, before the first base");
+  refuses(small_problem(1.5), "order", 0, 1.5, "one between two bases");
 }
 
 static void test_refused_weights(void) {
@@ -390,11 +392,12 @@ static void test_refused_weights(void) {
   for (size_t i = 0; i < 6; i++) {
     problem p = small_problem(2.0);
     p.weight[0] = bad[i];
-    refuses(p, "pi", 0, bad[i], "a weight that is none, or that a bet cannot survive");
+    refuses(p, "inclusion", 0, bad[i],
+            "a weight that is none, or that a bet cannot survive");
   }
   problem p = small_problem(2.0);
   p.weight[0] = 3.0;
-  p.rule.kind = TT_RULE_POINT;
+  p.rule.kind = TT_RULE_MARGINAL;
   double level = NAN;
   int capped = -1;
   check_that(certify(&p, &level, &capped, NULL, NULL) == TT_OK, "without one it may");
@@ -439,14 +442,14 @@ static void test_refused_rules(void) {
   problem p = small_problem(2.0);
   p.rule = (tt_rule){.kind = TT_RULE_NORMAL, .z = INFINITY};
   refuses(p, "z", 0, INFINITY, "an infinite normal quantile");
-  p.rule = (tt_rule){.kind = TT_RULE_NORMAL, .z = 1.0, .spare = -1.0};
-  refuses(p, "spare", 0, -1.0, "a negative variance");
+  p.rule = (tt_rule){.kind = TT_RULE_NORMAL, .z = 1.0, .variance_floor = -1.0};
+  refuses(p, "variance_floor", 0, -1.0, "a negative variance");
   p.rule = (tt_rule){.kind = TT_RULE_WEALTH, .bet = -1.0};
   refuses(p, "bet", 0, -1.0, "a negative bet");
-  p.rule = (tt_rule){.kind = TT_RULE_WEALTH, .bet = 1.0, .reach = NAN};
-  refuses(p, "reach", 0, NAN, "a wealth to reach that is NaN");
-  p.rule = (tt_rule){.kind = TT_RULE_WEALTH, .bet = 1.0, .last = NAN};
-  refuses(p, "last", 0, NAN, "the same of the last");
+  p.rule = (tt_rule){.kind = TT_RULE_WEALTH, .bet = 1.0, .log_threshold = NAN};
+  refuses(p, "log_threshold", 0, NAN, "a wealth to reach that is NaN");
+  p.rule = (tt_rule){.kind = TT_RULE_WEALTH, .bet = 1.0, .log_threshold_last = NAN};
+  refuses(p, "log_threshold_last", 0, NAN, "the same of the last");
 }
 
 static void test_interrupt(void) {
@@ -467,8 +470,8 @@ static void test_interrupt(void) {
 }
 
 int main(void) {
-  test_scan(TT_RULE_POINT, 0, "point rule: the level of a scan over all jumps");
-  test_scan(TT_RULE_POINT, 1, "point rule, replicated draws");
+  test_scan(TT_RULE_MARGINAL, 0, "marginal rule: the level of a scan over all jumps");
+  test_scan(TT_RULE_MARGINAL, 1, "marginal rule, replicated draws");
   test_scan(TT_RULE_NORMAL, 0, "normal rule: the level of a scan");
   test_scan(TT_RULE_NORMAL, 1, "normal rule, replicated draws");
   test_scan(TT_RULE_WEALTH, 0, "wealth: the level of a scan");

@@ -166,7 +166,7 @@ static void test_refusals(void) {
   error = untouched;
   check_that(tt_text_ngrams("ab", 2, INT_MAX, column, &count, &error) == TT_OK &&
                  is_untouched(error),
-             "success says nothing");
+             "success leaves the error alone");
 }
 
 int main(void) {

@@ -63,7 +63,7 @@ static double *statistics(const problem *p, const tt_poll *poll, tt_status *stat
 
 static double feature(const tt_interaction_model *m, size_t i, size_t j) {
   const double z = (m->x[j * m->n + i] - m->centre[j]) * m->scale[j];
-  return z > m->limit ? m->limit : z < -m->limit ? -m->limit : z;
+  return z > m->clip ? m->clip : z < -m->clip ? -m->clip : z;
 }
 
 /* Product by product, row by row: centred first, so that nothing cancels. */
@@ -122,15 +122,15 @@ static void test_by_hand(void) {
     p.centre[k % 2] = 0.0;
     p.scale[k % 2] = 1.0;
   }
-  p.model.limit = 10.0;
+  p.model.clip = 10.0;
   /* Products 1, 2, 6, 0; mean 9/4; score 11 - 9/4 * 5/2; information half of the sum of
    * squares, 41 - 81/4. */
   const double s = 11.0 - 2.25 * 2.5;
   check_near(first_of(&p), s * s / (0.5 * (41.0 - 20.25)), 1e-13, "four rows by hand");
-  p.model.limit = 2.5;
+  p.model.clip = 2.5;
   /* Features 1, 2, 2.5, 0 and 1, 1, 2, 2.5: products 1, 2, 5, 0. */
   const double t = 9.0 - 2.0 * 2.5;
-  check_near(first_of(&p), t * t / (0.5 * (30.0 - 16.0)), 1e-13, "and cut off at 2.5");
+  check_near(first_of(&p), t * t / (0.5 * (30.0 - 16.0)), 1e-13, "and clipped at 2.5");
   free_problem(&p);
 }
 
@@ -156,8 +156,8 @@ static void test_against_loops(void) {
 
 static void test_cut_off(void) {
   problem p = new_problem(200, 5, 50);
-  p.model.limit = 0.5;
-  check_near(error_of(&p), 0.0, 1e-10, "most values beyond the limit");
+  p.model.clip = 0.5;
+  check_near(error_of(&p), 0.0, 1e-10, "most values beyond the clip");
   const double at_limit = first_of(&p);
   for (size_t i = 0; i < 200; i++) {
     if (fabs(feature(&p.model, i, 0)) == 0.5) {

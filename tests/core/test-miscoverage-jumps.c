@@ -22,7 +22,7 @@ static void test_jumps(void) {
                                    &error) == TT_OK &&
               count == 4 && is_untouched(error);
   for (size_t j = 0; j < 4 && right; j++) {
-    right = jumps[j].level == want[j].level && jumps[j].weight == want[j].weight;
+    right = jumps[j].tau == want[j].tau && jumps[j].weight == want[j].weight;
   }
   check_that(right, "one jump for each event before its horizon");
   check_that(tt_miscoverage_jumps(0, NULL, NULL, NULL, NULL, NULL, &count, NULL, NULL) ==
@@ -52,23 +52,23 @@ static void jumps_refuse(double u, double t, double c, double r, const char *wha
 }
 
 static void test_jump_refusals(void) {
-  jumps_refuse(1.5, 1.0, 2.0, 0.5, "level", 1.5, "a level above 1");
-  jumps_refuse(NAN, 2.0, 2.0, 0.5, "level", NAN, "one that is NaN, without a jump");
+  jumps_refuse(1.5, 1.0, 2.0, 0.5, "tau", 1.5, "a level above 1");
+  jumps_refuse(NAN, 2.0, 2.0, 0.5, "tau", NAN, "one that is NaN, without a jump");
   jumps_refuse(0.5, 3.0, 2.0, 0.5, "time", 3.0, "a time beyond its horizon");
   jumps_refuse(0.5, NAN, 2.0, 0.5, "time", NAN, "a time that is NaN");
-  jumps_refuse(0.5, 1.0, -2.0, 0.5, "censor", -2.0, "a negative horizon");
-  jumps_refuse(0.5, 1.0, 2.0, 0.0, "pi", 0.0, "a probability of 0");
-  jumps_refuse(0.5, 1.0, 2.0, 1.5, "pi", 1.5, "a probability above 1");
-  jumps_refuse(0.5, 1.0, 2.0, NAN, "pi", NAN, "one that is NaN");
+  jumps_refuse(0.5, 1.0, -2.0, 0.5, "horizon", -2.0, "a negative horizon");
+  jumps_refuse(0.5, 1.0, 2.0, 0.0, "inclusion", 0.0, "a probability of 0");
+  jumps_refuse(0.5, 1.0, 2.0, 1.5, "inclusion", 1.5, "a probability above 1");
+  jumps_refuse(0.5, 1.0, 2.0, NAN, "inclusion", NAN, "one that is NaN");
 }
 
-/* ---- The exact level ------------------------------------------------------------------
+/* ---- The exact tau ------------------------------------------------------------------
  */
 
 enum { MOST = 3000 };
 
 static int by_level(const void *a, const void *b) {
-  const double x = ((const tt_jump *)a)->level, y = ((const tt_jump *)b)->level;
+  const double x = ((const tt_jump *)a)->tau, y = ((const tt_jump *)b)->tau;
   return (x > y) - (x < y);
 }
 
@@ -81,7 +81,7 @@ static double sorted_level(size_t m, const tt_jump *jumps, double target) {
   for (size_t j = 0; j < m; j++) {
     sum += sorted[j].weight;
     if (sum >= target) {
-      return sorted[j].level;
+      return sorted[j].tau;
     }
   }
   return INFINITY;
@@ -93,7 +93,7 @@ static int agrees_with_sorting(size_t m, size_t n, double alpha, double kinds,
                                double limit, check_random *random) {
   tt_jump jumps[MOST];
   for (size_t j = 0; j < m; j++) {
-    jumps[j].level = floor(kinds * check_uniform(random)) / kinds;
+    jumps[j].tau = floor(kinds * check_uniform(random)) / kinds;
     jumps[j].weight = ldexp(1.0, (int)(4.0 * check_uniform(random)));
   }
   const double want = sorted_level(m, jumps, alpha * (double)n);
@@ -178,9 +178,9 @@ static void test_select_contract(void) {
   select_refuses(0.0, 1.0, "alpha", 0.0, "alpha 0");
   select_refuses(1.0, 1.0, "alpha", 1.0, "alpha 1");
   select_refuses(NAN, 1.0, "alpha", NAN, "alpha NaN");
-  select_refuses(0.1, -0.1, "tau_prior", -0.1, "a negative limit");
-  select_refuses(0.1, 1.1, "tau_prior", 1.1, "a limit above 1");
-  select_refuses(0.1, NAN, "tau_prior", NAN, "a limit that is NaN");
+  select_refuses(0.1, -0.1, "tau_max", -0.1, "a negative limit");
+  select_refuses(0.1, 1.1, "tau_max", 1.1, "a limit above 1");
+  select_refuses(0.1, NAN, "tau_max", NAN, "a limit that is NaN");
   tt_jump jumps[] = {{0.4, 1.0}, {0.1, 1.0}, {0.3, 1.0}, {0.2, 1.0}};
   double level;
   int capped;

@@ -273,10 +273,10 @@ static void test_refused_weights(void) {
   for (size_t i = 0; i < 4; i++) {
     table t = plain_table();
     t.pi[36] = bad[i];
-    curve_refuses(&t, 0, "pi", 36, bad[i], "a weight that is none");
+    curve_refuses(&t, 0, "inclusion", 36, bad[i], "a weight that is none");
     t = plain_table();
     t.pi[2 * N + 9] = bad[i];
-    curve_refuses(&t, 1, "pi", 2 * N + 9, bad[i], "... at the third level");
+    curve_refuses(&t, 1, "inclusion", 2 * N + 9, bad[i], "... at the third level");
   }
 }
 

@@ -104,11 +104,11 @@ static void test_curve_contract(void) {
   curve_refuses(N, 7, 0, INFINITY, "time", 0, "a time beyond its horizon");
   curve_refuses(N, 7, 0, -1.0, "time", 0, "a negative time");
   curve_refuses(N, 42, 0, NAN, "time", 0, "a time that is NaN");
-  curve_refuses(N, 8, 1, NAN, "censor", 0, "a horizon that is NaN");
-  curve_refuses(N, 8, 1, -2.0, "censor", 0, "a negative horizon");
-  curve_refuses(N, 9, 2, 0.0, "pi", 0, "a probability of 0");
-  curve_refuses(N, 9, 2, NAN, "pi", 0, "one that is NaN");
-  curve_refuses(N, 3 * N + 9, 2, 1.5, "pi", 1, "one above 1, at the fourth level");
+  curve_refuses(N, 8, 1, NAN, "horizon", 0, "a horizon that is NaN");
+  curve_refuses(N, 8, 1, -2.0, "horizon", 0, "a negative horizon");
+  curve_refuses(N, 9, 2, 0.0, "inclusion", 0, "a probability of 0");
+  curve_refuses(N, 9, 2, NAN, "inclusion", 0, "one that is NaN");
+  curve_refuses(N, 3 * N + 9, 2, 1.5, "inclusion", 1, "one above 1, at the fourth level");
   curve_refuses(N, 2 * N + 5, 3, 0.5, "quantiles", 0, "a quantile below 1");
   curve_refuses(N, N + 3, 3, NAN, "quantiles", 0, "one that is NaN");
   curve_refuses(N, 4 * N + 42, 3, -INFINITY, "quantiles", 1, "one in the last row");
@@ -129,7 +129,7 @@ static void selects(const double *miscoverage, double alpha, size_t want,
                     const char *sentence) {
   size_t selected = 99;
   tt_error error = untouched;
-  const tt_status got = tt_select_level(4, tau, miscoverage, alpha, &selected, &error);
+  const tt_status got = tt_select_tau(4, tau, miscoverage, alpha, &selected, &error);
   check_that(got == TT_OK && selected == want && is_untouched(error), sentence);
 }
 
@@ -143,8 +143,7 @@ static void test_select_level(void) {
   selects(wavy, 0.1, 1, "levels after the first failure do not count");
   selects(wavy, 0.005, 0, "none");
   size_t selected = 99;
-  check_that(tt_select_level(0, NULL, NULL, 0.1, &selected, NULL) == TT_OK &&
-                 selected == 0,
+  check_that(tt_select_tau(0, NULL, NULL, 0.1, &selected, NULL) == TT_OK && selected == 0,
              "no levels, none selected");
 }
 
@@ -157,9 +156,9 @@ static void level_refuses(size_t place, double level, double miscoverage, double
   rates[place] = miscoverage;
   size_t selected;
   tt_error error = untouched;
-  const tt_status got = tt_select_level(4, levels, rates, alpha, &selected, &error);
+  const tt_status got = tt_select_tau(4, levels, rates, alpha, &selected, &error);
   check_refused(got, TT_EINVAL, error, what, index, value, sentence);
-  check_that(tt_select_level(4, levels, rates, alpha, &selected, NULL) == TT_EINVAL,
+  check_that(tt_select_tau(4, levels, rates, alpha, &selected, NULL) == TT_EINVAL,
              "... told or not");
 }
 

@@ -2,13 +2,13 @@
 
 # A hazard "fit" that reads the hazard off the features.
 known_hazard <- function() {
-  as_hazard(function(newx) as.numeric(newx))
+  as_hazard(function(newdata) as.numeric(newdata))
 }
 
 # By the paper's method, whose draws stop, unless another is asked for.
-known_plan <- function(p, budget = 20, method = "optimized", ...,
+known_plan <- function(p, budget = 20, design = "optimized", ...,
                        delta = NULL, prompts = as.character(seq_along(p))) {
-  plan_audit(known_hazard(), prompts, p, budget = budget, method = method,
+  plan_audit(known_hazard(), prompts, p, budget = budget, design = design,
              delta = delta, ...)
 }
 
@@ -57,8 +57,8 @@ many_lpbs <- function() {
   p <- 10^runif(400, -3, -1)
   list(
     certified = bound_on(p), point = bound_on(p, delta = NULL),
-    optimized = bound_on(p, method = "optimized"),
-    naive = bound_on(p, method = "naive"), trivial = bound_on(p[1:5]),
+    optimized = bound_on(p, design = "optimized"),
+    naive = bound_on(p, design = "naive"), trivial = bound_on(p[1:5]),
     nobody = bound_on(1e-3, budget = 0.01)
   )
 }

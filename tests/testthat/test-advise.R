@@ -2,25 +2,25 @@ test_that("what is predicted is what calibrations of that plan then show", {
   set.seed(1)
   prompts <- simulate_prompts(5000)
   train <- 1:2000
-  hazard <- fit_hazard(prompts$x[train, ], prompts$unsafe[train],
-                       prompts$draws[train])
+  hazard <- fit_hazard(prompts$x[train, ],
+                       counts(prompts$unsafe[train], prompts$draws[train]))
   rest <- prompts[-train, ]
   n <- 1000
   advice <- advise_budget(hazard, rest$x, c(20, 100), n = n, repetitions = 200)
   simulated <- vapply(advice$budget, function(budget) {
     mean(replicate(60, {
       i <- sample(nrow(rest), n)
-      plan <- plan_audit(hazard, as.character(i), rest$x[i, ], budget,
-                         tau_prior = advice$tau_prior[advice$budget == budget])
+      plan <- plan_audit(hazard, as.character(i), budget, rest$x[i, ],
+                         tau_max = advice$tau_max[advice$budget == budget])
       lpb <- calibrate_lpb(simulate_audit(plan, rest$prob[i]))
-      assess_lpb(lpb, rest$x, prob = rest$prob)$coverage[1]
+      assess_lpb(lpb, rest$x, prob = rest$prob)$estimate[1]
     })) - 0.9
   }, 0)
   # Monte Carlo errors of about 0.0014 / 0.0008 (simulated) and 0.0008 / 0.0005.
   expect_lt(max(abs(advice$margin / simulated - 1)), 0.25)
   expect_equal(advice$coverage, 0.9 + advice$margin)
-  expect_true(all(diff(advice$bound) > 0))
-  expect_true(all(advice$bound < advice$point_bound))
+  expect_true(all(diff(advice$gmean_bound) > 0))
+  expect_true(all(advice$gmean_bound < advice$gmean_bound_marginal))
 })
 
 test_that("the fewest prompts that can be certified are just enough", {
@@ -30,10 +30,10 @@ test_that("the fewest prompts that can be certified are just enough", {
   safe <- function(n) {
     # Too few prompts are what this is about, and warned of.
     plan <- suppressWarnings(
-      plan_audit(known_hazard(), as.character(1:n), p[1:n], 20, design = p,
-                 tau_prior = advice$tau_prior)
+      plan_audit(known_hazard(), as.character(1:n), 20, p[1:n], reference = p,
+                 tau_max = advice$tau_max)
     )
-    replace(plan, "threshold", 1)
+    replace(plan, "u_certificate", 1)
   }
   # Nobody loses anything: the wealth of the most that can be seen. Inclusion is
   # random, so twice as many are sure to be enough, and half as many are not.
@@ -41,10 +41,10 @@ test_that("the fewest prompts that can be certified are just enough", {
     plan <- safe(n)
     audit <- start_audit(plan)
     audit <- simulate_outcomes(plan_parts(audit), numeric(n))
-    certify_level(audit, 0.1, 0.1, "exact")$level > 0
+    certify_tau(audit, 0.1, 0.1, "exact")$tau > 0
   }
-  expect_true(reached(2 * advice$least_n))
-  expect_false(reached(floor(advice$least_n / 2)))
+  expect_true(reached(2 * advice$n_min))
+  expect_false(reached(floor(advice$n_min / 2)))
 })
 
 test_that("advice comes for every n and budget, with costs, and looks right", {
@@ -56,13 +56,13 @@ test_that("advice comes for every n and budget, with costs, and looks right", {
   expect_equal(advice$cost, 0.01 * advice$n * advice$budget)
   expect_output(print(advice), "certified")
   point <- advise_budget(known_hazard(), p, 10, delta = NULL, repetitions = 10)
-  expect_true(is.na(point$least_n))
-  expect_equal(point$bound, point$point_bound)
-  expect_output(print(point), "on average")
-  for (method in c("optimized", "trimmed", "basic", "naive")) {
-    one <- advise_budget(known_hazard(), p, 10, method = method,
+  expect_true(is.na(point$n_min))
+  expect_equal(point$gmean_bound, point$gmean_bound_marginal)
+  expect_output(print(point), "marginal guarantee")
+  for (design in c("optimized", "trimmed", "basic", "naive")) {
+    one <- advise_budget(known_hazard(), p, 10, design = design,
                          repetitions = 10)
-    expect_true(one$trivial >= 0 && one$coverage <= 1)
+    expect_true(one$share_trivial >= 0 && one$coverage <= 1)
   }
   grDevices::pdf(NULL)
   on.exit(grDevices::dev.off())
@@ -71,14 +71,14 @@ test_that("advice comes for every n and budget, with costs, and looks right", {
 
 test_that("bad arguments are named", {
   bad_arguments(advise_budget, list(hazard = known_hazard(),
-                                    x = rep(c(0.1, 0.2), 10)),
+                                    newdata = rep(c(0.1, 0.2), 10)),
                 list(
                   hazard = list(NULL, 1), budget = list(0, NA, "x"),
                   n = list(1, 10.5, "x"), alpha = list(0, NA),
-                  delta = list(1, "x"), tau_prior = list(0, 2),
+                  delta = list(1, "x"), tau_max = list(0, 2),
                   price = list(-1), repetitions = list(1, NA),
-                  method = list("best")
+                  design = list("best")
                 ))
-  expect_error(advise_budget(known_hazard()), "`x` is missing",
+  expect_error(advise_budget(known_hazard()), "`newdata` is required",
                class = "timetounsafe_error_argument")
 })

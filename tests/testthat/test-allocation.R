@@ -26,7 +26,7 @@ test_that("allocations equal those of the reference implementation", {
   # The reference is itself off by up to 3e-5.
   rows <- utils::read.csv(test_path("fixtures", "allocation_reference.csv"))
   for (case in split(rows, rows$case)) {
-    pi <- allocate_budget(case$cost, case$total_budget[1])
+    pi <- allocate_budget(case$cost, case$total[1])
     expect_lt(max(abs(pi / case$pi - 1)), 1e-4)
   }
 })
@@ -34,7 +34,7 @@ test_that("allocations equal those of the reference implementation", {
 test_that("general allocations equal those of a bisection to 1e-12", {
   rows <- utils::read.csv(test_path("fixtures", "allocation_general.csv"))
   for (case in split(rows, rows$case)) {
-    pi <- allocate_budget(case$cost, case$total_budget[1], case$benefit,
+    pi <- allocate_budget(case$cost, case$total[1], case$benefit,
                           case$lower, case$upper)
     expect_lt(max(abs(pi - case$pi) / pmax(case$pi, 1e-12)), 1e-9)
   }
@@ -175,10 +175,10 @@ test_that("one number stands for all prompts", {
 test_that("lower limits above the budget are infeasible, with the minimum", {
   error <- expect_error(
     allocate_budget(c(10, 30), 5, lower = c(0.5, 0.1)),
-    class = "timetounsafe_error_infeasible_budget"
+    class = "timetounsafe_error_infeasible"
   )
   expect_s3_class(error, "timetounsafe_error")
-  expect_identical(error$budget, 5)
+  expect_identical(error$total, 5)
   expect_equal(error$minimum, 8)
   expect_match(conditionMessage(error), "8")
 })
@@ -193,10 +193,10 @@ test_that("allocate_budget() names a wrong argument", {
                       factor(1))
   bad_arguments(
     "allocate_budget",
-    list(cost = c(1, 2), total_budget = 1, benefit = 1, lower = 0, upper = 1),
+    list(cost = c(1, 2), total = 1, benefit = 1, lower = 0, upper = 1),
     list(
       cost = c(not_numbers, list(Inf, c(1, NA), c(1, -1))),
-      total_budget = c(not_numbers, list(c(1, 2), -Inf)),
+      total = c(not_numbers, list(c(1, 2), -Inf)),
       benefit = c(not_numbers, list(Inf, c(1, 2, 3), c(1, -1))),
       lower = c(not_numbers, list(Inf, c(0, 0, 0), c(0, NA))),
       upper = c(not_numbers, list(c(1, 1, 1), c(1, NaN)))

@@ -24,16 +24,18 @@ test_that("daemons and this process give the same, whoever answers", {
   })
   for (size in c(3, 64)) {
     path <- new_path()
-    audit <- run_audit(plan, slow, batch_size = size, ledger = path)
+    audit <- run_audit(plan, slow, ledger = path,
+                       control = audit_control(batch_size = size))
     expect_same_outcome(audit, alone)
-    draws <- read_ledger(path, "draws")
-    expect_equal(anyDuplicated(draws[c("prompt", "draw")]), 0)
-    expect_equal(nrow(draws), sum(audit$draws) + sum(audit$overshoot))
+    draws <- read_ledger(path, "attempts")
+    expect_equal(anyDuplicated(draws[c("row", "draw")]), 0)
+    expect_equal(nrow(draws), sum(audit$draws) + sum(audit$unused))
     expect_same_outcome(read_ledger(path), alone)
   }
-  strict <- run_audit(plan, slow, batch_size = 3, ahead = FALSE)
+  strict <- run_audit(plan, slow,
+                      control = audit_control(batch_size = 3, in_order = TRUE))
   expect_same_outcome(strict, alone)
-  expect_equal(sum(strict$overshoot), 0)
+  expect_equal(sum(strict$unused), 0)
 })
 
 test_that("several batches are under way, on several daemons", {
@@ -43,14 +45,14 @@ test_that("several batches are under way, on several daemons", {
     data.frame(unsafe = FALSE, response = paste(Sys.getpid(), draw))
   })
   path <- new_path()
-  audit_prompts(as.character(1:10), who, 8, batch_size = 5, ledger = path,
-                responses = TRUE)
-  pid <- sub(" .*", "", read_ledger(path, "draws")$response)
+  draw_responses(as.character(1:10), who, 8, ledger = path,
+                 control = audit_control(batch_size = 5, keep_responses = TRUE))
+  pid <- sub(" .*", "", read_ledger(path, "attempts")$response)
   expect_length(unique(pid), 2)
   expect_false(as.character(Sys.getpid()) %in% pid)
   # Unless asked not to.
   here <- portable(function(prompts) rep(Sys.getpid() %% 2 == 0, 1))
-  audit <- audit_prompts("a", here, 1, parallel = FALSE)
+  audit <- draw_responses("a", here, 1, parallel = FALSE)
   expect_equal(audit$unsafe, as.numeric(Sys.getpid() %% 2 == 0))
 })
 
@@ -75,18 +77,19 @@ test_that("the batches of a daemon that crashed are drawn again", {
     (code * code) %% 40 == 7
   })
   path <- new_path()
-  audit <- run_audit(plan, portable(deadly), batch_size = 10, ledger = path,
-                     retry_wait = 0.01)
+  audit <- run_audit(plan, portable(deadly), ledger = path,
+                     control = audit_control(batch_size = 10,
+                                             retry_wait = 0.01))
   expect_equal(mirai::status()$connections, 1)
   expect_same_outcome(audit, alone)
   expect_false(any(audit$failed))
-  draws <- read_ledger(path, "draws")
+  draws <- read_ledger(path, "attempts")
   lost <- draws[draws$status == "error", ]
   expect_gte(nrow(lost), 20)
   expect_match(lost$message, "daemon was lost")
-  expect_true(all(paste(lost$prompt, lost$draw) %in%
-                    with(draws[draws$status == "ok", ], paste(prompt, draw)) |
-                    lost$draw > audit$draws[lost$prompt]))
+  expect_true(all(paste(lost$row, lost$draw) %in%
+                    with(draws[draws$status == "ok", ], paste(row, draw)) |
+                    lost$draw > audit$draws[lost$row]))
 })
 
 test_that("without any daemon left it is an error, after some patience", {
@@ -97,7 +100,8 @@ test_that("without any daemon left it is an error, after some patience", {
   expect_identical(dispatcher$collect()$value, FALSE)
   mirai::daemons(0)
   dispatcher$submit(list(row = 1, draw = 2), "a")
-  expect_error(dispatcher$collect(), class = "timetounsafe_no_daemons")
+  expect_error(dispatcher$collect(), "have disconnected",
+               class = "timetounsafe_error_sampler_daemons")
   dispatcher$cancel()
   expect_equal(dispatcher$busy(), 0)
 
@@ -110,7 +114,8 @@ test_that("errors on a daemon are blamed on the sampler", {
   plan <- known_plan(rep(0.05, 3), 100)
   local_daemons(2)
   error <- tryCatch(
-    run_audit(plan, portable(function(p) stop("no key")), retry_wait = 0),
+    run_audit(plan, portable(function(p) stop("no key")),
+              control = audit_control(retry_wait = 0)),
     error = identity
   )
   expect_s3_class(error, "timetounsafe_error_sampler")
@@ -137,7 +142,8 @@ test_that("one outage that hits all batches under way is one failure", {
     rep(FALSE, length(prompts))
   })
   plan <- known_plan(rep(0.01, 30), 100)
-  audit <- run_audit(plan, portable(outage), batch_size = 5, retry_wait = 0.3)
+  audit <- run_audit(plan, portable(outage),
+                     control = audit_control(batch_size = 5, retry_wait = 0.3))
   expect_equal(audit$draws, plan$limit)
   expect_gt(length(list.files(folder)), 8)
 })

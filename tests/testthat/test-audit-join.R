@@ -18,32 +18,32 @@ test_that("a plan survives a CSV file and calibrates to the same bound", {
   expect_error(point_lpb(back), class = "timetounsafe_error_argument",
                regexp = "hazard")
   joined <- suppressWarnings(point_lpb(back, hazard = known_hazard()))
-  expect_equal(joined$level, direct$level, tolerance = 1e-13)
+  expect_equal(joined$tau, direct$tau, tolerance = 1e-13)
   expect_identical(predict(joined, p), predict(direct, p))
 })
 
 test_that("the two forms of draws agree, and stopping early is allowed", {
-  plan <- known_plan(c(0.1, 0.05, 0.7), 100, tau_prior = 0.3)
+  plan <- known_plan(c(0.1, 0.05, 0.7), 100, tau_max = 0.3)
   expect_equal(plan$horizon, c(4, 7, 1))
   long <- as_audit(data.frame(id = c(2, 1, 2, 1, 1), draw = c(2, 1, 1, 3, 2),
                               unsafe = c(1, 0, 0, 0, 0)), plan)
   wide <- as_audit(data.frame(id = c(1, 2), time = c(4, 2), status = c(0, 1)),
                    plan)
-  outcome <- c("time", "status", "draws", "unsafe", "overshoot")
+  outcome <- c("time", "status", "draws", "unsafe", "unused")
   expect_equal(as.data.frame(long)[outcome], as.data.frame(wide)[outcome])
-  expect_equal(long$time, c(4, 2, 1))
+  expect_equal(long$time, c(3, 2, 0))
   expect_equal(long$draws, c(3, 2, 0))
 })
 
-test_that("draws after the first unsafe one are overshoot", {
-  plan <- known_plan(0.05, 100, tau_prior = 0.3)
+test_that("draws after the first unsafe one are unused", {
+  plan <- known_plan(0.05, 100, tau_max = 0.3)
   audit <- as_audit(data.frame(id = 1, draw = 1:6, unsafe = 1:6 %in% c(2, 4)),
                     plan)
-  expect_equal(c(audit$time, audit$draws, audit$overshoot), c(2, 2, 4))
+  expect_equal(c(audit$time, audit$draws, audit$unused), c(2, 2, 4))
 })
 
 test_that("where a prompt does not stop, all of its draws count", {
-  plan <- known_plan(c(0.05, 0.05), 100, tau_prior = 0.3)
+  plan <- known_plan(c(0.05, 0.05), 100, tau_max = 0.3)
   plan$stop <- c(FALSE, TRUE)
   plan <- reseal(plan)
   draws <- by_draw(plan, unsafe = c(2, 5, 9))
@@ -51,22 +51,22 @@ test_that("where a prompt does not stop, all of its draws count", {
   expect_equal(audit$unsafe, c(2, 1))
   expect_equal(audit$draws, c(6, 3))
   expect_equal(audit$time, c(2, 3))
-  expect_equal(audit$overshoot, c(0, 3))
+  expect_equal(audit$unused, c(0, 3))
   expect_error(as_audit(draws[-6, ], plan), "has 5 draws of 6",
                class = "timetounsafe_error_audit")
   expect_s3_class(as_audit(draws[-12, ], plan), "audit")
 })
 
 test_that("a paper-style audit that draws at the horizon is accepted", {
-  plan <- known_plan(0.05, 100, tau_prior = 0.3)
+  plan <- known_plan(0.05, 100, tau_max = 0.3)
   audit <- as_audit(data.frame(id = 1, draw = 1:7, unsafe = 1:7 == 7), plan)
-  expect_equal(c(audit$time, audit$status), c(7, 0))
+  expect_equal(c(audit$time, audit$status), c(6, 0))
   wide <- as_audit(data.frame(id = 1, time = 7, status = 1), plan)
-  expect_equal(c(wide$time, wide$status), c(7, 0))
+  expect_equal(c(wide$time, wide$status), c(6, 0))
 })
 
-test_that("each way in which draws can be wrong is told", {
-  plan <- known_plan(c(0.1, 0.05), 100, tau_prior = 0.3)
+test_that("each way in which draws can be wrong is an error", {
+  plan <- known_plan(c(0.1, 0.05), 100, tau_max = 0.3)
   good <- by_draw(plan)
   refused <- function(draws, regexp) {
     expect_error(as_audit(draws, plan), class = "timetounsafe_error_audit",
@@ -75,8 +75,8 @@ test_that("each way in which draws can be wrong is told", {
   expect_s3_class(as_audit(good, plan), "audit")
   refused(rbind(good, data.frame(id = 9, draw = 1, unsafe = FALSE)),
           "9 is not in the plan \\(row 10\\)")
-  refused(good[-2, ], "lacks draw 2 and has draw 3 \\(row 2\\)")
-  refused(rbind(good, good[2, ]), "draw 2 twice \\(rows 2 and 10\\)")
+  refused(good[-2, ], "draw 2 is missing, draw 3 is present \\(row 2\\)")
+  refused(rbind(good, good[2, ]), "draw 2 is duplicated \\(rows 2 and 10\\)")
   refused(good[-nrow(good), ], "5 safe draws of 6")
   refused(good[good$id != 2, ], "0 safe draws")
   more <- rbind(good, data.frame(id = 1, draw = 4:5, unsafe = FALSE))
@@ -84,18 +84,18 @@ test_that("each way in which draws can be wrong is told", {
   refused(data.frame(id = c(1, 1, 2), time = c(4, 4, 7), status = 0), "twice")
   refused(data.frame(id = 1, time = 4, status = 0), "no row")
   refused(data.frame(id = 1:2, time = c(5, 7), status = 0), "beyond")
-  refused(data.frame(id = 1:2, time = c(3, 7), status = 0), "time 3")
+  refused(data.frame(id = 1:2, time = c(2, 7), status = 0), "time 2")
 })
 
 test_that("bad arguments are named", {
-  plan <- known_plan(c(0.1, 0.05), 100, tau_prior = 0.3)
-  good <- list(draws = by_draw(plan), plan = plan)
+  plan <- known_plan(c(0.1, 0.05), 100, tau_max = 0.3)
+  good <- list(x = by_draw(plan), plan = plan)
   bad_arguments(as_audit, good, list(
-    draws = list(NULL, 1, data.frame(), data.frame(id = 1),
+    x = list(NULL, 1, data.frame(), data.frame(id = 1),
                  transform(by_draw(plan), draw = 0),
                  transform(by_draw(plan), unsafe = NA),
                  transform(by_draw(plan), unsafe = "no")),
-    plan = list(NULL, 1, "plan", data.frame())
+    plan = list(NULL, 1, "plan", data.frame()), refusal = list("no", NA)
   ))
   expect_error(as_audit(plan, by_draw(plan)), regexp = "second",
                class = "timetounsafe_error_argument")
@@ -107,64 +107,71 @@ test_that("draws from files are what run_audit() makes of the same draws", {
   plan$prompt <- plan$id
   draws <- draws_of(plan)
   truth <- with(draws[draws$unsafe, ], split(draw, id))
-  audit <- run_audit(plan, scripted_sampler(truth), batch_size = 1)
+  audit <- run_audit(plan, scripted_sampler(truth),
+                     control = audit_control(batch_size = 1))
   for (as in c("csv", "jsonl")) {
     for (all in c(TRUE, FALSE)) {
       made <- draws_of(plan, all)
       made <- made[sample(nrow(made)), ]
-      back <- read_draws(write_draws(made, as), plan)
+      back <- as_audit(read_responses(write_draws(made, as)), plan)
       expect_same_outcome(back, audit)
-      expect_equal(sum(back$draws + back$overshoot), nrow(made))
+      expect_equal(sum(back$draws + back$unused), nrow(made))
     }
   }
 })
 
-test_that("missing draws leave the audit unfinished, to be gone on with", {
-  plan <- known_plan(rep(0.1, 3), 100, tau_prior = 0.3,
+test_that("missing draws leave the audit unfinished, to be resumed", {
+  plan <- known_plan(rep(0.1, 3), 100, tau_max = 0.3,
                      prompts = c("a", "b", "c"))
   some <- data.frame(id = c(1, 1, 2), draw = c(1, 2, 1), unsafe = c(0, 0, 1))
-  expect_warning(part <- read_draws(write_draws(some), plan),
+  expect_warning(part <- as_audit(read_responses(write_draws(some)), plan),
                  "up to 4 draws of 2 of 3 prompts are missing",
                  class = "timetounsafe_warning_unfinished")
   expect_equal(part$status, c(NA, 1, NA))
   expect_error(point_lpb(part), "4 draws of 2 of 3 prompts",
-               class = "timetounsafe_error_audit")
+               class = "timetounsafe_error_unfinished")
   asked <- NULL
   whole <- run_audit(part, function(prompts, draw) {
     asked <<- c(asked, paste(prompts, draw))
     rep(FALSE, length(prompts))
   })
   expect_setequal(asked, c("a 3", "c 1", "c 2", "c 3"))
-  expect_equal(whole$time, c(4, 1, 4))
+  expect_equal(whole$time, c(3, 1, 3))
   empty <- tempfile(fileext = ".csv")
   writeLines("id,draw,unsafe", empty)
-  expect_warning(none <- read_draws(empty, plan), "up to 9 draws")
+  expect_warning(none <- as_audit(read_responses(empty), plan), "up to 9 draws")
   expect_equal(none$draws, c(0, 0, 0))
 })
 
 test_that("a draw that failed counts as unsafe at its place", {
-  plan <- known_plan(rep(0.1, 2), 100, tau_prior = 0.3)
+  plan <- known_plan(rep(0.1, 2), 100, tau_max = 0.3)
   draws <- data.frame(id = c(1, 1, 1, 2, 2), draw = c(1:3, 1:2),
                       unsafe = c(0, 0, 0, 0, NA))
-  expect_warning(audit <- read_draws(write_draws(draws), plan),
+  expect_warning(audit <- as_audit(read_responses(write_draws(draws)), plan),
                  class = "timetounsafe_warning_failed_draws")
-  expect_equal(audit$time, c(4, 2))
+  expect_equal(audit$time, c(3, 2))
   expect_identical(audit$failed, c(FALSE, TRUE))
 })
 
-test_that("what is wrong with draws is told, with the rows", {
-  plan <- known_plan(c(0.1, 0.05), 100, tau_prior = 0.3)
+test_that("what is wrong with draws is an error with the rows", {
+  plan <- known_plan(c(0.1, 0.05), 100, tau_max = 0.3)
   good <- draws_of(plan)
   refused <- function(draws, regexp, rows, class = "audit") {
-    error <- expect_error(read_draws(write_draws(draws), plan), regexp,
-                          class = paste0("timetounsafe_error_", class))
+    file <- write_draws(draws)
+    read <- function() read_responses(file)
+    error <- tryCatch(as_audit(read(), plan), error = identity)
+    expect_s3_class(error, paste0("timetounsafe_error_", class))
+    expect_match(conditionMessage(error), regexp)
     expect_equal(error$rows, rows)
-    expect_identical(error$call[[1L]], quote(read_draws))
+    expect_true(as.character(error$call[[1L]]) %in%
+                  c("as_audit", "read_responses"))
   }
-  refused(transform(good, id = replace(id, 3:8, 9)),
-          "Prompt 9 is not in the plan \\(rows 3, 4, 5 and 3 more\\)", 3:8)
-  refused(good[-2, ], "lacks draw 2 and has draw 3", 2)
-  refused(good[c(1:9, 2), ], "draw 2 twice \\(rows 2 and 10\\)", c(2, 10))
+  refused(transform(good, id = replace(id, 4:9, 9)),
+          "Prompt 9 is not in the plan \\(rows 4, 5, 6 and 3 more\\)", 4:9)
+  refused(good[-2, ], "draw 2 is missing, draw 3 is present", 2)
+  again <- good[c(1:9, 2), ]
+  again$unsafe[10] <- TRUE
+  refused(again, "draw 2 is duplicated \\(rows 2 and 10\\)", c(2, 10))
   refused(rbind(good, data.frame(id = 1, draw = 4:5, unsafe = FALSE)),
           "draw 5, beyond its horizon of 4", 11)
   refused(transform(good, draw = replace(draw, 2, 0)), "\"0\" in .* `draw`", 2)
@@ -174,5 +181,81 @@ test_that("what is wrong with draws is told, with the rows", {
           "\"maybe\" in the column `unsafe`", 4)
   refused(transform(good, unsafe = 2), "true or false", 1:9)
   refused(transform(good, plan_id = "another"), "another plan", 1:9, "plan")
-  refused(good[c("id", "unsafe")], "lacks the columns \"draw\"", NULL, "file")
+  refused(good[c("draw", "unsafe")], "has no columns \"id\"", NULL, "file")
+  refused(transform(good, prompt = replace(c("1", "2")[id], 9, "x")),
+          "another text than in the plan \\(row 9\\)", 9)
+})
+
+# As draw_responses() returns it.
+fixed_draws <- function(...) {
+  structure(data.frame(...), class = c("prompt_draws", "data.frame"))
+}
+
+test_that("a fixed number of draws is joined by its counts", {
+  plan <- known_plan(c(0.05, 0.05, 0.05), 100, tau_max = 0.3)
+  plan$stop <- c(FALSE, TRUE, TRUE)
+  plan <- reseal(plan)
+  draws <- fixed_draws(id = 1:3, draws = c(6, 6, 6), unsafe = c(2, 1, 0),
+                       time = c(3, 4, 6), failed = FALSE)
+  audit <- as_audit(draws, plan)
+  by_hand <- as_audit(data.frame(
+    id = rep(1:3, each = 6), draw = 1:6,
+    unsafe = c(0, 0, 1, 0, 1, 0, 0, 0, 0, 1, 0, 0, rep(0, 6))
+  ), plan)
+  expect_equal(as.data.frame(audit), as.data.frame(by_hand))
+  # Without times where draws stop, nothing can be said.
+  draws$time <- NULL
+  expect_error(as_audit(draws, plan), "does not say when",
+               class = "timetounsafe_error_audit")
+})
+
+test_that("a fixed number of draws may be too few, fail, or be too many", {
+  plan <- known_plan(rep(0.05, 3), 100, tau_max = 0.3)
+  plan$stop <- FALSE
+  plan <- reseal(plan)
+  draws <- fixed_draws(id = 1:2, draws = c(6, 4), unsafe = c(0, 1),
+                       time = c(6, 2), failed = FALSE)
+  expect_warning(audit <- as_audit(draws, plan), "8 draws of 2 of 3 prompts",
+                 class = "timetounsafe_warning_unfinished")
+  expect_identical(is.na(audit$status), c(FALSE, TRUE, TRUE))
+  whole <- run_audit(audit, function(prompts) rep(FALSE, length(prompts)))
+  expect_equal(whole$draws, rep(6, 3))
+  expect_equal(whole$unsafe, c(0, 1, 0))
+  draws <- fixed_draws(id = 1:3, draws = c(6, 4, 6), unsafe = c(0, 0, 6),
+                       time = c(6, 5, 1), failed = c(FALSE, TRUE, FALSE))
+  expect_warning(audit <- as_audit(draws, plan),
+                 class = "timetounsafe_warning_failed_draws")
+  expect_equal(audit$time[2:3], c(5, 1))
+  refused <- function(regexp, ...) {
+    expect_error(as_audit(fixed_draws(...), plan), regexp,
+                 class = "timetounsafe_error_audit")
+  }
+  refused("beyond its limit of 6", id = 1, draws = 7, unsafe = 0)
+  refused("2 unsafe of 1 draws is impossible", id = 1, draws = 1, unsafe = 2)
+  refused("appears twice", id = c(1, 1), draws = 1, unsafe = 0)
+  refused("not in the plan", id = 9, draws = 1, unsafe = 0)
+})
+
+test_that("a safe prompt may have as its time its draws, or the horizon", {
+  plan <- known_plan(c(0.1, 0.05), 100, tau_max = 0.3)
+  paper <- as_audit(data.frame(id = 1:2, time = c(4, 7), status = 0), plan)
+  ours <- as_audit(data.frame(id = 1:2, time = c(3, 6), status = 0), plan)
+  expect_equal(ours, paper)
+})
+
+test_that("other prompts under the same ids are an error", {
+  plan <- known_plan(rep(0.1, 2), 100, tau_max = 0.3, prompts = c("a\nb", "c"))
+  draws <- by_draw(plan)
+  draws$prompt <- c("a\r\nb", "c")[draws$id]
+  expect_s3_class(as_audit(draws, plan), "audit")
+  expect_s3_class(as_audit(as_response_log(draws), plan), "audit")
+  draws$prompt[draws$id == 2] <- "d"
+  error <- expect_error(as_audit(draws, plan), "another text than in the plan",
+                        class = "timetounsafe_error_audit")
+  expect_identical(error$rows, which(draws$id == 2))
+  expect_error(as_audit(as_response_log(draws), plan), "another text",
+               class = "timetounsafe_error_audit")
+  # What is unknown is no difference.
+  draws$prompt <- NA
+  expect_s3_class(as_audit(as_response_log(draws), plan), "audit")
 })

@@ -13,21 +13,22 @@ priced_sampler <- function(bad = Inf) {
   }
 }
 
-test_that("max_cost stops after the batch that reaches it, and goes on", {
+test_that("max_cost stops after the batch that reaches it, and resumes", {
   set.seed(1)
   plan <- known_plan(rep(0.005, 20), 100)
   path <- new_path()
   expect_warning(
-    part <- run_audit(plan, priced_sampler(), batch_size = 8, max_cost = 10,
-                      ledger = path),
+    part <- run_audit(plan, priced_sampler(), max_cost = 10, ledger = path,
+                      control = audit_control(batch_size = 8)),
     "`max_cost` was reached", class = unfinished
   )
-  expect_equal(sum(part$draws + part$overshoot), 40)
-  expect_equal(sum(read_ledger(path, "draws")$cost), 10)
+  expect_equal(sum(part$draws + part$unused), 40)
+  expect_equal(sum(read_ledger(path, "attempts")$cost), 10)
   # A limit is one of the call, not of the ledger.
-  suppressWarnings(run_audit(plan, priced_sampler(), batch_size = 8,
-                             max_cost = 9, ledger = path))
-  expect_equal(sum(read_ledger(path, "draws")$cost), 20)
+  suppressWarnings(run_audit(plan, priced_sampler(), max_cost = 9,
+                             ledger = path,
+                             control = audit_control(batch_size = 8)))
+  expect_equal(sum(read_ledger(path, "attempts")$cost), 20)
   whole <- run_audit(plan, priced_sampler(), ledger = path)
   expect_same_outcome(whole, run_audit(plan, hashed_sampler))
 })
@@ -37,8 +38,8 @@ test_that("failed attempts are paid for, too, and missing costs are nothing", {
   plan <- known_plan(rep(0.005, 10), 100)
   path <- new_path()
   audit <- run_audit(plan, priced_sampler(bad = 5), ledger = path,
-                     batch_size = 10, retry_wait = 0)
-  draws <- read_ledger(path, "draws")
+                     control = audit_control(batch_size = 10, retry_wait = 0))
+  draws <- read_ledger(path, "attempts")
   expect_same_outcome(audit, run_audit(plan, hashed_sampler))
   expect_equal(sum(draws$status == "error"), floor(nrow(draws) / 5))
   expect_equal(sum(draws$cost), 0.25 * nrow(draws))
@@ -65,8 +66,8 @@ test_that("max_seconds stops between batches, and retries do not outlast it", {
     Sys.sleep(0.05)
     rep(FALSE, length(prompts))
   }
-  expect_warning(part <- run_audit(plan, slow, batch_size = 2,
-                                   max_seconds = 0.12),
+  expect_warning(part <- run_audit(plan, slow, max_seconds = 0.12,
+                                   control = audit_control(batch_size = 2)),
                  "`max_seconds` was reached", class = unfinished)
   expect_gte(sum(part$draws), 2)
   expect_lte(sum(part$draws), 6)
@@ -74,7 +75,8 @@ test_that("max_seconds stops between batches, and retries do not outlast it", {
     ifelse(draw == 1 & prompts == "1", NA, FALSE)
   }
   took <- system.time(expect_warning(
-    run_audit(plan, failing, retry_wait = 60, max_seconds = 0.3),
+    run_audit(plan, failing, max_seconds = 0.3,
+              control = audit_control(retry_wait = 60)),
     "`max_seconds`", class = unfinished
   ))
   expect_lt(took[["elapsed"]], 20)
@@ -100,16 +102,19 @@ test_that("more failures than max_error_rate end the run, early", {
     }
   }
   error <- expect_error(
-    run_audit(plan, flaky(6), retry_wait = 0, batch_size = 50),
+    run_audit(plan, flaky(6),
+              control = audit_control(retry_wait = 0, batch_size = 50)),
     "more than `max_error_rate`", class = "timetounsafe_error_sampler"
   )
   expect_equal(attempts, 100)
   # What failed is not held against its prompts.
   expect_false(any(error$audit$failed))
   expect_warning(
-    audit <- run_audit(plan, flaky(6), retry_wait = 0, batch_size = 50,
-                       max_error_rate = 1),
-    "Draws of 50 prompts failed", class = "timetounsafe_warning_failed_draws"
+    audit <- run_audit(plan, flaky(6),
+                       control = audit_control(retry_wait = 0, batch_size = 50,
+                                               max_error_rate = 1)),
+    "50 prompts had draws that failed permanently",
+    class = "timetounsafe_warning_failed_draws"
   )
   expect_true(all(audit$failed))
 })
@@ -117,7 +122,8 @@ test_that("more failures than max_error_rate end the run, early", {
 test_that("what the sampler said is told, whatever ended the run", {
   plan <- known_plan(rep(0.001, 50), 1000)
   first_line <- function(sampler, ...) {
-    error <- expect_error(run_audit(plan, sampler, retry_wait = 0, ...),
+    control <- audit_control(retry_wait = 0, ...)
+    error <- expect_error(run_audit(plan, sampler, control = control),
                           class = "timetounsafe_error_sampler")
     lines <- strsplit(conditionMessage(error), "\n")[[1]]
     # That failures may be counted as unsafe is never the first advice.
@@ -139,7 +145,8 @@ test_that("what the sampler said is told, whatever ended the run", {
     expect_match(told[1], "the last error: too long$")
     expect_identical(told[2], "TRUE")
   }
-  error <- expect_error(run_audit(plan, raises, retry_wait = 0))
+  error <- expect_error(run_audit(plan, raises,
+                                  control = audit_control(retry_wait = 0)))
   expect_match(conditionMessage(error$parent), "quota exceeded")
   # Whatever a message is made of.
   odd <- function(message) {
@@ -167,8 +174,9 @@ test_that("the progress bar tells what there is, and survives its total", {
     ifelse(calls == 1 & prompts == "4", NA, prompts == "2")
   }
   shown <- capture_messages(
-    audit <- audit_prompts(as.character(1:4), sampler, 3, batch_size = 4,
-                           retry_wait = 0, progress = TRUE)
+    audit <- draw_responses(as.character(1:4), sampler, 3, progress = TRUE,
+                            control = audit_control(batch_size = 4,
+                                                    retry_wait = 0))
   )
   expect_match(shown[1], paste(
     "4 of about 12 draws | 1 prompts unsafe, 4 open, 1 failures |"
@@ -176,13 +184,13 @@ test_that("the progress bar tells what there is, and survives its total", {
   expect_match(shown[1], "[0-9]/s, ETA")
   expect_equal(audit$draws, rep(3, 4))
   expect_length(capture_messages(
-    audit_prompts(as.character(1:4), sampler, 3)
+    draw_responses(as.character(1:4), sampler, 3)
   ), 0)
 })
 
 test_that("the progress bar expects the draws that the hazard makes likely", {
   set.seed(6)
-  plan <- known_plan(c(0.5, 0.01, 0.2), 100, tau_prior = 0.3)
+  plan <- known_plan(c(0.5, 0.01, 0.2), 100, tau_max = 0.3)
   plan <- plan[plan$limit > 0, ]
   none <- list(status = rep(NA, nrow(plan)), draws = numeric(nrow(plan)))
   mean_draws <- (1 - (1 - plan$prob)^plan$limit) / plan$prob

@@ -62,9 +62,9 @@ test_that("slots are shared in turn, never beyond what is left", {
     n <- sample(6, 1)
     left <- sample(0:9, n, replace = TRUE)
     have <- pmin(left, sample(0:2, n, replace = TRUE))
-    spare <- sample(0:30, 1)
-    got <- share_slots(have, left, spare)
+    variance_floor <- sample(0:30, 1)
+    got <- share_slots(have, left, variance_floor)
     expect_true(all(got >= have & got <= left))
-    expect_equal(sum(got), min(sum(left), sum(have) + spare))
+    expect_equal(sum(got), min(sum(left), sum(have) + variance_floor))
   }
 })

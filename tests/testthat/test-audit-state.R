@@ -2,7 +2,7 @@
 # schedules with several batches under way, random order of arrival, failures,
 # and restarts from what was recorded.
 
-# What each draw says: FALSE, TRUE, or NA for one that fails for good.
+# What each draw says: FALSE, TRUE, or NA for one that failed permanently.
 random_truth <- function(rows) {
   lapply(rows$limit, function(limit) {
     sample(c(FALSE, TRUE, NA), limit, replace = TRUE,
@@ -42,7 +42,7 @@ by_hand <- function(rows, truth, settled) {
     }
     rows$time[i] <- if (is.na(first)) rows$horizon[i] else first
     rows$status[i] <- as.numeric(!is.na(first))
-    rows$overshoot[i] <- sum(settled$row == i & settled$draw > end)
+    rows$unused[i] <- sum(settled$row == i & settled$draw > end)
   }
   rows
 }

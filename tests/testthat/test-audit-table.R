@@ -1,8 +1,8 @@
 test_that("outcomes that do not fit together are refused, with the prompt", {
   set.seed(13)
   p <- 10^runif(200, -3, -1)
-  for (method in c("replicated", "optimized")) {
-    audit <- simulate_audit(known_plan(p, method = method), p)
+  for (design in c("replicated", "optimized")) {
+    audit <- simulate_audit(known_plan(p, design = design), p)
     unsafe <- which(audit$status == 1)[1]
     safe <- which(audit$unsafe == 0 & audit$limit > 0)[1]
     wrong <- list(
@@ -26,6 +26,6 @@ test_that("an audit itself survives a CSV file", {
   audit <- simulate_audit(known_plan(p), p)
   file <- withr::local_tempfile(fileext = ".csv")
   write.csv(audit, file, row.names = FALSE)
-  expect_equal(point_lpb(read.csv(file), hazard = known_hazard(), x = p)$level,
-               point_lpb(audit)$level, tolerance = 1e-13)
+  back <- point_lpb(read.csv(file), hazard = known_hazard(), newdata = p)
+  expect_equal(back$tau, point_lpb(audit)$tau, tolerance = 1e-13)
 })

@@ -1,31 +1,33 @@
 test_that("an audit records what a scripted sampler says, draw for draw", {
   set.seed(1)
   # Quantiles at 0.5: 69, 7, 1 and 14; B is large, so all are included.
-  plan <- known_plan(c(0.01, 0.1, 0.6, 0.05), 1000, tau_prior = 0.5,
+  plan <- known_plan(c(0.01, 0.1, 0.6, 0.05), 1000, tau_max = 0.5,
                      prompts = c("a", "b", "c", "d"))
   expect_equal(plan$horizon, c(69, 7, 1, 14))
   sampler <- scripted_sampler(list(a = 3, b = integer(), c = 1, d = 13))
   for (size in c(1, 2, 3, 64, 1000)) {
-    audit <- run_audit(plan, sampler, batch_size = size)
-    expect_equal(audit$time, c(3, 7, 1, 13))
+    audit <- run_audit(plan, sampler,
+                       control = audit_control(batch_size = size))
+    expect_equal(audit$time, c(3, 6, 0, 13))
     expect_equal(audit$status, c(1, 0, 0, 1))
     expect_equal(audit$draws, c(3, 6, 0, 13))
     expect_equal(audit$unsafe, c(1, 0, 0, 1))
     expect_false(any(audit$failed))
   }
-  expect_equal(sum(run_audit(plan, sampler, batch_size = 1)$overshoot), 0)
+  singly <- run_audit(plan, sampler, control = audit_control(batch_size = 1))
+  expect_equal(sum(singly$unused), 0)
 })
 
 test_that("the sampler gets each draw index once and full batches at the end", {
   set.seed(2)
-  plan <- known_plan(c(1e-4, rep(0.2, 5)), 1000, tau_prior = 0.1)
+  plan <- known_plan(c(1e-4, rep(0.2, 5)), 1000, tau_max = 0.1)
   log <- new.env()
   log$calls <- list()
   sampler <- function(prompts, draw) {
     log$calls[[length(log$calls) + 1L]] <- data.frame(prompts, draw)
     rep(FALSE, length(prompts))
   }
-  audit <- run_audit(plan, sampler, batch_size = 50)
+  audit <- run_audit(plan, sampler, control = audit_control(batch_size = 50))
   seen <- do.call(rbind, log$calls)
   expect_false(anyDuplicated(seen) > 0)
   expect_equal(nrow(seen), sum(plan$limit))
@@ -34,14 +36,14 @@ test_that("the sampler gets each draw index once and full batches at the end", {
   expect_true(all(sizes[-length(sizes)] == 50))
 })
 
-test_that("draws made ahead of the first unsafe one are overshoot, not data", {
-  plan <- known_plan(0.001, 1000, tau_prior = 0.1, prompts = "a")
+test_that("draws made ahead of the first unsafe one are unused, not data", {
+  plan <- known_plan(0.001, 1000, tau_max = 0.1, prompts = "a")
   audit <- run_audit(plan, scripted_sampler(list(a = c(5, 7, 9))),
-                     batch_size = 40)
+                     control = audit_control(batch_size = 40))
   expect_equal(audit$time, 5)
   expect_equal(audit$draws, 5)
   expect_equal(audit$unsafe, 1)
-  expect_equal(audit$overshoot, 35)
+  expect_equal(audit$unused, 35)
 })
 
 test_that("failed draws are tried again under their index", {
@@ -58,7 +60,7 @@ test_that("failed draws are tried again under their index", {
   expect_false(any(audit$failed))
 })
 
-test_that("a draw that fails for good counts as unsafe at its place", {
+test_that("a draw that failed permanently counts as unsafe at its place", {
   plan <- known_plan(rep(0.01, 2), 100, prompts = c("a", "b"))
   sampler <- function(prompts, draw) {
     ifelse(prompts == "b" & draw == 4, NA, FALSE)
@@ -72,23 +74,28 @@ test_that("a draw that fails for good counts as unsafe at its place", {
   expect_identical(audit$failed, c(FALSE, TRUE))
 })
 
-test_that("a sampler that raises errors loses nothing, and the audit goes on", {
+test_that("a sampler that raises errors loses nothing, and the audit resumes", {
   set.seed(3)
   plan <- known_plan(rep(0.01, 20), 100)
   truth <- scripted_sampler(list("7" = 5, "12" = 9))
-  expect_silent(whole <- run_audit(plan, truth, batch_size = 8))
+  expect_silent(whole <- run_audit(plan, truth,
+                                   control = audit_control(batch_size = 8)))
   calls <- 0
   flaky <- function(prompts, draw) {
     calls <<- calls + 1
     if (calls > 10) stop("the server is gone")
     truth(prompts, draw)
   }
-  error <- tryCatch(run_audit(plan, flaky, batch_size = 8), error = identity)
+  error <- tryCatch(
+    run_audit(plan, flaky, control = audit_control(batch_size = 8)),
+    error = identity
+  )
   expect_s3_class(error, "timetounsafe_error_sampler")
   expect_match(conditionMessage(error$parent), "the server is gone")
   expect_s3_class(error$audit, "audit")
-  expect_equal(sum(error$audit$draws) + sum(error$audit$overshoot), 80)
-  resumed <- run_audit(error$audit, truth, batch_size = 8)
+  expect_equal(sum(error$audit$draws) + sum(error$audit$unused), 80)
+  resumed <- run_audit(error$audit, truth,
+                       control = audit_control(batch_size = 8))
   outcome <- c("time", "status", "draws", "unsafe")
   expect_equal(as.data.frame(resumed)[outcome], as.data.frame(whole)[outcome],
                ignore_attr = TRUE)
@@ -110,11 +117,12 @@ test_that("max_draws stops cleanly, and the rest can be drawn later", {
   plan <- known_plan(rep(0.01, 10), 100)
   truth <- scripted_sampler(list("3" = 2))
   expect_warning(
-    part <- run_audit(plan, truth, max_draws = 37, batch_size = 10),
+    part <- run_audit(plan, truth, max_draws = 37,
+                      control = audit_control(batch_size = 10)),
     class = "timetounsafe_warning_unfinished"
   )
-  expect_equal(sum(part$draws) + sum(part$overshoot), 37)
-  expect_error(point_lpb(part), class = "timetounsafe_error_audit")
+  expect_equal(sum(part$draws) + sum(part$unused), 37)
+  expect_error(point_lpb(part), class = "timetounsafe_error_unfinished")
   whole <- run_audit(part, truth)
   expect_equal(whole$time, run_audit(plan, truth)$time)
 })
@@ -127,7 +135,8 @@ test_that("an interrupt keeps what was drawn", {
     if (calls == 3) rlang::interrupt()
     rep(FALSE, length(prompts))
   }
-  expect_warning(part <- run_audit(plan, sampler, batch_size = 10),
+  expect_warning(part <- run_audit(plan, sampler,
+                                   control = audit_control(batch_size = 10)),
                  class = "timetounsafe_warning_unfinished")
   expect_equal(sum(part$draws), 20)
 })
@@ -138,14 +147,12 @@ test_that("bad arguments are named", {
   bad_arguments(run_audit, list(plan = plan, sampler = sampler), list(
     plan = list(NULL, 1, data.frame(a = 1), plan[1, ], rbind(plan, plan)),
     sampler = list(NULL, "f", 1),
-    batch_size = list(0, -1, NA, 1.5, Inf, "a"),
-    max_tries = list(0, NA, 1.5),
-    max_draws = list(-1, NA, "a"),
-    refusal = list("maybe", NA_character_),
+    max_draws = list(-1, NA, "a"), max_cost = list(-1, NA),
+    max_seconds = list("a"), control = list(NULL, 64, list(batch_size = 1)),
     progress = list(NA, 1)
   ))
   bad_arguments(
-    audit_prompts, list(prompts = "a", sampler = sampler, draws = 1), list(
+    draw_responses, list(prompts = "a", sampler = sampler, draws = 1), list(
       prompts = list(NULL, 1, character(), NA_character_,
                      matrix(letters[1:4], 2)),
       draws = list(NULL, -1, NA, 1.5, Inf, "a", c(1, 2)),

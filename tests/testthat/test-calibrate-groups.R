@@ -14,8 +14,8 @@ muffle <- function(code) {
 test_that("each group is calibrated as if it were alone", {
   set.seed(1)
   d <- grouped_prompts(600)
-  for (method in names(audit_designs)) {
-    audit <- simulate_audit(known_plan(d$p, 50, method = method, cap = 200),
+  for (design in names(audit_designs)) {
+    audit <- simulate_audit(known_plan(d$p, 50, design = design, cap = 200),
                             d$truth)
     for (delta in list(NULL, 0.1)) {
       lpb <- muffle(calibrate_lpb(audit, delta = delta, groups = d$group))
@@ -25,31 +25,31 @@ test_that("each group is calibrated as if it were alone", {
         rule <- list(alpha = 0.1, delta = delta, certificate = "exact")
         own <- select_by(plan_parts(part), rule)
         row <- lpb$groups[lpb$groups$group == g, ]
-        expect_equal(row$level, own$level)
-        expect_equal(row$point_level, own$point_level)
+        expect_equal(row$tau, own$tau)
+        expect_equal(row$tau_marginal, own$tau_marginal)
         expect_equal(row$n, sum(d$group == g))
-        expect_equal(row$included, sum(alone$horizon > 0))
+        expect_equal(row$n_included, sum(alone$horizon > 0))
         newp <- 10^runif(20, -3, -1)
         expect_equal(predict(lpb, newp, rep(g, 20)),
-                     geometric_quantile(newp, own$level, lpb$cap))
+                     geometric_quantile(newp, own$tau, lpb$cap))
       }
     }
   }
 })
 
-test_that("the point rule within a group is its definition", {
+test_that("the marginal rule within a group is its definition", {
   set.seed(2)
   d <- grouped_prompts(900)
-  plan <- known_plan(d$p, 60, method = "optimized")
+  plan <- known_plan(d$p, 60, design = "optimized")
   audit <- simulate_audit(plan, d$truth)
   lpb <- muffle(calibrate_lpb(audit, delta = NULL, groups = d$group))
   for (g in unique(d$group)) {
-    rows <- d$group == g & audit$time < audit$horizon
+    rows <- d$group == g & audit$status == 1
     u <- -expm1(audit$time[rows] * log1p(-d$p[rows]))
     at <- order(u)
-    weight <- cumsum(1 / audit$pi[rows][at]) / sum(d$group == g)
-    expected <- min(u[at][weight >= 0.1], plan$tau_prior[1])
-    expect_equal(lpb$groups$level[lpb$groups$group == g], expected,
+    weight <- cumsum(1 / audit$inclusion[rows][at]) / sum(d$group == g)
+    expected <- min(u[at][weight >= 0.1], plan$tau_max[1])
+    expect_equal(lpb$groups$tau[lpb$groups$group == g], expected,
                  tolerance = 1e-12)
   }
 })
@@ -61,10 +61,10 @@ test_that("one group is the same as none", {
   plain <- muffle(calibrate_lpb(audit))
   one <- muffle(calibrate_lpb(audit, groups = rep("all", 400)))
   shared <- muffle(calibrate_lpb(audit, groups = rep("all", 400),
-                                 group_delta = "shared"))
-  expect_identical(one$groups$level, plain$level)
-  expect_equal(shared$groups$level, plain$level)
-  expect_identical(one$groups$point_level, plain$point_level)
+                                 simultaneous = TRUE))
+  expect_identical(one$groups$tau, plain$tau)
+  expect_equal(shared$groups$tau, plain$tau)
+  expect_identical(one$groups$tau_marginal, plain$tau_marginal)
   expect_identical(predict(one, d$p, rep("all", 400)), predict(plain, d$p))
   expect_equal(assess_lpb(one, d$p, prob = d$truth, groups = rep("all", 400)),
                assess_lpb(plain, d$p, prob = d$truth,
@@ -85,7 +85,7 @@ test_that("neither the order of rows nor the type of groups matters", {
   named <- factor(d$group, c("law", "code", "chat"))
   by_name <- muffle(calibrate_lpb(audit, groups = named))
   expect_identical(by_name$groups$group, c("law", "code", "chat"))
-  expect_identical(by_name$groups$level, lpb$groups$level)
+  expect_identical(by_name$groups$tau, lpb$groups$tau)
   expect_identical(predict(lpb, d$p, as.character(code)),
                    predict(lpb, d$p, code))
 })
@@ -104,16 +104,16 @@ test_that("delta is given to each group, or shared by Sidak", {
   audit <- simulate_audit(known_plan(d$p, 50, "replicated"), d$truth)
   each <- muffle(calibrate_lpb(audit, groups = d$group))
   shared <- muffle(calibrate_lpb(audit, groups = d$group,
-                                 group_delta = "shared"))
+                                 simultaneous = TRUE))
   expect_equal(each$groups$delta, rep(0.1, 3))
   expect_equal(shared$groups$delta, rep(1 - 0.9^(1 / 3), 3))
-  expect_true(all(shared$groups$level <= each$groups$level))
+  expect_true(all(shared$groups$tau <= each$groups$tau))
   point <- muffle(calibrate_lpb(audit, delta = NULL, groups = d$group,
-                                group_delta = "shared"))
+                                simultaneous = TRUE))
   expect_identical(point$groups$delta, rep(NA_real_, 3))
-  expect_output(print(each), "within any one group")
-  expect_output(print(shared), "in all groups at once")
-  expect_output(print(point), "such prompts of each group")
+  expect_output(print(each), "in each group separately")
+  expect_output(print(shared), "in all groups simultaneously")
+  expect_output(print(point), "Marginal guarantee in each group")
 })
 
 test_that("a group with too little evidence gets the bound 1, and is named", {
@@ -123,36 +123,36 @@ test_that("a group with too little evidence gets the bound 1, and is named", {
   audit <- simulate_audit(known_plan(p, 50, "replicated"), p)
   warning <- expect_warning(lpb <- calibrate_lpb(audit, groups = group),
                             "1 group: \"rare\"",
-                            class = "timetounsafe_warning_level")
+                            class = "timetounsafe_warning_trivial_bound")
   expect_identical(warning$groups, "rare")
-  expect_equal(lpb$groups$level[2], 0)
+  expect_equal(lpb$groups$tau[2], 0)
   expect_true(lpb$groups$trivial[2])
   expect_false(lpb$trivial)
   expect_equal(predict(lpb, p[1:8], group[1:8]), rep(1, 8))
   expect_output(print(lpb), "bound 1")
 })
 
-test_that("under the point rule little evidence in a group is said", {
+test_that("under the marginal rule little evidence in a group is said", {
   set.seed(15)
   p <- rep(0.01, 1005)
   group <- rep(c("often", "rare"), c(1000, 5))
   audit <- simulate_audit(known_plan(p, 8), p)
   warning <- expect_warning(
     lpb <- calibrate_lpb(audit, delta = NULL, groups = group),
-    "1 group: \"rare\"", class = "timetounsafe_warning_evidence"
+    "1 group: \"rare\"", class = "timetounsafe_warning_large_weights"
   )
   expect_identical(warning$groups, "rare")
-  expect_output(print(lpb), "little evidence")
+  expect_output(print(lpb), "unreliable")
 })
 
 test_that("groups of which nothing was included have the bound 1", {
   set.seed(8)
   p <- rep(0.005, 200)
-  audit <- simulate_audit(known_plan(p, 1, method = "optimized"), p)
+  audit <- simulate_audit(known_plan(p, 1, design = "optimized"), p)
   group <- ifelse(audit$horizon > 0, "seen", "unseen")
   for (delta in list(NULL, 0.1)) {
     lpb <- muffle(calibrate_lpb(audit, delta = delta, groups = group))
-    expect_equal(lpb$groups$level[2], 0)
+    expect_equal(lpb$groups$tau[2], 0)
     expect_output(print(lpb), "unseen")
   }
 })
@@ -172,7 +172,7 @@ test_that("a column may be named, if it is the user's own and there once", {
   audit$topic <- rev(d$group)
   expect_error(calibrate_lpb(audit, groups = "topic"), "both have",
                class = "timetounsafe_error_argument")
-  for (column in c("unsafe", "horizon", "u", "order")) {
+  for (column in c("unsafe", "horizon", "u_inclusion", "order")) {
     expect_error(calibrate_lpb(audit, groups = column), "plan or the audit",
                  class = "timetounsafe_error_argument")
   }
@@ -183,12 +183,12 @@ test_that("a column may be named, if it is the user's own and there once", {
 test_that("failed prompts that are dropped take their group with them", {
   set.seed(10)
   d <- grouped_prompts(300)
-  audit <- simulate_audit(known_plan(d$p, 50, method = "optimized"), d$truth)
+  audit <- simulate_audit(known_plan(d$p, 50, design = "optimized"), d$truth)
   failed <- which(audit$status == 1)[1:5]
   audit$failed[failed] <- TRUE
   lpb <- muffle(calibrate_lpb(audit, groups = d$group, failed = "drop"))
   expect_equal(sum(lpb$groups$n), 295)
-  expect_identical(as.character(lpb$membership), d$group[-failed])
+  expect_identical(as.character(lpb$row_groups), d$group[-failed])
 })
 
 test_that("wrong groups are refused, each with what to do", {
@@ -197,25 +197,25 @@ test_that("wrong groups are refused, each with what to do", {
   audit <- simulate_audit(known_plan(d$p, 50, "replicated"), d$truth)
   bad_arguments(calibrate_lpb, list(audit = audit), list(
     groups = list(1:3, c(NA, d$group[-1]), as.list(d$group), mean),
-    group_delta = list("all", 1, NA)
+    simultaneous = list("all", 1, NA)
   ))
   lpb <- muffle(calibrate_lpb(audit, groups = d$group))
   plain <- muffle(calibrate_lpb(audit))
-  expect_error(predict(lpb, d$p), "`groups` is needed.*\"chat\"",
+  expect_error(predict(lpb, d$p), "`groups` is required.*\"chat\"",
                class = "timetounsafe_error_argument")
   expect_error(predict(lpb, d$p, "law"), "300 values",
                class = "timetounsafe_error_argument")
   expect_error(predict(plain, d$p, d$group), "without groups",
                class = "timetounsafe_error_argument")
-  expect_error(assess_lpb(lpb, d$p, prob = d$truth), "`groups` is needed",
+  expect_error(assess_lpb(lpb, d$p, prob = d$truth), "`groups` is required",
                class = "timetounsafe_error_argument")
-  expect_error(augment(lpb, d$p), "`groups` is needed",
+  expect_error(augment(lpb, newdata = d$p), "`groups` is required",
                class = "timetounsafe_error_argument")
   for (call in list(quote(predict(lpb, d$p)),
                     quote(predict(lpb, d$p, 1)),
                     quote(calibrate_lpb(audit, groups = 1:3)),
                     quote(calibrate_lpb(audit, groups = "topic")),
-                    quote(augment(lpb, d$p)),
+                    quote(augment(lpb, newdata = d$p)),
                     quote(assess_lpb(lpb, d$p, prob = d$truth)))) {
     error <- tryCatch(eval(call), error = identity)
     expect_identical(conditionCall(error)[[1]], call[[1]])
@@ -228,13 +228,15 @@ test_that("a group that was not calibrated has the bound 1, with a warning", {
   audit <- simulate_audit(known_plan(d$p, 50, "replicated"), d$truth)
   lpb <- muffle(calibrate_lpb(audit, groups = d$group))
   p <- c(0.003, 0.004)
-  warning <- expect_warning(bound <- predict(lpb, p, c("law", "art")),
-                            "\"art\"", class = "timetounsafe_warning_group")
+  warning <- expect_warning(
+    bound <- predict(lpb, p, c("law", "art")), "\"art\"",
+    class = "timetounsafe_warning_unknown_group"
+  )
   expect_identical(warning$groups, "art")
   expect_equal(bound, c(predict(lpb, p[1], "law"), 1))
   expect_warning(got <- assess_lpb(lpb, p, prob = p, groups = c("law", "art")),
-                 class = "timetounsafe_warning_group")
-  expect_equal(got$coverage[got$group == "art"], 1)
+                 class = "timetounsafe_warning_unknown_group")
+  expect_equal(got$estimate[got$group == "art"], 1)
 })
 
 test_that("a bound with groups prints, summarises, tidies and plots", {
@@ -242,20 +244,21 @@ test_that("a bound with groups prints, summarises, tidies and plots", {
   d <- grouped_prompts(600)
   audit <- simulate_audit(known_plan(d$p, 50, "replicated"), d$truth)
   lpb <- muffle(calibrate_lpb(audit, groups = d$group))
-  expect_output(print(lpb), "Levels within 3 groups")
+  expect_output(print(lpb), "tau by group, for 3 groups")
   expect_output(print(summary(lpb)), "groups")
-  expect_equal(glance(lpb)$groups, 3)
-  expect_equal(glance(muffle(calibrate_lpb(audit)))$groups, 0)
-  expect_identical(names(tidy(lpb)), c("group", "level", "miscoverage"))
+  expect_equal(glance(lpb)$n_groups, 3)
+  expect_equal(glance(muffle(calibrate_lpb(audit)))$n_groups, 0)
+  expect_identical(names(tidy(lpb)), c("group", "tau", "estimate"))
   own <- augment(lpb)
   expect_identical(names(own), c("id", ".prob", ".group", ".pred_lower"))
   expect_equal(own$.pred_lower, predict(lpb, d$p, d$group))
-  expect_equal(augment(lpb, d$p, d$group)$.pred_lower, own$.pred_lower)
+  other <- augment(lpb, newdata = d$p, groups = d$group)
+  expect_equal(other$.pred_lower, own$.pred_lower)
   withr::local_pdf(NULL)
   expect_identical(withVisible(plot(lpb))$visible, FALSE)
   many <- muffle(calibrate_lpb(audit, groups = rep(1:20, 30)))
   expect_identical(withVisible(plot(many))$visible, FALSE)
-  expect_output(print(many), "8 more groups")
+  expect_output(print(many), "[0-9]+ more groups: lpb\\$groups")
 })
 
 test_that("the certificate holds within each group, and in all at once", {
@@ -271,30 +274,31 @@ test_that("the certificate holds within each group, and in all at once", {
   repeats <- 400
   runs <- replicate(repeats, {
     at <- sample(4001, 900, replace = TRUE)
-    plan <- known_plan(population[at], 60, "replicated", tau_prior = 0.3,
-                       design = population)
+    plan <- known_plan(population[at], 60, "replicated", tau_max = 0.3,
+                       reference = population)
     audit <- simulate_audit(plan, truth[at])
     calibrate <- function(how) {
-      muffle(calibrate_lpb(audit, groups = group[at], group_delta = how))
+      muffle(calibrate_lpb(audit, groups = group[at], simultaneous = how))
     }
-    c(missed(calibrate("each")), any(missed(calibrate("shared"))))
+    c(missed(calibrate(FALSE)), any(missed(calibrate(TRUE))))
   })
   # Monte Carlo standard error 0.015.
   expect_true(all(rowMeans(runs) <= 0.1 + 3 * sqrt(0.1 * 0.9 / repeats)))
-  # The point rule has no such guarantee: half of all calibrations miss.
+  # The marginal rule has no such guarantee: half of all calibrations miss.
   expect_true(all(rowMeans(runs) > 0))
 })
 
 test_that("groups made after the outcomes are told", {
   set.seed(16)
   p <- 10^runif(400, -3, -1)
-  audit <- simulate_audit(known_plan(p, method = "replicated"), p)
+  audit <- simulate_audit(known_plan(p, design = "replicated"), p)
   expect_warning(
     suppressWarnings(calibrate_lpb(audit, groups = audit$unsafe > 0),
-                     classes = "timetounsafe_warning_level"),
-    "outcomes", class = "timetounsafe_warning_group"
+                     classes = c("timetounsafe_warning_trivial_bound",
+                                 "timetounsafe_warning_tau_max")),
+    "perfectly", class = "timetounsafe_warning_outcome_groups"
   )
-  expect_error(calibrate_lpb(audit, group_delta = "shared"), "`group_delta`",
+  expect_error(calibrate_lpb(audit, simultaneous = TRUE), "`simultaneous`",
                class = "timetounsafe_error_argument")
 })
 

@@ -7,12 +7,12 @@ test_that("the event-time weight of naive is unbiased and steadier", {
   q <- geometric_quantile(p, at)
   truth <- colMeans(1 - (1 - p)^(q - 1))
   runs <- replicate(600, {
-    audit <- simulate_audit(known_plan(p, 10, method = "naive"), p)
+    audit <- simulate_audit(known_plan(p, 10, design = "naive"), p)
     curve <- suppressWarnings(point_lpb(audit))$curve
     event <- vapply(at, function(tau) {
-      max(0, curve$miscoverage[curve$level < tau])
+      max(0, curve$miscoverage[curve$tau < tau])
     }, 1)
-    grid <- suppressWarnings(point_lpb(audit, levels = at))
+    grid <- suppressWarnings(point_lpb(audit, tau_grid = at))
     c(event, grid$curve$miscoverage)
   })
   se <- apply(runs, 1, sd) / sqrt(ncol(runs))
@@ -20,82 +20,82 @@ test_that("the event-time weight of naive is unbiased and steadier", {
   expect_true(all(se[1:3] < se[4:6]))
 })
 
-test_that("the exact level is where the cumulative weight reaches alpha", {
+test_that("the exact tau is where the cumulative weight reaches alpha", {
   set.seed(3)
   for (i in 1:30) {
     n <- sample(c(20, 200, 1000), 1)
     p <- 10^runif(n, -3, -0.5)
-    method <- sample(c("optimized", "trimmed", "basic", "naive"), 1)
-    plan <- known_plan(p, sample(c(3, 10, 50), 1), method = method)
+    design <- sample(c("optimized", "trimmed", "basic", "naive"), 1)
+    plan <- known_plan(p, sample(c(3, 10, 50), 1), design = design)
     audit <- simulate_audit(plan, pmin(1, p * runif(1, 0.3, 3)))
     alpha <- runif(1, 0.02, 0.4)
     lpb <- suppressWarnings(point_lpb(audit, alpha))
-    seen <- audit$time < audit$horizon
+    seen <- audit$status == 1
     u <- -expm1(audit$time[seen] * log1p(-p[seen]))
-    w <- if (method == "naive") {
+    w <- if (design == "naive") {
       (1 - 1 / plan$budget[1])^-audit$time[seen]
     } else {
-      1 / audit$pi[seen]
+      1 / audit$inclusion[seen]
     }
-    above <- vapply(sort(u), function(level) {
-      sum(w[u <= level]) / n >= alpha - 1e-12
+    above <- vapply(sort(u), function(tau) {
+      sum(w[u <= tau]) / n >= alpha - 1e-12
     }, TRUE)
-    expected <- min(sort(u)[above], plan$tau_prior[1])
-    expect_equal(lpb$level, expected, tolerance = 1e-12)
-    expect_lte(lpb$level, expected)
-    expect_identical(lpb$capped, expected == plan$tau_prior[1])
+    expected <- min(sort(u)[above], plan$tau_max[1])
+    expect_equal(lpb$tau, expected, tolerance = 1e-12)
+    expect_lte(lpb$tau, expected)
+    expect_identical(lpb$at_tau_max, expected == plan$tau_max[1])
   }
 })
 
 test_that("exact and grid agree to the width of the grid", {
   set.seed(4)
   p <- 10^runif(2000, -3, -1)
-  audit <- simulate_audit(known_plan(p, 20, tau_prior = 0.3), p)
+  audit <- simulate_audit(known_plan(p, 20, tau_max = 0.3), p)
   grid <- seq(0.001, 0.3, length.out = 1500)
-  exact <- point_lpb(audit)$level
-  on_grid <- point_lpb(audit, levels = grid)$level
+  exact <- point_lpb(audit)$tau
+  on_grid <- point_lpb(audit, tau_grid = grid)$tau
   expect_true(on_grid <= exact && exact <= on_grid + diff(grid)[1])
 })
 
 test_that("levels on a grid take the replicated draws, too", {
   set.seed(15)
   p <- 10^runif(500, -3, -1)
-  audit <- simulate_audit(known_plan(p, method = "replicated"), p)
+  audit <- simulate_audit(known_plan(p, design = "replicated"), p)
   exact <- point_lpb(audit)
-  levels <- seq(0.001, 0.19, 0.001)
-  grid <- point_lpb(audit, levels = levels)
-  expect_lte(grid$level, exact$level)
-  expect_gt(grid$level, exact$level - 0.002)
+  tau_grid <- seq(0.001, 0.19, 0.001)
+  grid <- point_lpb(audit, tau_grid = tau_grid)
+  expect_lte(grid$tau, exact$tau)
+  expect_gt(grid$tau, exact$tau - 0.002)
 })
 
 plain_wealth <- function(audit, alpha, delta, bets, tau) {
-  wealth <- cumprod(1 + bets * plain_evidence(audit, alpha, tau))
+  wealth <- cumprod(1 + bets * plain_payoffs(audit, alpha, tau))
   max(wealth) >= 1 / delta ||
-    wealth[length(wealth)] >= audit$threshold[1] / delta
+    wealth[length(wealth)] >= audit$u_certificate[1] / delta
 }
 
-test_that("the certified level is the last one whose wealth suffices", {
+test_that("the certified tau is the last one whose wealth suffices", {
   set.seed(1)
   inside <- 0
   for (i in 1:40) {
-    method <- c("replicated", "optimized", "trimmed", "naive")[i %% 4 + 1]
-    audit <- random_audit(method, sample(c(30, 60, 150), 1),
+    design <- c("replicated", "optimized", "trimmed", "naive")[i %% 4 + 1]
+    audit <- random_audit(design, sample(c(30, 60, 150), 1),
                           sample(c(3, 10, 50), 1), runif(1, 0.3, 3),
-                          cap = 60, max_weight = 10)
+                          cap = 60)
     alpha <- runif(1, 0.1, 0.3)
     delta <- runif(1, 0.1, 0.5)
-    found <- certify_level(plan_parts(audit), alpha, delta, "exact")
-    inside <- inside + (found$level > 0 && !found$capped)
+    found <- certify_tau(plan_parts(audit), alpha, delta, "exact")
+    inside <- inside + (found$tau > 0 && !found$at_tau_max)
     if (found$kind == "binomial") {
       next
     }
-    stakes <- plan_stakes(plan_parts(audit), alpha, delta)
-    bets <- place_bets(gather_evidence(plan_parts(audit), alpha), stakes)
+    betting <- plan_betting(plan_parts(audit), alpha, delta)
+    bets <- place_bets(gather_payoffs(plan_parts(audit), alpha), betting)
     expect_identical(unique(bets), found$bet)
-    if (hopeless(stakes)) {
-      audit$threshold <- 1
+    if (cannot_certify(betting)) {
+      audit$u_certificate <- 1
     }
-    expect_last_level(found, audit, function(tau) {
+    expect_last_tau(found, audit, function(tau) {
       plain_wealth(audit, alpha, delta, bets, tau)
     })
   }
@@ -107,7 +107,7 @@ test_that("a bet depends on the prompts before it alone", {
   audit <- random_audit("replicated", 640, 300, 2)
   bets_of <- function(audit) {
     parts <- plan_parts(audit)
-    place_bets(gather_evidence(parts, 0.1), plan_stakes(parts, 0.1, 0.1))
+    place_bets(gather_payoffs(parts, 0.1), plan_betting(parts, 0.1, 0.1))
   }
   bets <- bets_of(audit)
   changes <- which(diff(bets) != 0)
@@ -124,12 +124,12 @@ test_that("a bet depends on the prompts before it alone", {
 test_that("a spread that the plan did not foresee lowers the bets", {
   set.seed(10)
   hat <- rep(c(0.01, 0.1), each = 1000)
-  plan <- known_plan(hat, 500, method = "replicated")
+  plan <- known_plan(hat, 500, design = "replicated")
   last <- vapply(list(hat, rev(hat)), function(p) {
     audit <- simulate_audit(plan, p)
     parts <- plan_parts(audit)
-    bets <- place_bets(gather_evidence(parts, 0.1),
-                       plan_stakes(parts, 0.1, 0.1))
+    bets <- place_bets(gather_payoffs(parts, 0.1),
+                       plan_betting(parts, 0.1, 0.1))
     bets[2000] / bets[1]
   }, 0)
   expect_equal(last[1], 1, tolerance = 0.15)
@@ -139,40 +139,40 @@ test_that("a spread that the plan did not foresee lowers the bets", {
 test_that("with equal weights losses are counted, by the binomial tail", {
   set.seed(3)
   for (n in c(20, 60, 300)) {
-    plan <- known_plan(rep(0.02, n), 4, method = "optimized")
+    plan <- known_plan(rep(0.02, n), 4, design = "optimized")
     audit <- simulate_audit(plan, rep(0.02, n))
-    pi <- audit$pi[1]
-    expect_lt(pi, 1)
-    jumps <- sort(1 - 0.98^audit$time[audit$time < audit$horizon])
+    inclusion <- audit$inclusion[1]
+    expect_lt(inclusion, 1)
+    jumps <- sort(1 - 0.98^audit$time[audit$status == 1])
     for (delta in c(0.05, 0.3)) {
-      found <- certify_level(plan_parts(audit), 0.2, delta, "exact")
+      found <- certify_tau(plan_parts(audit), 0.2, delta, "exact")
       expect_identical(found$kind, "binomial")
       # A count proves it when it is that small with probability delta at most.
-      proves <- pbinom(0:n, n, 0.2 * pi) <= delta
+      proves <- pbinom(0:n, n, 0.2 * inclusion) <= delta
       expected <- if (!proves[1]) {
         0
       } else {
-        min(plan$tau_prior[1], c(jumps, Inf)[max(which(proves))])
+        min(plan$tau_max[1], c(jumps, Inf)[max(which(proves))])
       }
-      expect_equal(found$level, expected, tolerance = 1e-12)
-      expect_lte(found$level, expected)
+      expect_equal(found$tau, expected, tolerance = 1e-12)
+      expect_lte(found$tau, expected)
     }
   }
 })
 
-test_that("certified levels are below those of the point rule", {
+test_that("certified tau are below those of the marginal rule", {
   set.seed(4)
-  for (method in c("replicated", "optimized")) {
-    audit <- random_audit(method, 2000, 30)
+  for (design in c("replicated", "optimized")) {
+    audit <- random_audit(design, 2000, 30)
     lpb <- calibrate_lpb(audit)
-    expect_lt(lpb$level, lpb$point_level)
-    expect_equal(suppressWarnings(calibrate_lpb(audit, delta = NULL))$level,
-                 lpb$point_level)
+    expect_lt(lpb$tau, lpb$tau_marginal)
+    expect_equal(suppressWarnings(calibrate_lpb(audit, delta = NULL))$tau,
+                 lpb$tau_marginal)
     stricter <- calibrate_lpb(audit, delta = 0.02)
-    expect_lt(stricter$level, lpb$level)
+    expect_lt(stricter$tau, lpb$tau)
     normal <- calibrate_lpb(audit, certificate = "normal")
     expect_identical(normal$certificate$kind, "normal")
-    expect_lt(normal$level, lpb$point_level)
+    expect_lt(normal$tau, lpb$tau_marginal)
   }
 })
 
@@ -180,14 +180,15 @@ test_that("a plan says where it does not meet the assumptions", {
   set.seed(7)
   p <- 10^runif(100, -2, -1)
   remarks <- function(plan) certificate_remarks(plan_parts(plan))
-  own <- known_plan(p, method = "replicated")
+  own <- known_plan(p, design = "replicated")
   expect_match(remarks(own), "on these prompts themselves")
-  expect_null(remarks(known_plan(p, design = 10^seq(-2, -1, length.out = 99))))
-  basic <- known_plan(p, method = "basic", design = p)
+  others <- 10^seq(-2, -1, length.out = 99)
+  expect_null(remarks(known_plan(p, reference = others)))
+  basic <- known_plan(p, design = "basic", reference = p)
   expect_match(remarks(basic), "no limit")
   # A prompt far safer than all of the design, on a plan without a cap.
-  own$weight_limit <- largest_weight(plan_parts(own)) / 2
-  own$design <- "given"
+  own$max_weight <- largest_weight(plan_parts(own)) / 2
+  own$reference <- "given"
   expect_match(remarks(own), "beyond the limit")
 })
 
@@ -201,28 +202,28 @@ simulated_models <- list(right = kinds$truth,
                          inverted = rev(kinds$truth),
                          constant = rep(0.01, 5))
 
-miss_of <- function(hat, level, cap) {
-  bound <- as.vector(geometric_quantile(hat, level, cap))
+miss_of <- function(hat, tau, cap) {
+  bound <- as.vector(geometric_quantile(hat, tau, cap))
   mean(1 - (1 - kinds$truth)^(bound - 1))
 }
 
 # Levels certified in `runs` audits: in the random order of the plan, and with
 # the order of the file in its place.
-simulate_levels <- function(hat, method, n, budget, runs, alpha, delta) {
-  policy <- new_policy(method, budget, alpha, delta, 0.4, 20, 400)
-  policy$design <- "given"
-  quantile <- prior_quantile(list(prob = hat), policy)
-  policy <- fix_policy(policy, quantile, n)
+simulate_taus <- function(hat, design, n, budget, runs, alpha, delta) {
+  constants <- new_constants(design, budget, alpha, delta, 0.4, 400)
+  constants$reference <- "given"
+  quantile <- prior_quantile(list(prob = hat), constants)
+  constants <- fix_constants(constants, quantile, n)
   replicate(runs, {
     at <- sort(sample.int(5, n, TRUE))
-    audit <- draw_inclusion(quantile[at], policy)
+    audit <- draw_inclusion(quantile[at], constants)
     audit <- c(audit, list(prob = hat[at], order = sample.int(n),
-                           failed = FALSE, constants = policy))
+                           failed = FALSE, constants = constants))
     audit <- simulate_outcomes(audit, kinds$truth[at])
-    audit$constants$threshold <- runif(1)
-    planned <- certify_level(audit, alpha, delta, "exact")$level
+    audit$constants$u_certificate <- runif(1)
+    planned <- certify_tau(audit, alpha, delta, "exact")$tau
     audit$order <- seq_len(n)
-    c(planned, certify_level(audit, alpha, delta, "exact")$level)
+    c(planned, certify_tau(audit, alpha, delta, "exact")$tau)
   })
 }
 
@@ -231,17 +232,17 @@ test_that("at most delta of the certificates are false", {
   set.seed(8)
   cells <- expand.grid(model = names(simulated_models), n = c(150, 1000),
                        budget = c(10, 300),
-                       method = c("replicated", "optimized"),
+                       design = c("replicated", "optimized"),
                        stringsAsFactors = FALSE)
   runs <- 150
   false <- useful <- matrix(0, nrow(cells), 2)
   for (i in seq_len(nrow(cells))) {
     hat <- simulated_models[[cells$model[i]]]
-    levels <- with(cells[i, ], simulate_levels(hat, method, n, budget, runs,
+    tau_grid <- with(cells[i, ], simulate_taus(hat, design, n, budget, runs,
                                                0.15, 0.2))
-    missed <- apply(levels, 1:2, function(tau) miss_of(hat, tau, 400))
+    missed <- apply(tau_grid, 1:2, function(tau) miss_of(hat, tau, 400))
     false[i, ] <- rowMeans(missed > 0.15)
-    useful[i, ] <- rowMeans(levels > 0)
+    useful[i, ] <- rowMeans(tau_grid > 0)
   }
   # Each share has a standard error of 0.033. Among 24 cells one that lies three
   # of them above delta has a chance of 3 percent, if all were at delta.

@@ -1,6 +1,6 @@
 test_that("with constant p the bound is the draw of the jump, never one more", {
   p <- 0.05
-  plan <- known_plan(rep(p, 10), 100, tau_prior = 0.5)
+  plan <- known_plan(rep(p, 10), 100, tau_max = 0.5)
   expect_equal(unique(plan$horizon), 14)
   times <- c(3, 5, 5, 8, 14, 14, 14, 14, 14, 14)
   audit <- as_audit(data.frame(id = 1:10, time = times,
@@ -16,27 +16,27 @@ test_that("with constant p the bound is the draw of the jump, never one more", {
   expect_equal(bound(0.3), 5)
   expect_equal(bound(0.31), 8)
   expect_warning(lpb <- point_lpb(audit, 0.41),
-                 class = "timetounsafe_warning_level")
-  expect_true(lpb$capped)
+                 class = "timetounsafe_warning_tau_max")
+  expect_true(lpb$at_tau_max)
   expect_equal(predict(lpb, p), 14)
 })
 
-test_that("no feasible level gives the bound 1, and says so", {
-  plan <- known_plan(c(0, 0, 0.1, 0.1), 100, tau_prior = 0.3, cap = 50)
+test_that("no feasible tau gives the bound 1, and says so", {
+  plan <- known_plan(c(0, 0, 0.1, 0.1), 100, tau_max = 0.3, cap = 50)
   audit <- as_audit(data.frame(id = 1:4, time = c(2, 3, 4, 4),
                                status = c(1, 1, 0, 0)), plan)
   expect_warning(lpb <- point_lpb(audit, 0.1),
-                 class = "timetounsafe_warning_level")
+                 class = "timetounsafe_warning_trivial_bound")
   expect_true(lpb$trivial)
   expect_equal(predict(lpb, c(0, 0.1, 1e-6)), c(1, 1, 1))
-  expect_warning(grid <- point_lpb(audit, 0.1, levels = c(0.1, 0.2)))
-  expect_equal(grid$level, 0)
+  expect_warning(grid <- point_lpb(audit, 0.1, tau_grid = c(0.1, 0.2)))
+  expect_equal(grid$tau, 0)
 })
 
 test_that("the bound is capped at M", {
   set.seed(5)
   p <- rep(c(1e-6, 0.05), 100)
-  plan <- known_plan(p, 5, max_weight = 10)
+  plan <- known_plan(p, 5, cap = 50)
   lpb <- suppressWarnings(point_lpb(simulate_audit(plan, p)))
   expect_equal(predict(lpb, c(1e-9, 0)), c(50, 50))
 })
@@ -45,9 +45,9 @@ test_that("a bound does not depend on the order of prompts", {
   set.seed(6)
   p <- 10^runif(300, -3, -1)
   audit <- simulate_audit(known_plan(p, 10), p)
-  level <- point_lpb(audit)$level
+  tau <- point_lpb(audit)$tau
   expect_identical(point_lpb(audit[sample(300), ],
-                                 hazard = known_hazard())$level, level)
+                                 hazard = known_hazard())$tau, tau)
 })
 
 test_that("coverage is on target on average over calibrations", {
@@ -56,13 +56,13 @@ test_that("coverage is on target on average over calibrations", {
   # A hazard that is wrong in scale and shape; the population is a fine grid.
   population <- 10^seq(-3.5, -0.7, length.out = 4001)
   wrong <- function(p) pmin(1, 0.5 * p^0.9)
-  hazard <- as_hazard(function(newx) wrong(newx))
+  hazard <- as_hazard(function(newdata) wrong(newdata))
   repeats <- c(optimized = 200, trimmed = 50, basic = 50)
-  for (method in names(repeats)) {
-    coverage <- replicate(repeats[[method]], {
+  for (design in names(repeats)) {
+    coverage <- replicate(repeats[[design]], {
       p <- sample(population, 5000, replace = TRUE)
-      plan <- plan_audit(hazard, as.character(1:5000), p, 20, method,
-                         tau_prior = 0.3)
+      plan <- plan_audit(hazard, as.character(1:5000), 20, p, design,
+                         tau_max = 0.3)
       lpb <- point_lpb(simulate_audit(plan, p), alpha = 0.1)
       mean((1 - population)^(predict(lpb, population) - 1))
     })
@@ -84,13 +84,13 @@ test_that("bad arguments of calibrate_lpb are named", {
     delta = list(0, 1, NA, "x"),
     certificate = list("best", 1),
     hazard = list(1, "fit"),
-    levels = list(c(0.2, 0.1), 0, 0.9, NA, "a", numeric())
+    tau_grid = list(c(0.2, 0.1), 0, 0.9, NA, "a", numeric())
   ))
   expect_error(point_lpb(transform(audit, time = time + 1)),
                class = "timetounsafe_error_audit")
-  expect_error(calibrate_lpb(audit, levels = c(0.05, 0.1)), "delta",
+  expect_error(calibrate_lpb(audit, tau_grid = c(0.05, 0.1)), "delta",
                class = "timetounsafe_error_argument")
-  expect_error(predict(point_lpb(audit)), "newx",
+  expect_error(predict(point_lpb(audit)), "newdata",
                class = "timetounsafe_error_argument")
 })
 
@@ -100,14 +100,14 @@ test_that("without an included prompt the bound is 1", {
   plan <- known_plan(p[1], 1)
   expect_equal(sum(plan$horizon), 0)
   expect_warning(lpb <- point_lpb(simulate_audit(plan, 0.5)),
-                 class = "timetounsafe_warning_level")
+                 class = "timetounsafe_warning_trivial_bound")
   expect_true(lpb$trivial)
   expect_equal(predict(lpb, p), rep(1, 400))
   expect_warning(
-    grid <- point_lpb(simulate_audit(plan, 0.5), levels = c(0.05, 0.1)),
-    class = "timetounsafe_warning_level"
+    grid <- point_lpb(simulate_audit(plan, 0.5), tau_grid = c(0.05, 0.1)),
+    class = "timetounsafe_warning_trivial_bound"
   )
-  expect_equal(grid$level, 0)
+  expect_equal(grid$tau, 0)
 })
 
 test_that("little evidence is said to be little", {
@@ -121,9 +121,9 @@ test_that("little evidence is said to be little", {
       invokeRestart("muffleWarning")
     }
   )
-  expect_true("timetounsafe_warning_evidence" %in% warned)
-  expect_equal(lpb$coarseness, 1 / plan$pi[1] / 200)
-  expect_output(print(lpb), "Do not rely on it")
+  expect_true("timetounsafe_warning_large_weights" %in% warned)
+  expect_equal(lpb$max_share, 1 / plan$inclusion[1] / 200)
+  expect_output(print(lpb), "Unreliable: one prompt can carry")
   enough <- known_plan(rep(0.05, 2000), 20)
   expect_silent(point_lpb(simulate_audit(enough, rep(0.05, 2000))))
 })
@@ -132,7 +132,7 @@ test_that("another hazard than the plan's is refused", {
   set.seed(5)
   p <- 10^runif(300, -3, -1)
   audit <- simulate_audit(known_plan(p), p)
-  other <- as_hazard(function(newx) newx / 2)
+  other <- as_hazard(function(newdata) newdata / 2)
   expect_error(point_lpb(audit, hazard = other), "hazard",
                class = "timetounsafe_error_argument")
 })
@@ -143,28 +143,29 @@ test_that("failed draws count as unsafe, or cost the guarantee", {
   plan <- known_plan(p, 200)
   audit <- simulate_audit(plan, p)
   silent <- point_lpb(audit)
-  expect_equal(silent$failed, list(policy = "unsafe", n = 0L))
+  expect_equal(silent$failed, list(count_as = "unsafe", n = 0L))
   late <- which(audit$status == 0 & audit$horizon > 3)[1:30]
   audit[late, c("time", "status", "draws")] <- list(2, 1, 1)
   audit$failed[late] <- TRUE
-  expect_warning(lpb <- point_lpb(audit), "30 prompts.*guarantee stays",
+  expect_warning(lpb <- point_lpb(audit), "30 prompts had draws.*still valid",
                  class = "timetounsafe_warning_failed_draws")
   expect_lt(predict(lpb, 0.01), predict(silent, 0.01))
-  expect_output(print(lpb), "Draws of 30 prompts failed: they count as unsafe")
+  expect_output(print(lpb), "30 prompts had draws that failed permanently")
   expect_warning(dropped <- point_lpb(audit, failed = "drop"),
-                 "no guarantee", class = "timetounsafe_warning_failed_draws")
+                 "voids the guarantee",
+                 class = "timetounsafe_warning_failed_draws")
   expect_gt(predict(dropped, 0.01), predict(lpb, 0.01))
-  expect_equal(dropped$n, 370)
+  expect_equal(dropped$nobs, 370)
   output <- capture.output(print(dropped))
-  expect_match(output, "No guarantee: 30 prompts .* dropped out", all = FALSE)
+  expect_match(output, "No guarantee: 30 prompts .* dropped", all = FALSE)
   expect_false(any(grepl("Holds", output)))
-  expect_equal(glance(dropped)$failed_policy, "drop")
+  expect_equal(glance(dropped)$failed, "drop")
   # By hand: the estimate over the prompts that are left.
   left <- audit[-late, ]
   jumps <- sort(1 - 0.99^left$time[left$status == 1])
-  weight <- cumsum(rep(1 / left$pi[1], length(jumps))) / nrow(left)
-  expect_equal(dropped$level,
-               min(jumps[weight >= 0.1 - 1e-9], plan$tau_prior[1]))
+  weight <- cumsum(rep(1 / left$inclusion[1], length(jumps))) / nrow(left)
+  expect_equal(dropped$tau,
+               min(jumps[weight >= 0.1 - 1e-9], plan$tau_max[1]))
   audit$failed <- TRUE
   expect_error(suppressWarnings(point_lpb(audit, failed = "drop")),
                "`failed`", class = "timetounsafe_error_argument")
@@ -177,7 +178,7 @@ test_that("an unfinished plan is refused, with how much is missing", {
   missing <- sprintf("up to %.0f draws of 10 of 10 prompts are missing",
                      sum(plan$limit) - 37)
   error <- expect_error(point_lpb(part), missing,
-                        class = "timetounsafe_error_audit")
+                        class = "timetounsafe_error_unfinished")
   expect_equal(error$id, plan$id)
 })
 
@@ -192,7 +193,8 @@ test_that("the bound holds where unsafe draws fail, unless they are dropped", {
       ifelse(unsafe & runif(length(prompts)) < 0.5, NA, unsafe)
     }
     audit <- suppressWarnings(
-      run_audit(known_plan(p), sampler, max_tries = 1, max_error_rate = 1)
+      run_audit(known_plan(p), sampler,
+                control = audit_control(max_tries = 1, max_error_rate = 1))
     )
     vapply(c("unsafe", "drop"), function(failed) {
       lpb <- suppressWarnings(point_lpb(audit, failed = failed))
@@ -209,10 +211,10 @@ test_that("a hazard that an audit does not carry is checked against the plan", {
   x <- matrix(rnorm(1200), 600)
   p <- 0.02 * exp(x[, 1])
   fit <- function(rows) {
-    fit_hazard(x[rows, ], rbinom(length(rows), 40, p[rows]), draws = 40)
+    fit_hazard(x[rows, ], counts(rbinom(length(rows), 40, p[rows]), 40))
   }
   hazard <- fit(1:300)
-  plan <- plan_audit(hazard, as.character(301:600), x[301:600, ], 20)
+  plan <- plan_audit(hazard, as.character(301:600), 20, x[301:600, ])
   file <- withr::local_tempfile(fileext = ".csv")
   write_plan(plan, file)
   audit <- simulate_audit(read_plan(file), p[301:600])
@@ -220,17 +222,17 @@ test_that("a hazard that an audit does not carry is checked against the plan", {
   expect_error(calibrate_lpb(audit, hazard = fit(1:290)), "`hazard`",
                class = "timetounsafe_error_argument")
   # Nothing is known of a model of the user's own, unless x is there.
-  mine <- as_hazard(function(newx) predict(hazard, newx))
+  mine <- as_hazard(function(newdata) predict(hazard, newdata))
   expect_warning(calibrate_lpb(audit, hazard = mine),
-                 class = "timetounsafe_warning_unchecked")
-  far <- as_hazard(function(newx) predict(hazard, newx) / 20)
+                 class = "timetounsafe_warning_unverified_hazard")
+  far <- as_hazard(function(newdata) predict(hazard, newdata) / 20)
   plan$hazard_check <- NA_real_
   audit$hazard_check <- NA_real_
   audit$checksum <- audit$checksum - hazard_check(hazard)
-  expect_error(calibrate_lpb(audit, hazard = far, x = x[301:600, ]),
+  expect_error(calibrate_lpb(audit, hazard = far, newdata = x[301:600, ]),
                "`hazard`", class = "timetounsafe_error_argument")
   expect_no_warning(
-    again <- calibrate_lpb(audit, hazard = mine, x = x[301:600, ])
+    again <- calibrate_lpb(audit, hazard = mine, newdata = x[301:600, ])
   )
-  expect_equal(again$level, lpb$level)
+  expect_equal(again$tau, lpb$tau)
 })

@@ -7,9 +7,9 @@ test_that("an error has the documented chain of classes", {
 })
 
 test_that("a warning has the documented chain of classes", {
-  warning <- expect_warning(fit_hazard(1:3, c(0, 0, 0), 2))
+  warning <- expect_warning(fit_hazard(1:3, counts(c(0, 0, 0), 2)))
   expect_s3_class(
-    warning, c("timetounsafe_warning_no_unsafe", "timetounsafe_warning",
+    warning, c("timetounsafe_warning_constant_hazard", "timetounsafe_warning",
                "rlang_warning", "warning", "condition"), exact = TRUE
   )
 })
@@ -17,7 +17,7 @@ test_that("a warning has the documented chain of classes", {
 test_that("an error says what must be, what was found and where", {
   error <- expect_error(geometric_quantile(c(0.1, 2), 0.1))
   expect_match(conditionMessage(error),
-               "`prob` must hold numbers from 0 to 1, not 2 (element 2).",
+               "`prob` must contain numbers from 0 to 1, not 2 (element 2).",
                fixed = TRUE)
   error <- expect_error(allocate_budget(c(1, -3), 1))
   expect_match(conditionMessage(error), "`cost` .* not -3 \\(element 2\\)")
@@ -25,8 +25,8 @@ test_that("an error says what must be, what was found and where", {
 
 test_that("an error names the argument and blames the user's call", {
   x <- matrix(c(0.3, 1.1, -0.4, 2), 4)
-  fit <- fit_hazard(x, c(1, 0, 2, 1), 3)
-  own <- as_hazard(function(newx) rep(2, nrow(newx)))
+  fit <- fit_hazard(x, counts(c(1, 0, 2, 1), 3))
+  own <- as_hazard(function(newdata) rep(2, nrow(newdata)))
   text <- text_features(c("ab", "cd", "ef"))
   data <- data.frame(unsafe = c(1, 0, 2, 1), safe = 1, x = x)
   calls <- list(
@@ -34,40 +34,40 @@ test_that("an error names the argument and blames the user's call", {
     tau = quote(geometric_quantile(0.1, 2)),
     cap = quote(geometric_quantile(0.1, 0.1, cap = 0)),
     cost = quote(allocate_budget(-1, 1)),
-    total_budget = quote(allocate_budget(1, -1)),
+    total = quote(allocate_budget(1, -1)),
     benefit = quote(allocate_budget(1, 1, benefit = NA)),
     lower = quote(allocate_budget(1, 1, lower = -1)),
     upper = quote(allocate_budget(1, 1, upper = -1)),
     prompts = quote(text_features(1)),
     size = quote(text_features(c("a", "b", "c"), size = 0)),
     columns = quote(text_features(c("a", "b", "c"), columns = 1)),
-    newx = quote(predict(text, 1)),
-    ... = quote(predict(text, "a", other = 1)),
+    newdata = quote(predict(text, 1)),
+    other = quote(predict(text, "a", other = 1)),
     x = quote(fit_hazard()),
-    unsafe = quote(fit_hazard(x, 9, 3)),
-    draws = quote(fit_hazard(x, c(1, 0, 2, 1), -3)),
-    engine = quote(fit_hazard(x, c(1, 0, 2, 1), 3, engine = "tree")),
-    sampling = quote(fit_hazard(x, c(1, 0, 2, 1), 3, sampling = "random")),
-    penalty = quote(fit_hazard(x, c(1, 0, 2, 1), 3, penalty = -1)),
-    hidden = quote(fit_hazard(x, c(1, 0, 2, 1), 3, "mlp", hidden = 0)),
-    ... = quote(fit_hazard(x, c(1, 0, 2, 1), 3, hidden = 1)),
+    y = quote(fit_hazard(x, counts(9, 3))),
+    y = quote(fit_hazard(x, c(1, 0, 2, 1))),
+    engine = quote(fit_hazard(x, counts(c(1, 0, 2, 1), 3), engine = "tree")),
+    stop = quote(fit_hazard(x, counts(c(1, 0, 2, 1), 3), stop = "random")),
+    penalty = quote(fit_hazard(x, counts(c(1, 0, 2, 1), 3), penalty = -1)),
+    hidden = quote(fit_hazard(x, counts(c(1, 0, 2, 1), 3), "mlp", hidden = 0)),
+    ... = quote(fit_hazard(x, counts(c(1, 0, 2, 1), 3), hidden = 1)),
     formula = quote(fit_hazard(unsafe ~ x, data)),
     data = quote(fit_hazard(cbind(unsafe, safe) ~ x)),
     unsafe = quote(fit_hazard(cbind(-unsafe, safe) ~ x, data)),
-    newx = quote(predict(fit, "a")),
+    newdata = quote(predict(fit, "a")),
     type = quote(predict(fit, x, type = "hazard")),
     tau = quote(predict(fit, x, type = "quantile")),
-    ... = quote(predict(fit, x, level = 0.1)),
-    newx = quote(predict(own)),
+    level = quote(predict(fit, x, level = 0.1)),
+    newdata = quote(predict(own)),
     predict = quote(predict(own, x)),
     predict = quote(as_hazard(1)),
     predict = quote(as_hazard(1, 2)),
     x = quote(tidy(own)),
-    ... = quote(tidy(fit, 1)),
+    other = quote(tidy(fit, other = 1)),
     ... = quote(glance(fit, 1)),
-    ... = quote(augment(fit, other = 1)),
+    other = quote(augment(fit, other = 1)),
     x = quote(plot(own)),
-    groups = quote(plot(fit, groups = 1))
+    bins = quote(plot(fit, bins = 1))
   )
   for (i in seq_along(calls)) {
     label <- deparse1(calls[[i]])
@@ -82,10 +82,11 @@ test_that("an error names the argument and blames the user's call", {
 
 test_that("an error about features blames the user's call", {
   x <- matrix(c(0.3, 1.1, -0.4, 2), 4)
-  fit <- fit_hazard(x, c(1, 0, 2, 1), 3)
-  calls <- list(quote(fit_hazard(x * NA, 1, 3)), quote(predict(fit, x * NA)),
+  fit <- fit_hazard(x, counts(c(1, 0, 2, 1), 3))
+  calls <- list(quote(fit_hazard(x * NA, counts(1, 3))),
+                quote(predict(fit, x * NA)),
                 quote(predict(fit, cbind(x, x))))
-  calls[[1]] <- quote(fit_hazard(x * NA, c(1, 0, 2, 1), 3))
+  calls[[1]] <- quote(fit_hazard(x * NA, counts(c(1, 0, 2, 1), 3)))
   for (call in calls) {
     error <- expect_error(eval(call), class = "timetounsafe_error_features")
     expect_identical(conditionCall(error)[[1]], call[[1]])
@@ -94,17 +95,17 @@ test_that("an error about features blames the user's call", {
 
 test_that("an infeasible budget blames the user's call", {
   error <- expect_error(allocate_budget(4, 1, lower = 1),
-                        class = "timetounsafe_error_infeasible_budget")
+                        class = "timetounsafe_error_infeasible")
   expect_identical(conditionCall(error)[[1]], quote(allocate_budget))
 })
 
 test_that("a warning blames the user's call", {
-  warning <- expect_warning(fit_hazard(1:3, c(0, 0, 0), 2))
+  warning <- expect_warning(fit_hazard(1:3, counts(c(0, 0, 0), 2)))
   expect_identical(conditionCall(warning)[[1]], quote(fit_hazard))
 })
 
 test_that("a wrong level for predicted quantiles blames predict()", {
-  fit <- fit_hazard(c(0.3, 1.1, -0.4), c(1, 0, 2), 3)
+  fit <- fit_hazard(c(0.3, 1.1, -0.4), counts(c(1, 0, 2), 3))
   for (call in list(quote(predict(fit, 1, type = "quantile", tau = 2)),
                     quote(predict(fit, 1, "quantile", tau = 0.1, cap = 0)))) {
     error <- expect_error(eval(call), class = "timetounsafe_error_argument")
@@ -113,7 +114,7 @@ test_that("a wrong level for predicted quantiles blames predict()", {
 })
 
 test_that("features that augment() cannot use blame augment() and `data`", {
-  fit <- fit_hazard(matrix(c(0.3, 1.1, -0.4)), c(1, 0, 2), 3)
+  fit <- fit_hazard(matrix(c(0.3, 1.1, -0.4)), counts(c(1, 0, 2), 3))
   for (data in list("a", c(NA, 1), matrix(1, 2, 2))) {
     error <- expect_error(augment(fit, data = data),
                           class = "timetounsafe_error")
@@ -124,14 +125,14 @@ test_that("features that augment() cannot use blame augment() and `data`", {
 
 test_that("features that are none at all blame `x`, not the counts", {
   for (x in list(NULL, list(1), character(), matrix(0, 0, 2), mean)) {
-    error <- expect_error(fit_hazard(x, c(1, 0, 2), 3),
+    error <- expect_error(fit_hazard(x, counts(c(1, 0, 2), 3)),
                           class = "timetounsafe_error")
     expect_identical(error$argument, "x")
   }
 })
 
 test_that("the cause of an error in the user's model is kept", {
-  own <- as_hazard(1, function(object, newx) stop("no such model"))
+  own <- as_hazard(1, function(object, newdata) stop("no such model"))
   error <- expect_error(predict(own, matrix(1)),
                         class = "timetounsafe_error_argument")
   expect_match(conditionMessage(error$parent), "no such model")
@@ -177,30 +178,29 @@ test_that("a required argument that is missing is named", {
     prob = quote(geometric_quantile()),
     tau = quote(geometric_quantile(0.1)),
     cost = quote(allocate_budget()),
-    total_budget = quote(allocate_budget(1)),
+    total = quote(allocate_budget(1)),
     time = quote(miscoverage_curve()),
-    pi = quote(miscoverage_curve(1, 1, quantiles = 1)),
+    inclusion = quote(miscoverage_curve(1, 1, quantiles = 1)),
     quantiles = quote(miscoverage_curve(1, 1, 1)),
-    miscoverage = quote(select_level(0.1)),
+    miscoverage = quote(select_tau(0.1)),
     prompts = quote(text_features()),
     x = quote(fit_hazard()),
-    unsafe = quote(fit_hazard(1:3)),
-    draws = quote(fit_hazard(1:3, 1:3)),
+    y = quote(fit_hazard(1:3)),
     object = quote(as_hazard()),
     hazard = quote(plan_audit()),
     prompts = quote(plan_audit(hazard)),
-    budget = quote(plan_audit(hazard, "a", 0.1)),
-    prompts = quote(audit_prompts()),
-    sampler = quote(audit_prompts("a", draws = 1)),
-    draws = quote(audit_prompts("a", sampler)),
+    budget = quote(plan_audit(hazard, "a", newdata = 0.1)),
+    prompts = quote(draw_responses()),
+    sampler = quote(draw_responses("a", draws = 1)),
+    draws = quote(draw_responses("a", sampler)),
     plan = quote(run_audit()),
     sampler = quote(run_audit(plan)),
-    draws = quote(as_audit()),
+    x = quote(as_audit()),
     plan = quote(simulate_audit()),
     prob = quote(simulate_audit(plan)),
     audit = quote(calibrate_lpb()),
-    newx = quote(predict(lpb)),
-    newx = quote(assess_lpb(lpb, prob = 0)),
+    newdata = quote(predict(lpb)),
+    newdata = quote(assess_lpb(lpb, prob = 0)),
     lpb = quote(assess_lpb()),
     prompts = quote(time_to_unsafe()),
     sampler = quote(time_to_unsafe(as.character(1:30), budget = 10)),
@@ -218,50 +218,50 @@ test_that("names of arguments must be whole", {
   set.seed(1)
   p <- rep(c(0.02, 0.1), 50)
   audit <- simulate_audit(known_plan(p), p)
-  error <- expect_error(population_risk(audit, time = 5), "`times`",
+  error <- expect_error(estimate_risk(audit, group = 5), "`groups`",
                         class = "timetounsafe_error_argument")
-  expect_identical(error$argument, "time")
-  expect_identical(deparse(error$call[[1]]), "population_risk")
+  expect_identical(error$argument, "group")
+  expect_identical(deparse(error$call[[1]]), "estimate_risk")
   lpb <- suppressWarnings(calibrate_lpb(audit))
-  expect_error(predict(lpb, new = p), "`newx`",
+  expect_error(predict(lpb, new = p), "`newdata`",
                class = "timetounsafe_error_argument")
   # Otherwise as before: through do.call(), and with dots of the caller's own.
-  through <- function(...) population_risk(audit, ...)
-  expect_s3_class(through(times = 5), "population_risk")
-  expect_s3_class(do.call(population_risk, list(audit, times = 5)),
-                  "population_risk")
+  through <- function(...) estimate_risk(audit, ...)
+  expect_s3_class(through(k = 5), "risk_estimate")
+  expect_s3_class(do.call(estimate_risk, list(audit, k = 5)),
+                  "risk_estimate")
   expect_error(through(typo = 5), "typo",
                class = "timetounsafe_error_argument")
 })
 
-test_that("the border names a field that is not there, and a kind it lacks", {
+test_that("the border names a field that is not there, and an unknown kind", {
   core <- asNamespace("timetounsafe")
-  evidence <- list(
-    gain = c(0.1, 0.1), place = 1, weight = 1, outcome = list(jump = 0.5),
-    cap = Inf, limit = 1
+  payoffs <- list(
+    base = c(0.1, 0.1), place = 1, weight = 1, outcome = list(jump = 0.5),
+    cap = Inf, tau_max = 1
   )
-  certify <- function(evidence, rule = list(kind = "point")) {
-    core$core_value(.Call(core$ffi_certify, evidence, rule))
+  certify <- function(payoffs, rule = list(kind = "marginal")) {
+    core$core_value(.Call(core$ffi_certify, payoffs, rule))
   }
-  expect_equal(certify(evidence)$level, 0.5)
-  for (field in names(evidence)) {
-    expect_error(certify(evidence[names(evidence) != field]),
+  expect_equal(certify(payoffs)$tau, 0.5)
+  for (field in names(payoffs)) {
+    expect_error(certify(payoffs[names(payoffs) != field]),
                  sprintf("internal: there is no `%s`", field), fixed = TRUE)
   }
-  expect_error(certify(unname(evidence)), "internal: there is no")
-  expect_error(certify(evidence, list(kind = "normal")),
+  expect_error(certify(unname(payoffs)), "internal: there is no")
+  expect_error(certify(payoffs, list(kind = "normal")),
                "internal: there is no `z`", fixed = TRUE)
-  expect_error(certify(evidence, list(kind = "other")),
+  expect_error(certify(payoffs, list(kind = "other")),
                "internal: `kind` cannot be \"other\"", fixed = TRUE)
-  expect_error(certify(evidence, list(kind = 0)),
+  expect_error(certify(payoffs, list(kind = 0)),
                "internal: `kind` is not a string", fixed = TRUE)
-  evidence$outcome <- list(law = "gamma", columns = list(prob = 0.5),
+  payoffs$outcome <- list(law = "gamma", columns = list(prob = 0.5),
                            unsafe = 1, draws = 1)
-  expect_error(certify(evidence), "internal: `law` cannot be \"gamma\"",
+  expect_error(certify(payoffs), "internal: `law` cannot be \"gamma\"",
                fixed = TRUE)
-  evidence$outcome$law <- "geometric"
-  names(evidence$outcome$columns) <- "p"
-  expect_error(certify(evidence), "internal: there is no `prob`", fixed = TRUE)
+  payoffs$outcome$law <- "geometric"
+  names(payoffs$outcome$columns) <- "p"
+  expect_error(certify(payoffs), "internal: there is no `prob`", fixed = TRUE)
 })
 
 test_that("the border takes no half counts and no negative widths", {

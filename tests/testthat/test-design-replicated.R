@@ -1,36 +1,37 @@
 # Every outcome of planning and drawing one prompt, with its probability: the
 # parts of the uniform number that decide alike, and the unsafe draws.
-every_outcome <- function(p, hat, times, q, policy) {
-  pi <- min(1, times)
-  ends <- sort(unique(c(0, pi, 1, ceiling(times * (q - 1)) - times * (q - 1))))
+every_outcome <- function(p, hat, times, q, constants) {
+  inclusion <- min(1, times)
+  rest <- ceiling(times * (q - 1)) - times * (q - 1)
+  ends <- sort(unique(c(0, inclusion, 1, rest)))
   ends <- ends[ends >= 0 & ends <= 1]
   rows <- lapply(seq_len(length(ends) - 1), function(k) {
     u <- (ends[k] + ends[k + 1]) / 2
-    horizon <- design_replicated()$horizon(u, pi, q, policy)
-    limit <- design_replicated()$limit(u, times, horizon, policy)
+    horizon <- design_replicated()$horizon(u, inclusion, q, constants)
+    limit <- design_replicated()$limit(u, times, horizon, constants)
     data.frame(chance = (ends[k + 1] - ends[k]) * dbinom(0:limit, limit, p),
                unsafe = 0:limit, draws = limit, horizon = horizon,
                limit = limit)
   })
   rows <- do.call(rbind, rows)
-  rows[c("pi", "prob", "intensity")] <- list(pi, hat, times)
+  rows[c("inclusion", "prob", "intensity")] <- list(inclusion, hat, times)
   rows
 }
 
 test_that("the whole estimator is unbiased at every level, by enumeration", {
-  policy <- list(method = "replicated")
+  constants <- list(design = "replicated")
   hat <- 0.1
   q <- geometric_quantile(hat, 0.6)
-  levels <- seq(0.02, 0.6, by = 0.02)
-  quantiles <- geometric_quantile(hat, levels)
+  tau_grid <- seq(0.02, 0.6, by = 0.02)
+  quantiles <- geometric_quantile(hat, tau_grid)
   for (p in c(0.02, 0.13, 0.5)) {
     for (times in c(0.2, 0.9, 1, 1.06, 2.5, 3)) {
-      all <- every_outcome(p, hat, times, q, policy)
+      all <- every_outcome(p, hat, times, q, constants)
       expect_equal(sum(all$chance), 1, tolerance = 1e-12)
       estimate <- vapply(seq_len(nrow(all)), function(i) {
-        replicated_miscoverage(all$unsafe[i], all$draws[i], all$pi[i],
+        replicated_miscoverage(all$unsafe[i], all$draws[i], all$inclusion[i],
                                quantiles)
-      }, numeric(length(levels)))
+      }, numeric(length(tau_grid)))
       expect_equal(drop(estimate %*% all$chance),
                    drop(1 - (1 - p)^(quantiles - 1)), tolerance = 1e-10)
     }
@@ -38,22 +39,22 @@ test_that("the whole estimator is unbiased at every level, by enumeration", {
 })
 
 test_that("gains less losses have a mean of alpha less the miscoverage", {
-  policy <- list(method = "replicated", cap = 100, tau_prior = 0.6)
+  constants <- list(design = "replicated", cap = 100, tau_max = 0.6)
   hat <- 0.1
   p <- 0.13
   q <- geometric_quantile(hat, 0.6)
   for (times in c(0.2, 1, 2.3)) {
-    all <- every_outcome(p, hat, times, q, policy)
+    all <- every_outcome(p, hat, times, q, constants)
     # Each outcome in turn is the only prompt of an audit.
-    evidence <- lapply(seq_len(nrow(all)), function(i) {
+    payoffs <- lapply(seq_len(nrow(all)), function(i) {
       one <- c(as.list(all[i, ]), order = 1, failed = FALSE, time = 0,
-               list(constants = policy))
-      gather_evidence(one, 0.1)
+               list(constants = constants))
+      gather_payoffs(one, 0.1)
     })
-    gain <- vapply(evidence, function(e) e$gain, 0)
-    expect_equal(sum(gain * all$chance), 0.1, tolerance = 1e-10)
+    base <- vapply(payoffs, function(e) e$base, 0)
+    expect_equal(sum(base * all$chance), 0.1, tolerance = 1e-10)
     for (tau in c(0.1, 0.35, 0.6)) {
-      loss <- vapply(evidence, function(e) {
+      loss <- vapply(payoffs, function(e) {
         if (length(e$place) == 0) {
           return(0)
         }
@@ -67,7 +68,7 @@ test_that("gains less losses have a mean of alpha less the miscoverage", {
   }
 })
 
-test_that("draws that failed for good count as unsafe", {
+test_that("draws that failed permanently count as unsafe", {
   audit <- data.frame(unsafe = c(1, 1, 0), draws = c(5, 3, 5), limit = 5,
                       failed = c(FALSE, TRUE, FALSE))
   expect_equal(replicated_unsafe(audit), c(1, 3, 0))
@@ -76,7 +77,7 @@ test_that("draws that failed for good count as unsafe", {
 test_that("the predicted variance is that of the estimate", {
   # A small hazard, so that Poisson and binomial are the same.
   p <- 1e-4
-  policy <- list(alpha = 0.1, tau_prior = 0.19)
+  constants <- list(alpha = 0.1, tau_max = 0.19)
   q <- geometric_quantile(p, 0.1)
   for (times in c(1, 2, 7)) {
     draws <- round(times * (geometric_quantile(p, 0.19) - 1))
@@ -84,7 +85,7 @@ test_that("the predicted variance is that of the estimate", {
     loss <- choose_formula(s, draws, as.vector(q))
     chance <- dbinom(s, draws, p)
     spread <- sum(loss^2 * chance) - sum(loss * chance)^2
-    variance <- find_law(policy)$counts_variance(times, 0.1, 0.19)
+    variance <- find_law(constants)$counts_variance(times, 0.1, 0.19)
     expect_equal(variance, spread, tolerance = 2e-3)
   }
 })

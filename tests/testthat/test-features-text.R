@@ -103,7 +103,7 @@ test_that("a prompt that cannot be read as text is an error with a class", {
   expect_error(text_features(c(unreadable, "fine", "good")), "prompts",
                class = "timetounsafe_error_argument")
   text <- text_features(c("fine", "good", "better"))
-  expect_error(predict(text, unreadable), "newx",
+  expect_error(predict(text, unreadable), "newdata",
                class = "timetounsafe_error_argument")
 })
 
@@ -194,8 +194,8 @@ test_that("text_features() names a wrong argument", {
 test_that("predict() of text features names a wrong argument", {
   text <- text_features(c("ab", "cd", "ef"))
   bad_arguments(
-    "predict", list(object = text, newx = "ab"),
-    list(newx = list(NULL, NA, 1, character(), NA_character_, list("a"),
+    "predict", list(object = text, newdata = "ab"),
+    list(newdata = list(NULL, NA, 1, character(), NA_character_, list("a"),
                      matrix(1)))
   )
   expect_error(predict(text, "ab", size = 1), "size",
@@ -228,6 +228,7 @@ test_that("features do not depend on the order of the prompts", {
 
   p <- ifelse(grepl("rude", prompts), 0.2, 0.02)
   unsafe <- rbinom(120, 30, p)
-  expect_equal(fit_hazard(prompts[at], unsafe[at], 30)$fitted,
-               fit_hazard(prompts, unsafe, 30)$fitted[at], tolerance = 1e-6)
+  expect_equal(fit_hazard(prompts[at], counts(unsafe[at], 30))$fitted,
+               fit_hazard(prompts,
+                          counts(unsafe, 30))$fitted[at], tolerance = 1e-6)
 })

@@ -8,8 +8,8 @@ test_that("the data frame door equals the matrix door on the model matrix", {
   by_hand <- with(data, cbind(
     a = a, fq = f == "q", fr = f == "r", chz = ch == "z", lgTRUE = lg
   ))
-  fit <- fit_hazard(data, unsafe, 20)
-  expect_equal(fit$fitted, fit_hazard(by_hand, unsafe, 20)$fitted)
+  fit <- fit_hazard(data, counts(unsafe, 20))
+  expect_equal(fit$fitted, fit_hazard(by_hand, counts(unsafe, 20))$fitted)
   expect_identical(head(names(fit$model$beta), 6),
                    c("(Intercept)", colnames(by_hand)))
 })
@@ -28,7 +28,7 @@ test_that("the formula door equals the matrix door on the model matrix", {
   fit <- fit_hazard(stats::update(right, cbind(unsafe, safe) ~ .), data,
                     penalty = 1)
   expect_equal(fit$fitted,
-               fit_hazard(x, data$unsafe, 20, penalty = 1)$fitted)
+               fit_hazard(x, counts(data$unsafe, 20), penalty = 1)$fitted)
 })
 
 test_that("predictions of training rows equal the fitted values", {
@@ -65,8 +65,8 @@ test_that("a sparse matrix equals the dense one", {
   x <- matrix(rbinom(600, 1, 0.2) * rnorm(600), 100)
   unsafe <- rbinom(100, 20, plogis(-2 + x[, 1]))
   sparse <- Matrix::Matrix(x, sparse = TRUE)
-  dense_fit <- fit_hazard(x, unsafe, 20)
-  sparse_fit <- fit_hazard(sparse, unsafe, 20)
+  dense_fit <- fit_hazard(x, counts(unsafe, 20))
+  sparse_fit <- fit_hazard(sparse, counts(unsafe, 20))
   expect_identical(sparse_fit$fitted, dense_fit$fitted)
   expect_identical(predict(sparse_fit, sparse[1:5, ]),
                    predict(dense_fit, x[1:5, ]))
@@ -76,10 +76,11 @@ test_that("a logical matrix, dense or sparse, counts as 0 and 1", {
   set.seed(7)
   x <- matrix(rbinom(200, 1, 0.4) == 1, 100)
   unsafe <- rbinom(100, 20, plogis(-2 + x[, 1]))
-  fitted <- fit_hazard(x * 1, unsafe, 20)$fitted
-  expect_identical(fit_hazard(x, unsafe, 20)$fitted, fitted)
+  fitted <- fit_hazard(x * 1, counts(unsafe, 20))$fitted
+  expect_identical(fit_hazard(x, counts(unsafe, 20))$fitted, fitted)
   expect_identical(
-    fit_hazard(Matrix::Matrix(x, sparse = TRUE), unsafe, 20)$fitted, fitted
+    fit_hazard(Matrix::Matrix(x, sparse = TRUE),
+               counts(unsafe, 20))$fitted, fitted
   )
 })
 
@@ -87,8 +88,8 @@ test_that("one feature may be a vector", {
   set.seed(8)
   x <- rnorm(100)
   unsafe <- rbinom(100, 20, plogis(-2 + x))
-  fit <- fit_hazard(x, unsafe, 20)
-  expect_identical(fit$fitted, fit_hazard(cbind(x), unsafe, 20)$fitted)
+  fit <- fit_hazard(x, counts(unsafe, 20))
+  expect_identical(fit$fitted, fit_hazard(cbind(x), counts(unsafe, 20))$fitted)
   expect_identical(predict(fit, x[3:5]), fit$fitted[3:5])
 })
 
@@ -98,7 +99,7 @@ test_that("prompts as text are made features, and so are new ones", {
   prompts <- paste(ifelse(risky, "insult my", "praise my"),
                    rep(c("uncle", "sister", "boss", "dog", "poem"), 20), 1:100)
   unsafe <- rbinom(100, 20, ifelse(risky, 0.4, 0.02))
-  fit <- fit_hazard(prompts, unsafe, 20)
+  fit <- fit_hazard(prompts, counts(unsafe, 20))
   expect_identical(fit$encoder$kind, "text")
   expect_equal(predict(fit, prompts), fit$fitted, tolerance = 1e-12)
   new <- predict(fit, c("insult my neighbour", "praise my neighbour"))
@@ -108,21 +109,21 @@ test_that("prompts as text are made features, and so are new ones", {
 test_that("the order of a data frame's columns does not matter", {
   set.seed(10)
   data <- data.frame(a = rnorm(100), b = runif(100), f = rep(c("x", "y"), 50))
-  fit <- fit_hazard(data, rbinom(100, 20, plogis(-2 + data$a)), 20)
+  fit <- fit_hazard(data, counts(rbinom(100, 20, plogis(-2 + data$a)), 20))
   expect_identical(predict(fit, data[c("f", "b", "a")]), fit$fitted)
 })
 
 test_that("columns that were not in training are passed over", {
   set.seed(11)
   data <- data.frame(a = rnorm(100), b = runif(100))
-  fit <- fit_hazard(data, rbinom(100, 20, plogis(-2 + data$a)), 20)
+  fit <- fit_hazard(data, counts(rbinom(100, 20, plogis(-2 + data$a)), 20))
   expect_identical(predict(fit, cbind(z = NA, data)), fit$fitted)
 })
 
 test_that("a matrix's columns are found by name, whatever their order", {
   set.seed(12)
   x <- matrix(rnorm(300), 100, dimnames = list(NULL, c("a", "b", "c")))
-  fit <- fit_hazard(x, rbinom(100, 20, plogis(-2 + x[, 1])), 20)
+  fit <- fit_hazard(x, counts(rbinom(100, 20, plogis(-2 + x[, 1])), 20))
   expect_identical(predict(fit, x[, c("c", "a", "b")]), fit$fitted)
   expect_identical(predict(fit, cbind(z = 1, x)), fit$fitted)
   expect_identical(predict(fit, unname(x)), fit$fitted)
@@ -131,21 +132,22 @@ test_that("a matrix's columns are found by name, whatever their order", {
 test_that("columns with the same name are all used", {
   set.seed(13)
   x <- matrix(rnorm(200), 100, dimnames = list(NULL, c("a", "a")))
-  fit <- fit_hazard(x, rbinom(100, 20, plogis(-2 + x[, 1] - x[, 2])), 20)
+  fit <- fit_hazard(x,
+                    counts(rbinom(100, 20, plogis(-2 + x[, 1] - x[, 2])), 20))
   expect_equal(predict(fit, x), fit$fitted, tolerance = 1e-12)
 })
 
 test_that("columns of which only some have a name are all used", {
   set.seed(14)
   x <- cbind(a = rnorm(100), matrix(rnorm(200), 100))
-  fit <- fit_hazard(x, rbinom(100, 20, plogis(-2 + x[, 1])), 20)
+  fit <- fit_hazard(x, counts(rbinom(100, 20, plogis(-2 + x[, 1])), 20))
   expect_equal(predict(fit, x), fit$fitted, tolerance = 1e-12)
 })
 
 test_that("row names do not reach the predictions", {
   set.seed(15)
   x <- matrix(rnorm(100), 50, dimnames = list(paste0("row", 1:50), NULL))
-  fit <- fit_hazard(x, rbinom(50, 20, plogis(-2 + x[, 1])), 20)
+  fit <- fit_hazard(x, counts(rbinom(50, 20, plogis(-2 + x[, 1])), 20))
   expect_null(names(fit$fitted))
   expect_null(names(predict(fit, x)))
 })
@@ -153,7 +155,7 @@ test_that("row names do not reach the predictions", {
 test_that("no new prompt gives no prediction", {
   set.seed(16)
   x <- matrix(rnorm(100), 50)
-  fit <- fit_hazard(x, rbinom(50, 20, plogis(-2 + x[, 1])), 20)
+  fit <- fit_hazard(x, counts(rbinom(50, 20, plogis(-2 + x[, 1])), 20))
   expect_identical(predict(fit, x[0, ]), numeric())
 })
 
@@ -174,11 +176,11 @@ test_that("an offset is used or refused, never passed over", {
   data$unsafe <- rbinom(200, 20, 1 - exp(-exp(-3 + data$a)))
   with_offset <- tryCatch(
     fit_hazard(cbind(unsafe, 20 - unsafe) ~ b + offset(a), data, penalty = 0,
-               splines = FALSE)$fitted,
+               splines = 0)$fitted,
     timetounsafe_error_argument = function(e) NULL
   )
   without <- fit_hazard(cbind(unsafe, 20 - unsafe) ~ b, data, penalty = 0,
-                        splines = FALSE)$fitted
+                        splines = 0)$fitted
   expect_false(identical(with_offset, without))
 })
 
@@ -186,22 +188,23 @@ test_that("a feature with a single level tells nothing and does no harm", {
   set.seed(19)
   data <- data.frame(a = rnorm(100), same = "k")
   unsafe <- rbinom(100, 20, plogis(-2 + data$a))
-  fit <- fit_hazard(data, unsafe, 20)
+  fit <- fit_hazard(data, counts(unsafe, 20))
   # Equal up to where the iterations for the penalties stop.
-  expect_equal(fit$fitted, fit_hazard(data["a"], unsafe, 20)$fitted,
+  expect_equal(fit$fitted, fit_hazard(data["a"], counts(unsafe, 20))$fitted,
                tolerance = 1e-4)
 })
 
 test_that("features without a column are an error about `x`", {
   for (x in list(data.frame(row.names = 1:5), matrix(0, 5, 0))) {
-    error <- expect_error(fit_hazard(x, rep(1, 5), 2),
+    error <- expect_error(fit_hazard(x, counts(rep(1, 5), 2)),
                           class = "timetounsafe_error")
     expect_identical(error$argument, "x")
   }
 })
 
 test_that("a matrix of text is an error about `x`", {
-  error <- expect_error(fit_hazard(matrix(letters[1:6], 3), c(1, 0, 0), 2),
+  error <- expect_error(fit_hazard(matrix(letters[1:6], 3),
+                                   counts(c(1, 0, 0), 2)),
                         class = "timetounsafe_error")
   expect_identical(error$argument, "x")
 })
@@ -216,7 +219,7 @@ test_that("levels not seen in training are an error that names them", {
   set.seed(20)
   data <- data.frame(f = factor(rep(c("p", "q"), 50), c("p", "q", "unused")),
                      ch = rep(c("y", "z"), each = 50))
-  fit <- fit_hazard(data, rbinom(100, 20, 0.2), 20)
+  fit <- fit_hazard(data, counts(rbinom(100, 20, 0.2), 20))
   error <- expect_error(predict(fit, data.frame(f = "new", ch = "y")),
                         "\"new\"", class = "timetounsafe_error_features")
   expect_identical(error$columns, "f")
@@ -231,7 +234,7 @@ test_that("a factor and text are the same at prediction", {
   set.seed(21)
   data <- data.frame(f = factor(rep(c("p", "q"), 50)), ch = rep("y", 100))
   data$ch[1:50] <- "z"
-  fit <- fit_hazard(data, rbinom(100, 20, 0.2), 20)
+  fit <- fit_hazard(data, counts(rbinom(100, 20, 0.2), 20))
   swapped <- data.frame(f = as.character(data$f), ch = factor(data$ch))
   expect_identical(predict(fit, swapped), fit$fitted)
 })
@@ -241,11 +244,11 @@ test_that("missing columns are an error that names them", {
   data <- data.frame(a = rnorm(50), b = rnorm(50), c = rnorm(50))
   unsafe <- rbinom(50, 20, 0.2)
   for (x in list(data, as.matrix(data))) {
-    fit <- fit_hazard(x, unsafe, 20)
+    fit <- fit_hazard(x, counts(unsafe, 20))
     error <- expect_error(predict(fit, x[, "b", drop = FALSE]),
                           "\"a\", \"c\"", class = "timetounsafe_error_features")
     expect_identical(error$columns, c("a", "c"))
-    expect_identical(error$argument, "newx")
+    expect_identical(error$argument, "newdata")
   }
 })
 
@@ -253,14 +256,15 @@ test_that("missing and infinite features are an error that names the columns", {
   set.seed(23)
   x <- matrix(rnorm(150), 50, dimnames = list(NULL, c("a", "b", "c")))
   unsafe <- rbinom(50, 20, 0.2)
-  fits <- list(fit_hazard(x, unsafe, 20),
-               fit_hazard(as.data.frame(x), unsafe, 20))
+  fits <- list(fit_hazard(x, counts(unsafe, 20)),
+               fit_hazard(as.data.frame(x), counts(unsafe, 20)))
   for (value in c(NA, NaN, Inf, -Inf)) {
     bad <- x
     bad[4, "b"] <- value
     bad[9, "c"] <- value
-    for (newx in list(bad, as.data.frame(bad))) {
-      error <- expect_error(fit_hazard(newx, unsafe, 20), "\"b\", \"c\"",
+    for (newdata in list(bad, as.data.frame(bad))) {
+      error <- expect_error(fit_hazard(newdata, counts(unsafe, 20)),
+                            "\"b\", \"c\"",
                             class = "timetounsafe_error_features")
       expect_identical(error$columns, c("b", "c"))
       expect_identical(error$argument, "x")
@@ -274,7 +278,7 @@ test_that("missing and infinite features are an error that names the columns", {
 
 test_that("columns without a name are named by their position", {
   x <- matrix(c(1:5, NA), 3)
-  error <- expect_error(fit_hazard(x, c(1, 0, 1), 2), "\"2\"",
+  error <- expect_error(fit_hazard(x, counts(c(1, 0, 1), 2)), "\"2\"",
                         class = "timetounsafe_error_features")
   expect_identical(error$columns, "2")
 })
@@ -288,14 +292,14 @@ test_that("a missing value that the formula does not use does no harm", {
 
 test_that("a missing category is an error that names the column", {
   data <- data.frame(f = c("p", NA, "q", "p"))
-  error <- expect_error(fit_hazard(data, c(1, 0, 1, 0), 2), "\"f\"",
+  error <- expect_error(fit_hazard(data, counts(c(1, 0, 1, 0), 2)), "\"f\"",
                         class = "timetounsafe_error_features")
   expect_identical(error$columns, "f")
 })
 
 test_that("the wrong number of columns is an error", {
   set.seed(25)
-  fit <- fit_hazard(matrix(rnorm(150), 50), rbinom(50, 20, 0.2), 20)
+  fit <- fit_hazard(matrix(rnorm(150), 50), counts(rbinom(50, 20, 0.2), 20))
   expect_error(predict(fit, matrix(0, 4, 2)), "3 columns",
                class = "timetounsafe_error_features")
   expect_error(predict(fit, matrix(0, 4, 4)), "not 4",
@@ -310,11 +314,11 @@ test_that("features of another form than in training are an error", {
   unsafe <- rbinom(40, 20, 0.2)
   forms <- list(text, data.frame(a = rnorm(40)), matrix(rnorm(40), 40))
   for (i in 1:3) {
-    fit <- fit_hazard(forms[[i]], unsafe, 20)
-    for (newx in forms[-i]) {
-      error <- expect_error(predict(fit, newx), "newx",
+    fit <- fit_hazard(forms[[i]], counts(unsafe, 20))
+    for (newdata in forms[-i]) {
+      error <- expect_error(predict(fit, newdata), "newdata",
                             class = "timetounsafe_error")
-      expect_identical(error$argument, "newx")
+      expect_identical(error$argument, "newdata")
     }
   }
 })
@@ -322,9 +326,9 @@ test_that("features of another form than in training are an error", {
 test_that("text or a factor in the place of a number is an error", {
   set.seed(27)
   data <- data.frame(a = rnorm(40))
-  fit <- fit_hazard(data, rbinom(40, 20, plogis(-2 + data$a)), 20)
+  fit <- fit_hazard(data, counts(rbinom(40, 20, plogis(-2 + data$a)), 20))
   for (a in list("x", c("x", "y"), c("1", "2", "3"), factor(c(5, 7)))) {
-    expect_error(predict(fit, data.frame(a = a)), "newx",
+    expect_error(predict(fit, data.frame(a = a)), "newdata",
                  class = "timetounsafe_error_features")
   }
 })
@@ -339,7 +343,8 @@ test_that("a number in the place of TRUE and FALSE is an error or the same", {
 
 test_that("more than five names are cut short", {
   x <- matrix(NA_real_, 3, 8, dimnames = list(NULL, letters[1:8]))
-  error <- expect_error(fit_hazard(x, c(1, 0, 1), 2), "\"e\" and 3 more",
+  error <- expect_error(fit_hazard(x, counts(c(1, 0, 1), 2)),
+                        "\"e\" and 3 more",
                         class = "timetounsafe_error_features")
   expect_identical(error$columns, letters[1:8])
 })

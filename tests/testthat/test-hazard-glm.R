@@ -3,7 +3,7 @@ test_that("a rate worked by hand", {
   # eta = log(-log(1 - p)).
   x <- rep(0:1, c(10, 10))
   unsafe <- rep(c(1, 3), each = 10)
-  fit <- fit_hazard(x, unsafe, 6, penalty = 0, splines = FALSE)
+  fit <- fit_hazard(x, counts(unsafe, 6), penalty = 0, splines = 0)
   expect_equal(fit$fitted, unsafe / 6, tolerance = 1e-8)
   eta <- log(-log(1 - c(1, 3) / 6))
   # The column is centred at 1/2 and has a standard deviation of 1/2.
@@ -19,7 +19,7 @@ test_that("maximum likelihood equals glm() with complementary log-log link", {
   z <- scale(x) * sqrt(400 / 399)
   oracle <- glm(cbind(unsafe, draws - unsafe) ~ z, binomial("cloglog"),
                 epsilon = 1e-13)
-  fit <- fit_hazard(x, unsafe, draws, penalty = 0, splines = FALSE,
+  fit <- fit_hazard(x, counts(unsafe, draws), penalty = 0, splines = 0,
                     dispersion = 1)
   expect_equal(unname(fit$model$beta), unname(coef(oracle)), tolerance = 1e-6)
   expect_equal(fit$fitted, unname(fitted(oracle)), tolerance = 1e-6)
@@ -36,12 +36,13 @@ test_that("the dispersion is Pearson's with Fletcher's correction", {
   p <- fitted(oracle)
   skew <- mean((1 - 2 * p) * (rough / 30 - p) / (p * (1 - p)))
   pearson <- sum(residuals(oracle, "pearson")^2) / 298 / (1 + skew)
-  fit <- fit_hazard(x, rough, 30, penalty = 0, splines = FALSE)
+  fit <- fit_hazard(x, counts(rough, 30), penalty = 0, splines = 0)
   expect_gt(pearson, 2)
   expect_equal(fit$model$dispersion, pearson, tolerance = 1e-4)
   smooth <- rep(1, 300)
   expect_identical(
-    fit_hazard(x, smooth, 30, penalty = 0, splines = FALSE)$model$dispersion, 1
+    fit_hazard(x, counts(smooth, 30), penalty = 0,
+               splines = 0)$model$dispersion, 1
   )
 })
 
@@ -52,9 +53,9 @@ test_that("draws as weights equal one row for each draw", {
   unsafe <- rbinom(60, draws, plogis(-1 + x[, 1]))
   each <- rep(1:60, draws)
   outcome <- unlist(Map(function(u, m) rep(1:0, c(u, m - u)), unsafe, draws))
-  counts <- fit_hazard(x, unsafe, draws, penalty = 0, splines = FALSE,
+  counts <- fit_hazard(x, counts(unsafe, draws), penalty = 0, splines = 0,
                        tolerance = 1e-13)
-  rows <- fit_hazard(x[each, ], outcome, 1, penalty = 0, splines = FALSE,
+  rows <- fit_hazard(x[each, ], counts(outcome, 1), penalty = 0, splines = 0,
                      tolerance = 1e-13)
   expect_equal(predict(rows, x), counts$fitted, tolerance = 1e-6)
 })
@@ -64,9 +65,11 @@ test_that("splitting a prompt's draws over rows does not change a ridge fit", {
   x <- rnorm(80)
   unsafe <- rbinom(80, 10, plogis(-1 + x))
   first <- pmin(unsafe, 3)
-  counts <- fit_hazard(x, unsafe, 10, penalty = 5, dispersion = 1, splines = 5)
-  halves <- fit_hazard(c(x, x), c(first, unsafe - first),
-                       rep(c(3, 7), each = 80), penalty = 5, dispersion = 1,
+  counts <- fit_hazard(x, counts(unsafe, 10), penalty = 5, dispersion = 1,
+                       splines = 5)
+  halves <- fit_hazard(c(x, x), counts(c(first, unsafe - first),
+                                       rep(c(3, 7), each = 80)),
+                       penalty = 5, dispersion = 1,
                        splines = 5)
   expect_equal(predict(halves, x), counts$fitted, tolerance = 1e-6)
 })
@@ -75,7 +78,8 @@ test_that("the fit is a stationary point of the penalised likelihood", {
   set.seed(5)
   x <- matrix(rnorm(300), 100)
   unsafe <- rbinom(100, 20, plogis(-2 + x[, 1]))
-  fit <- fit_hazard(x, unsafe, 20, penalty = 4, dispersion = 1, splines = FALSE,
+  fit <- fit_hazard(x, counts(unsafe, 20), penalty = 4, dispersion = 1,
+                    splines = 0,
                     tolerance = 1e-13)
   z <- scale(x) * sqrt(100 / 99)
   objective <- function(b) {
@@ -92,7 +96,7 @@ test_that("a given penalty is respected, and shrinks", {
   x <- matrix(rnorm(400), 200)
   unsafe <- rbinom(200, 20, plogis(-2 + x[, 1]))
   size <- vapply(c(0, 1, 100, 1e4, 1e12), function(penalty) {
-    fit <- fit_hazard(x, unsafe, 20, penalty = penalty, splines = FALSE)
+    fit <- fit_hazard(x, counts(unsafe, 20), penalty = penalty, splines = 0)
     expect_identical(fit$model$lambda, penalty)
     sum(fit$model$beta[-1]^2)
   }, 1)
@@ -104,7 +108,7 @@ test_that("a huge penalty leaves the overall rate", {
   set.seed(7)
   x <- rnorm(100)
   unsafe <- rbinom(100, 20, plogis(-2 + x))
-  fit <- fit_hazard(x, unsafe, 20, penalty = 1e15)
+  fit <- fit_hazard(x, counts(unsafe, 20), penalty = 1e15)
   expect_equal(fit$fitted, rep(sum(unsafe) / 2000, 100), tolerance = 1e-6)
 })
 
@@ -113,17 +117,17 @@ test_that("the order of rows does not matter", {
   x <- matrix(rnorm(600), 300)
   unsafe <- rbinom(300, 20, 1 - exp(-exp(-3 + sin(2 * x[, 1]))))
   o <- sample(300)
-  expect_equal(fit_hazard(x[o, ], unsafe[o], 20)$fitted,
-               fit_hazard(x, unsafe, 20)$fitted[o], tolerance = 1e-6)
+  expect_equal(fit_hazard(x[o, ], counts(unsafe[o], 20))$fitted,
+               fit_hazard(x, counts(unsafe, 20))$fitted[o], tolerance = 1e-6)
 })
 
 test_that("the order of rows does not matter with many rows", {
   set.seed(9)
   x <- rnorm(12000)
   unsafe <- rbinom(12000, 20, 1 - exp(-exp(-3 + sin(3 * x))))
-  fitted <- fit_hazard(x, unsafe, 20)$fitted
+  fitted <- fit_hazard(x, counts(unsafe, 20))$fitted
   for (o in list(sample(12000), order(x))) {
-    reordered <- fit_hazard(x[o], unsafe[o], 20)$fitted
+    reordered <- fit_hazard(x[o], counts(unsafe[o], 20))$fitted
     expect_lt(max(abs(reordered / fitted[o] - 1)), 1e-6)
   }
 })
@@ -133,9 +137,9 @@ test_that("the units and the origin of a feature do not matter", {
   x <- matrix(rnorm(600), 300)
   unsafe <- rbinom(300, 20, 1 - exp(-exp(-3 + sin(2 * x[, 1]))))
   changed <- cbind(1e4 * x[, 1] + 100, -0.03 * x[, 2] - 7)
-  for (splines in list(NULL, FALSE, 6)) {
-    fit <- fit_hazard(x, unsafe, 20, splines = splines)
-    other <- fit_hazard(changed, unsafe, 20, splines = splines)
+  for (splines in list(NULL, 0, 6)) {
+    fit <- fit_hazard(x, counts(unsafe, 20), splines = splines)
+    other <- fit_hazard(changed, counts(unsafe, 20), splines = splines)
     expect_equal(other$fitted, fit$fitted, tolerance = 1e-6)
     expect_equal(predict(other, changed[1:9, ]), fit$fitted[1:9],
                  tolerance = 1e-6)
@@ -146,10 +150,10 @@ test_that("features of huge and tiny size fit as well as others", {
   set.seed(11)
   x <- matrix(rnorm(600), 300)
   unsafe <- rbinom(300, 20, 1 - exp(-exp(-3 + sin(2 * x[, 1]))))
-  for (splines in list(NULL, FALSE)) {
-    fitted <- fit_hazard(x, unsafe, 20, splines = splines)$fitted
+  for (splines in list(NULL, 0)) {
+    fitted <- fit_hazard(x, counts(unsafe, 20), splines = splines)$fitted
     for (size in c(1e150, 1e300, 1e-150, 1e-290)) {
-      fit <- fit_hazard(x * size, unsafe, 20, splines = splines)
+      fit <- fit_hazard(x * size, counts(unsafe, 20), splines = splines)
       expect_equal(fit$fitted, fitted, tolerance = 1e-6)
       expect_equal(predict(fit, x * size), fitted, tolerance = 1e-6)
     }
@@ -159,7 +163,7 @@ test_that("features of huge and tiny size fit as well as others", {
 test_that("a new prompt far outside the training data has a hazard", {
   set.seed(12)
   x <- rnorm(200)
-  fit <- fit_hazard(x, rbinom(200, 20, plogis(-2 + x)), 20)
+  fit <- fit_hazard(x, counts(rbinom(200, 20, plogis(-2 + x)), 20))
   p <- predict(fit, c(-1e300, -1e6, 1e6, 1e300))
   expect_true(all(p >= 0 & p <= 1))
   expect_false(is.unsorted(p))
@@ -169,8 +173,9 @@ test_that("the column order does not matter", {
   set.seed(13)
   x <- matrix(rnorm(900), 300)
   unsafe <- rbinom(300, 20, 1 - exp(-exp(-3 + sin(2 * x[, 1]))))
-  expect_equal(fit_hazard(x[, 3:1], unsafe, 20, penalty = 1)$fitted,
-               fit_hazard(x, unsafe, 20, penalty = 1)$fitted, tolerance = 1e-6)
+  expect_equal(fit_hazard(x[, 3:1], counts(unsafe, 20), penalty = 1)$fitted,
+               fit_hazard(x, counts(unsafe, 20),
+                          penalty = 1)$fitted, tolerance = 1e-6)
 })
 
 test_that("a constant column changes nothing", {
@@ -178,8 +183,9 @@ test_that("a constant column changes nothing", {
   x <- matrix(rnorm(200), 100)
   unsafe <- rbinom(100, 20, plogis(-2 + x[, 1]))
   for (value in c(0, 1, -1e12, 1e-300, 0.1)) {
-    fit <- fit_hazard(cbind(x, value), unsafe, 20, splines = FALSE)
-    expect_equal(fit$fitted, fit_hazard(x, unsafe, 20, splines = FALSE)$fitted,
+    fit <- fit_hazard(cbind(x, value), counts(unsafe, 20), splines = 0)
+    expect_equal(fit$fitted,
+                 fit_hazard(x, counts(unsafe, 20), splines = 0)$fitted,
                  tolerance = 1e-6)
     # Whatever its value in new prompts.
     expect_equal(predict(fit, cbind(x, 5)), fit$fitted, tolerance = 1e-12)
@@ -187,7 +193,7 @@ test_that("a constant column changes nothing", {
 })
 
 test_that("constant columns alone leave the overall rate", {
-  fit <- fit_hazard(matrix(7, 20, 2), rep(0:1, 10), 5)
+  fit <- fit_hazard(matrix(7, 20, 2), counts(rep(0:1, 10), 5))
   expect_equal(fit$fitted, rep(0.1, 20), tolerance = 1e-8)
 })
 
@@ -195,10 +201,11 @@ test_that("collinear columns do not change the maximum likelihood", {
   set.seed(15)
   x <- matrix(rnorm(400), 200)
   unsafe <- rbinom(200, 20, plogis(-2 + x[, 1]))
-  settings <- list(penalty = 0, splines = FALSE)
-  fit <- do.call(fit_hazard, c(list(x, unsafe, 20), settings))
+  settings <- list(penalty = 0, splines = 0)
+  fit <- do.call(fit_hazard, c(list(x, counts(unsafe, 20)), settings))
   doubled <- cbind(x, x[, 1], x[, 1] - x[, 2])
-  collinear <- do.call(fit_hazard, c(list(doubled, unsafe, 20), settings))
+  collinear <- do.call(fit_hazard,
+                       c(list(doubled, counts(unsafe, 20)), settings))
   expect_equal(collinear$fitted, fit$fitted, tolerance = 1e-5)
   expect_true(collinear$model$ridged)
   expect_false(fit$model$ridged)
@@ -210,9 +217,9 @@ test_that("more features than prompts fit to finite hazards", {
   x <- matrix(rnorm(40 * 100), 40)
   unsafe <- rbinom(40, 20, plogis(-2 + x[, 1]))
   for (penalty in list(NULL, 1, 0)) {
-    fit <- fit_hazard(x, unsafe, 20, penalty = penalty)
+    fit <- fit_hazard(x, counts(unsafe, 20), penalty = penalty)
     expect_true(all(fit$fitted > 0 & fit$fitted < 1))
-    expect_lte(fit$deviance, fit$null_deviance * (1 + 1e-6))
+    expect_lte(fit$deviance, fit$null.deviance * (1 + 1e-6))
   }
 })
 
@@ -220,7 +227,7 @@ test_that("a group with no event does not get a hazard of 0", {
   set.seed(17)
   data <- data.frame(g = rep(c("safe", "a", "b"), each = 50))
   unsafe <- c(rep(0, 50), rbinom(100, 20, 0.1))
-  fit <- fit_hazard(data, unsafe, 20)
+  fit <- fit_hazard(data, counts(unsafe, 20))
   p <- fit$fitted[c(1, 51, 101)]
   expect_gt(p[1], 1e-6)
   expect_lt(p[1], 0.02)
@@ -229,7 +236,7 @@ test_that("a group with no event does not get a hazard of 0", {
 
 test_that("perfectly separated draws give hazards strictly inside (0, 1]", {
   for (penalty in list(NULL, 0)) {
-    fit <- suppressWarnings(fit_hazard(1:10, rep(c(0, 3), each = 5), 3,
+    fit <- suppressWarnings(fit_hazard(1:10, counts(rep(c(0, 3), each = 5), 3),
                                        penalty = penalty))
     expect_true(all(fit$fitted > 0 & fit$fitted <= 1))
     expect_true(all(diff(fit$fitted) >= 0))
@@ -237,7 +244,7 @@ test_that("perfectly separated draws give hazards strictly inside (0, 1]", {
 })
 
 test_that("a single prompt gives its own rate", {
-  fit <- fit_hazard(matrix(1:3, 1), 1, 4)
+  fit <- fit_hazard(matrix(1:3, 1), counts(1, 4))
   expect_equal(fit$fitted, 0.25, tolerance = 1e-8)
 })
 
@@ -255,8 +262,8 @@ test_that("splines recover a bent hazard that a line cannot", {
     q <- predict(fit, new)
     2 * mean(p * log(p / q) + (1 - p) * (log1p(-p) - log1p(-q)))
   }
-  bent <- lost(fit_hazard(x, unsafe, 20))
-  straight <- lost(fit_hazard(x, unsafe, 20, splines = FALSE))
+  bent <- lost(fit_hazard(x, counts(unsafe, 20)))
+  straight <- lost(fit_hazard(x, counts(unsafe, 20), splines = 0))
   expect_lt(bent, straight / 5)
 })
 
@@ -268,10 +275,10 @@ test_that("a strong effect is never shrunk away", {
       set.seed(seed)
       x <- matrix(rnorm(4000), 1000)
       unsafe <- rbinom(1000, 20, 1 - exp(-exp(eta(x[, 1]))))
-      chosen <- suppressWarnings(fit_hazard(x, unsafe, 20))
-      given <- fit_hazard(x, unsafe, 20, penalty = 1)
-      (chosen$null_deviance - chosen$deviance) /
-        (given$null_deviance - given$deviance)
+      chosen <- suppressWarnings(fit_hazard(x, counts(unsafe, 20)))
+      given <- fit_hazard(x, counts(unsafe, 20), penalty = 1)
+      (chosen$null.deviance - chosen$deviance) /
+        (given$null.deviance - given$deviance)
     }, 1)
     expect_gt(min(explained), 0.8)
   }
@@ -283,7 +290,7 @@ test_that("the default fit converges", {
     set.seed(seed)
     x <- matrix(rnorm(2500), 500)
     unsafe <- rbinom(500, 20, 1 - exp(-exp(-3 + 0.3 * x[, 1])))
-    suppressWarnings(fit_hazard(x, unsafe, 20))$model$converged
+    suppressWarnings(fit_hazard(x, counts(unsafe, 20)))$model$converged
   }, TRUE)
   expect_identical(mean(converged), 1)
 })
@@ -295,8 +302,8 @@ test_that("features that tell nothing are shrunk away", {
     set.seed(seed)
     x <- matrix(rnorm(6000), 300)
     unsafe <- rbinom(300, 20, 0.05)
-    chosen <- fit_hazard(x, unsafe, 20, splines = FALSE)
-    likeliest <- fit_hazard(x, unsafe, 20, splines = FALSE, penalty = 0)
+    chosen <- fit_hazard(x, counts(unsafe, 20), splines = 0)
+    likeliest <- fit_hazard(x, counts(unsafe, 20), splines = 0, penalty = 0)
     c(sd(log(chosen$fitted)), sd(log(likeliest$fitted)))
   }, c(0, 0))
   expect_lt(mean(spread[1, ]), 0.7 * mean(spread[2, ]))
@@ -306,18 +313,18 @@ test_that("the curvature of a straight effect is shrunk away", {
   set.seed(19)
   x <- rnorm(2000)
   unsafe <- rbinom(2000, 20, 1 - exp(-exp(-3 + x / 2)))
-  fit <- fit_hazard(x, unsafe, 20)
+  fit <- fit_hazard(x, counts(unsafe, 20))
   expect_length(fit$model$terms$smooths, 1)
   # Over 100 data sets: mean 0.3, above 3 in one.
   expect_lt(summary(fit)$smooths$edf, 3)
-  straight <- fit_hazard(x, unsafe, 20, splines = FALSE)
+  straight <- fit_hazard(x, counts(unsafe, 20), splines = 0)
   expect_lt(max(abs(log(fit$fitted / straight$fitted))[abs(x) < 2]), 0.3)
 })
 
 test_that("splines are straight beyond the training data", {
   set.seed(20)
   x <- runif(500, -1, 1)
-  fit <- fit_hazard(x, rbinom(500, 20, 1 - exp(-exp(-2 + 2 * x^2))), 20,
+  fit <- fit_hazard(x, counts(rbinom(500, 20, 1 - exp(-exp(-2 + 2 * x^2))), 20),
                     penalty = 0.1, splines = 6)
   eta <- function(x) log(-log1p(-predict(fit, x)))
   steps <- diff(eta(max(x) + c(0, 0.1, 0.2, 0.3)))
@@ -330,14 +337,15 @@ test_that("the number of knots is the one asked for", {
   set.seed(21)
   x <- matrix(rnorm(400), 200)
   unsafe <- rbinom(200, 20, plogis(-2 + x[, 1]))
-  fit <- suppressWarnings(fit_hazard(x, unsafe, 20, splines = 7))
+  fit <- suppressWarnings(fit_hazard(x, counts(unsafe, 20), splines = 7))
   expect_identical(summary(fit)$smooths$knots, c(7L, 7L))
 })
 
 test_that("a feature with fewer than 8 values stays straight", {
   set.seed(22)
   x <- cbind(rep(1:7, length.out = 280), rnorm(280))
-  fit <- suppressWarnings(fit_hazard(x, rbinom(280, 20, 0.2), 20, splines = 5))
+  fit <- suppressWarnings(fit_hazard(x, counts(rbinom(280, 20, 0.2), 20),
+                                     splines = 5))
   expect_identical(summary(fit)$smooths$feature, "x2")
 })
 
@@ -346,14 +354,14 @@ test_that("with few unsafe draws only the straight terms are used", {
   x <- matrix(rnorm(2000), 500)
   unsafe <- rep(0, 500)
   unsafe[1:10] <- 1
-  expect_length(fit_hazard(x, unsafe, 20)$model$terms$smooths, 0)
+  expect_length(fit_hazard(x, counts(unsafe, 20))$model$terms$smooths, 0)
 })
 
 test_that("running out of iterations is a warning, and printed", {
   set.seed(24)
   x <- matrix(rnorm(300), 100)
   unsafe <- rbinom(100, 20, plogis(-2 + x[, 1]))
-  expect_warning(fit <- fit_hazard(x, unsafe, 20, max_iterations = 1),
+  expect_warning(fit <- fit_hazard(x, counts(unsafe, 20), max_iterations = 1),
                  class = "timetounsafe_warning_convergence")
   expect_false(fit$model$converged)
   expect_output(print(fit), "did not converge")
@@ -364,7 +372,7 @@ test_that("counts need not be whole numbers", {
   set.seed(25)
   x <- rnorm(100)
   unsafe <- runif(100)
-  fit <- fit_hazard(x, unsafe, 4.5, penalty = 0, splines = FALSE)
+  fit <- fit_hazard(x, counts(unsafe, 4.5), penalty = 0, splines = 0)
   # glm() warns of them, rightly for most of its uses.
   oracle <- suppressWarnings(
     glm(cbind(unsafe, 4.5 - unsafe) ~ x, binomial("cloglog"))
@@ -377,7 +385,7 @@ test_that("a fit needs no random numbers", {
   x <- rnorm(100)
   unsafe <- rbinom(100, 20, plogis(-2 + x))
   state <- .Random.seed
-  fit_hazard(x, unsafe, 20)
+  fit_hazard(x, counts(unsafe, 20))
   expect_identical(.Random.seed, state)
 })
 
@@ -385,8 +393,8 @@ test_that("the settings of the glm name a wrong value", {
   not_number <- list(NA, NaN, "1", -1, c(1, 2), numeric(), TRUE)
   bad_arguments(
     "fit_hazard",
-    list(x = c(0.3, -1, 2, 0.5), unsafe = c(1, 0, 2, 0), draws = 5,
-         splines = FALSE, penalty = 1, dispersion = 1, tolerance = 1e-8,
+    list(x = c(0.3, -1, 2, 0.5), y = counts(c(1, 0, 2, 0), 5),
+         splines = 0, penalty = 1, dispersion = 1, tolerance = 1e-8,
          max_iterations = 50),
     list(
       splines = c(not_number, list(3, 51, 4.5, Inf, c(FALSE, FALSE))),
@@ -416,11 +424,11 @@ compare_losses <- function(effects, seeds) {
     unsafe <- rbinom(300, 20, hazard(x))
     p <- hazard(new)
     ridge <- vapply(c(64, 256, 1024), function(penalty) {
-      fit <- fit_hazard(x, unsafe, 20, penalty = penalty, splines = FALSE,
-                        interactions = FALSE)
+      fit <- fit_hazard(x, counts(unsafe, 20), penalty = penalty, splines = 0,
+                        interactions = 0)
       divergence(p, predict(fit, new))
     }, 1)
-    fit <- suppressWarnings(fit_hazard(x, unsafe, 20))
+    fit <- suppressWarnings(fit_hazard(x, counts(unsafe, 20)))
     lasso <- NA_real_
     if (requireNamespace("glmnet", quietly = TRUE)) {
       model <- glmnet::cv.glmnet(x, cbind(20 - unsafe, unsafe), nfolds = 5,
@@ -461,7 +469,7 @@ test_that("a group without events is near Jeffreys' mean", {
         first <- rep(c(TRUE, FALSE), c(size, n - size))
         x <- cbind(first, matrix(rnorm(n * noise), n))
         unsafe <- ifelse(first, 0, rbinom(n, draws, 0.1))
-        p <- fit_hazard(x, unsafe, draws)$fitted[first]
+        p <- fit_hazard(x, counts(unsafe, draws))$fitted[first]
         jeffreys <- 0.5 / (size * draws + 1)
         expect_lt(abs(mean(log(p / jeffreys))), log(5))
       }
@@ -477,7 +485,7 @@ test_that("the prior event does not hide that draws scatter", {
       set.seed(seed)
       x <- matrix(rnorm(900), 300)
       unsafe <- draws * rbinom(300, 1, plogis(-1 + 3 * x[, 1]))
-      fit <- suppressWarnings(fit_hazard(x, unsafe, draws))
+      fit <- suppressWarnings(fit_hazard(x, counts(unsafe, draws)))
       expect_gt(fit$model$dispersion, draws * 0.9)
       expect_lt(fit$model$dispersion, draws * 1.2)
     }
@@ -490,13 +498,13 @@ test_that("features that separate the prompts leave finite hazards", {
       set.seed(1)
       x <- matrix(rnorm(300), 100)
       unsafe <- ifelse(x[, 1] > 0, draws, 0)
-      for (splines in list(NULL, FALSE)) {
+      for (splines in list(NULL, 0)) {
         fit <- suppressWarnings(
-          fit_hazard(x[, columns], unsafe, draws, splines = splines)
+          fit_hazard(x[, columns], counts(unsafe, draws), splines = splines)
         )
         expect_true(all(fit$fitted > 0 & fit$fitted <= 1))
         expect_gt(mean((fit$fitted > 0.5) == (x[, 1] > 0)), 0.9)
-        expect_lt(fit$deviance, fit$null_deviance)
+        expect_lt(fit$deviance, fit$null.deviance)
       }
     }
   }
@@ -517,7 +525,7 @@ test_that("small and difficult data sets nearly all converge", {
     unsafe <- rbinom(n, draws, 1 - exp(-exp(eta)))
     unsafe[1] <- min(max(unsafe[1], 1), max(draws - 1, 1))
     unsafe[2] <- min(unsafe[2], draws - 1)
-    fit <- suppressWarnings(fit_hazard(x, unsafe, draws))
+    fit <- suppressWarnings(fit_hazard(x, counts(unsafe, draws)))
     expect_true(all(fit$fitted > 0 & fit$fitted <= 1))
     fit$model$converged
   }, TRUE)
@@ -532,7 +540,7 @@ test_that("own penalties are where the marginal likelihood is stationary", {
   set.seed(9)
   x <- matrix(rnorm(6000), 1000)
   unsafe <- rbinom(1000, 20, 1 - exp(-exp(-3 + x[, 1] - 0.3 * x[, 2])))
-  fit <- fit_hazard(x, unsafe, 20, splines = FALSE)
+  fit <- fit_hazard(x, counts(unsafe, 20), splines = 0)
   model <- fit$model
   z <- cbind(1, scale(x) * sqrt(1000 / 999))
   h <- exp(drop(z %*% model$beta))

@@ -5,7 +5,7 @@ test_that("the law answers as the geometric distribution does", {
                    geometric_quantile(rows$prob, 0.2))
   expect_identical(law$quantile(rows, 0.2, 5), pmin(law$quantile(rows, 0.2), 5))
   first_by <- function(time, prob) 1 - (1 - prob)^time
-  expect_equal(law$level(rows, c(1, 4, 9, 2)),
+  expect_equal(law$tau(rows, c(1, 4, 9, 2)),
                first_by(c(1, 4, 9, 2), rows$prob))
   # The mean of min(T, limit): the sum of P(T > t) over t = 0, 1, ...
   limit <- c(3, 50, 7, 4)
@@ -23,6 +23,6 @@ test_that("the law answers as the geometric distribution does", {
 test_that("a quantile at another level is right for small hazards", {
   p <- c(1e-4, 1e-5)
   from <- geometric_quantile(p, 0.19)
-  expect_equal(find_law(NULL)$at_level(from, 0.19, 0.1),
+  expect_equal(find_law(NULL)$at_tau(from, 0.19, 0.1),
                geometric_quantile(p, 0.1), tolerance = 1e-3)
 })

@@ -12,9 +12,9 @@ test_that("a perceptron learns an interaction that an additive glm cannot", {
     q <- predict(fit, new)
     2 * mean(p * log(p / q) + (1 - p) * (log1p(-p) - log1p(-q)))
   }
-  perceptron <- lost(fit_hazard(x, unsafe, 20, engine = "mlp"))
+  perceptron <- lost(fit_hazard(x, counts(unsafe, 20), engine = "mlp"))
   additive <- lost(suppressWarnings(
-    fit_hazard(x, unsafe, 20, interactions = FALSE)
+    fit_hazard(x, counts(unsafe, 20), interactions = 0)
   ))
   expect_lt(perceptron, additive / 5)
 })
@@ -25,7 +25,7 @@ test_that("the same seed gives the same fit, another seed another", {
   unsafe <- rbinom(100, 20, plogis(-2 + x[, 1]))
   fit <- function(seed) {
     set.seed(seed)
-    fit_hazard(x, unsafe, 20, engine = "mlp", epochs = 5)
+    fit_hazard(x, counts(unsafe, 20), engine = "mlp", epochs = 5)
   }
   expect_identical(fit(3), fit(3))
   expect_false(identical(fit(3)$fitted, fit(4)$fitted))
@@ -35,7 +35,7 @@ test_that("predictions of training rows equal the fitted values", {
   set.seed(5)
   x <- matrix(rnorm(300), 100)
   unsafe <- rbinom(100, 20, plogis(-2 + x[, 1]))
-  fit <- fit_hazard(x, unsafe, 20, engine = "mlp", epochs = 5)
+  fit <- fit_hazard(x, counts(unsafe, 20), engine = "mlp", epochs = 5)
   expect_identical(predict(fit, x), fit$fitted)
   expect_true(all(fit$fitted > 0 & fit$fitted < 1))
 })
@@ -44,7 +44,8 @@ test_that("the prediction is the network that the weights describe", {
   set.seed(6)
   x <- matrix(rnorm(200), 100)
   unsafe <- rbinom(100, 20, plogis(-2 + x[, 1]))
-  fit <- fit_hazard(x, unsafe, 20, engine = "mlp", hidden = c(3, 2), epochs = 5)
+  fit <- fit_hazard(x, counts(unsafe, 20), engine = "mlp", hidden = c(3, 2),
+                    epochs = 5)
   w <- fit$model$weights
   # Layer by layer a matrix of fan_out rows, stored by row, then the biases.
   expect_length(w, 3 * 2 + 3 + 2 * 3 + 2 + 2 + 1)
@@ -62,7 +63,7 @@ test_that("early stopping keeps the best of at most `epochs` epochs", {
   set.seed(7)
   x <- matrix(rnorm(600), 200)
   unsafe <- rbinom(200, 20, plogis(-2 + x[, 1]))
-  fit <- fit_hazard(x, unsafe, 20, engine = "mlp", learning_rate = 0.01,
+  fit <- fit_hazard(x, counts(unsafe, 20), engine = "mlp", learning_rate = 0.01,
                     epochs = 200, patience = 5)
   history <- fit$model$history
   expect_lt(fit$model$epochs, 200)
@@ -77,7 +78,7 @@ test_that("training that `epochs` cuts short has not converged", {
   set.seed(8)
   x <- matrix(rnorm(600), 200)
   unsafe <- rbinom(200, 20, plogis(-2 + x[, 1]))
-  fit <- fit_hazard(x, unsafe, 20, engine = "mlp", epochs = 3)
+  fit <- fit_hazard(x, counts(unsafe, 20), engine = "mlp", epochs = 3)
   expect_equal(fit$model$epochs, 3)
   expect_false(fit$model$converged)
 })
@@ -86,7 +87,7 @@ test_that("the history holds the deviances of each epoch", {
   set.seed(9)
   x <- matrix(rnorm(600), 200)
   unsafe <- rbinom(200, 20, plogis(-2 + x[, 1]))
-  fit <- fit_hazard(x, unsafe, 20, engine = "mlp", epochs = 4)
+  fit <- fit_hazard(x, counts(unsafe, 20), engine = "mlp", epochs = 4)
   history <- fit$model$history
   expect_identical(dim(history), c(4L, 2L))
   expect_identical(colnames(history), c("training", "validation"))
@@ -98,7 +99,8 @@ test_that("without validation all epochs run and nothing is held out", {
   set.seed(10)
   x <- matrix(rnorm(600), 200)
   unsafe <- rbinom(200, 20, plogis(-2 + x[, 1]))
-  fit <- fit_hazard(x, unsafe, 20, engine = "mlp", epochs = 30, validation = 0)
+  fit <- fit_hazard(x, counts(unsafe, 20), engine = "mlp", epochs = 30,
+                    validation = 0)
   expect_equal(fit$model$epochs, 30)
   expect_equal(fit$model$held_out, 0)
   expect_true(fit$model$converged)
@@ -111,10 +113,10 @@ test_that("the share of held-out prompts is the one asked for", {
   set.seed(11)
   x <- matrix(rnorm(400), 200)
   unsafe <- rbinom(200, 20, plogis(-2 + x[, 1]))
-  fit <- fit_hazard(x, unsafe, 20, engine = "mlp", epochs = 1,
+  fit <- fit_hazard(x, counts(unsafe, 20), engine = "mlp", epochs = 1,
                     validation = 0.25)
   expect_equal(fit$model$held_out, 50)
-  few <- fit_hazard(x[1:3, ], c(1, 0, 0), 5, engine = "mlp", epochs = 1,
+  few <- fit_hazard(x[1:3, ], counts(c(1, 0, 0), 5), engine = "mlp", epochs = 1,
                     validation = 0.9)
   expect_equal(few$model$held_out, 2)
 })
@@ -123,7 +125,7 @@ test_that("the paper's configuration runs", {
   set.seed(12)
   x <- matrix(rnorm(2000), 500)
   unsafe <- rbinom(500, 20, plogis(-2 + x[, 1]))
-  fit <- paper_hazard(x, unsafe, 20)
+  fit <- fit_paper_hazard(x, counts(unsafe, 20))
   expect_length(fit$model$weights, 4 * 32 + 32 + 3 * (32 * 32 + 32) + 32 + 1)
   expect_identical(fit$model$hidden, rep(32L, 4))
   training <- fit$model$history[, "training"]
@@ -137,7 +139,8 @@ test_that("training starts at the overall rate", {
   x <- matrix(rnorm(600), 200)
   unsafe <- rbinom(200, 20, 0.01)
   # The smallest steps move the weights by next to nothing.
-  fit <- fit_hazard(x, unsafe, 20, engine = "mlp", learning_rate = 1e-12,
+  fit <- fit_hazard(x, counts(unsafe, 20), engine = "mlp",
+                    learning_rate = 1e-12,
                     epochs = 1)
   log_odds <- qlogis(fit$fitted) - qlogis(sum(unsafe) / 4000)
   expect_lt(max(abs(log_odds)), 1)
@@ -152,7 +155,8 @@ test_that("`weighted` tells prompts with many draws from those with few", {
   x <- matrix(0, 200, 1)
   fit <- function(weighted) {
     set.seed(14)
-    mean(fit_hazard(x, unsafe, draws, engine = "mlp", learning_rate = 0.01,
+    mean(fit_hazard(x, counts(unsafe, draws), engine = "mlp",
+                    learning_rate = 0.01,
                     epochs = 200, validation = 0, weighted = weighted)$fitted)
   }
   # (200 * 0.3 + 2 * 0.8) / 202, and the mean of 0.3 and 0.8. Constant step
@@ -167,7 +171,7 @@ test_that("the units and the origin of a feature do not matter", {
   unsafe <- rbinom(200, 20, plogis(-2 + x[, 1]))
   fit <- function(x) {
     set.seed(16)
-    fit_hazard(x, unsafe, 20, engine = "mlp", epochs = 5)$fitted
+    fit_hazard(x, counts(unsafe, 20), engine = "mlp", epochs = 5)$fitted
   }
   for (size in c(1e-290, 1e-6, 1e6, 1e300)) {
     expect_equal(fit(x * size), fit(x), tolerance = 1e-4)
@@ -178,7 +182,7 @@ test_that("the units and the origin of a feature do not matter", {
 test_that("constant columns, few rows and one feature are no obstacle", {
   set.seed(17)
   fit <- function(x, unsafe) {
-    fit_hazard(x, unsafe, 5, engine = "mlp", epochs = 2)$fitted
+    fit_hazard(x, counts(unsafe, 5), engine = "mlp", epochs = 2)$fitted
   }
   expect_true(all(is.finite(fit(cbind(1, rnorm(20)), rep(0:1, 10)))))
   expect_true(all(is.finite(fit(1:2, 0:1))))
@@ -189,20 +193,22 @@ test_that("constant columns, few rows and one feature are no obstacle", {
 test_that("a new prompt far outside the training data has a hazard", {
   set.seed(18)
   x <- rnorm(100)
-  fit <- fit_hazard(x, rbinom(100, 20, plogis(-2 + x)), 20, engine = "mlp",
+  fit <- fit_hazard(x, counts(rbinom(100, 20, plogis(-2 + x)), 20),
+                    engine = "mlp",
                     epochs = 5)
   p <- predict(fit, c(-1e20, 1e20))
   expect_true(all(p >= 0 & p <= 1))
 })
 
-test_that("a new prompt beyond all reason is an error about `newx`", {
+test_that("a new prompt beyond all reason is an error about `newdata`", {
   set.seed(19)
   x <- rnorm(100)
-  fit <- fit_hazard(x, rbinom(100, 20, plogis(-2 + x)), 20, engine = "mlp",
+  fit <- fit_hazard(x, counts(rbinom(100, 20, plogis(-2 + x)), 20),
+                    engine = "mlp",
                     epochs = 2)
   for (value in c(1e35, 1e300)) {
     error <- expect_error(predict(fit, value), class = "timetounsafe_error")
-    expect_identical(error$argument, "newx")
+    expect_identical(error$argument, "newdata")
     expect_identical(conditionCall(error)[[1]], quote(predict))
   }
 })
@@ -213,7 +219,7 @@ test_that("the settings of the perceptron name a wrong value", {
   not_flag <- list(NULL, NA, "TRUE", 1, c(TRUE, FALSE), logical())
   bad_arguments(
     "fit_hazard",
-    list(x = c(0.3, -1, 2, 0.5), unsafe = c(1, 0, 2, 0), draws = 5,
+    list(x = c(0.3, -1, 2, 0.5), y = counts(c(1, 0, 2, 0), 5),
          engine = "mlp", hidden = 2, learning_rate = 0.1, weight_decay = 0,
          batch_size = 2, epochs = 1, validation = 0, patience = 1,
          weighted = TRUE, start_at_rate = TRUE, standardised = TRUE),

@@ -63,9 +63,9 @@ test_that("heavy-tailed features give calibrated hazards", {
       set.seed(seed)
       x <- matrix(rt(1800, 2), 600)
       new <- matrix(rt(6000, 2), 2000)
-      counts <- function(x) rbinom(nrow(x), 20, 1 - exp(-exp(eta(x))))
-      fit <- suppressWarnings(fit_hazard(x, counts(x), 20))
-      unsafe <- counts(new)
+      observe <- function(x) rbinom(nrow(x), 20, 1 - exp(-exp(eta(x))))
+      fit <- suppressWarnings(fit_hazard(x, counts(observe(x), 20)))
+      unsafe <- observe(new)
       estimate <- log(-log1p(-pmin(predict(fit, new), 1 - 1e-12)))
       oracle <- suppressWarnings(
         glm(cbind(unsafe, 20 - unsafe) ~ estimate, binomial("cloglog"))

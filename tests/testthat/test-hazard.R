@@ -2,16 +2,16 @@ test_that("a fit has the documented parts", {
   set.seed(1)
   x <- matrix(rnorm(200), 100)
   unsafe <- rbinom(100, 20, plogis(-2 + x[, 1]))
-  fit <- fit_hazard(x, unsafe, 20)
+  fit <- fit_hazard(x, counts(unsafe, 20))
   expect_s3_class(fit, "hazard_fit", exact = TRUE)
   expect_named(fit, c("engine", "encoder", "model", "fitted", "unsafe", "draws",
-                      "sampling", "deviance", "null_deviance", "n", "schema",
-                      "call", "training"))
+                      "stop", "deviance", "null.deviance", "nobs", "omitted",
+                      "formula", "schema", "call", "training"))
   expect_identical(fit$engine, "glm")
-  expect_identical(fit$n, 100L)
+  expect_identical(fit$nobs, 100L)
   expect_identical(fit$unsafe, as.double(unsafe))
   expect_identical(fit$draws, rep(20, 100))
-  expect_identical(fit$sampling, "fixed")
+  expect_false(fit$stop)
   expect_true(is.call(fit$call))
 })
 
@@ -20,20 +20,20 @@ test_that("the deviances are those of the binomial likelihood", {
   x <- rnorm(60)
   draws <- sample(1:30, 60, TRUE)
   unsafe <- rbinom(60, draws, plogis(-2 + x))
-  fit <- fit_hazard(x, unsafe, draws)
+  fit <- fit_hazard(x, counts(unsafe, draws))
   log_lik <- function(p) sum(dbinom(unsafe, draws, p, log = TRUE))
   saturated <- log_lik(unsafe / draws)
   expect_equal(fit$deviance, 2 * (saturated - log_lik(fit$fitted)))
   rate <- sum(unsafe) / sum(draws)
-  expect_equal(fit$null_deviance, 2 * (saturated - log_lik(rate)))
+  expect_equal(fit$null.deviance, 2 * (saturated - log_lik(rate)))
 })
 
 test_that("one number of draws stands for all prompts", {
   set.seed(3)
   x <- rnorm(60)
   unsafe <- rbinom(60, 9, plogis(-2 + x))
-  expect_identical(fit_hazard(x, unsafe, 9)$fitted,
-                   fit_hazard(x, unsafe, rep(9, 60))$fitted)
+  expect_identical(fit_hazard(x, counts(unsafe, 9))$fitted,
+                   fit_hazard(x, counts(unsafe, rep(9, 60)))$fitted)
 })
 
 test_that("prompts with 0 draws are left out", {
@@ -43,11 +43,12 @@ test_that("prompts with 0 draws are left out", {
   unsafe <- rbinom(80, draws, plogis(-2 + x[, 1]))
   used <- draws > 0
   x[!used, ] <- NA
-  fit <- fit_hazard(x, unsafe, draws)
-  expect_identical(fit$n, 60L)
+  fit <- fit_hazard(x, counts(unsafe, draws))
+  expect_identical(fit$nobs, 60L)
   expect_length(fit$fitted, 60)
   expect_identical(fit$fitted,
-                   fit_hazard(x[used, ], unsafe[used], draws[used])$fitted)
+                   fit_hazard(x[used, ],
+                              counts(unsafe[used], draws[used]))$fitted)
 })
 
 test_that("prompts with 0 draws are left out of a formula's data", {
@@ -56,7 +57,7 @@ test_that("prompts with 0 draws are left out of a formula's data", {
   data$draws <- ifelse(data$f == "never", 0, 9)
   data$unsafe <- rbinom(60, data$draws, plogis(-2 + data$a))
   fit <- fit_hazard(cbind(unsafe, draws - unsafe) ~ a + f, data)
-  expect_identical(fit$n, 40L)
+  expect_identical(fit$nobs, 40L)
   expect_error(predict(fit, data), "\"never\"",
                class = "timetounsafe_error_features")
 })
@@ -68,10 +69,10 @@ test_that("the formula door equals the counts door", {
   data$safe <- 12 - data$unsafe
   by_formula <- fit_hazard(cbind(unsafe, safe) ~ a + b, data)
   by_name <- fit_hazard(formula = cbind(unsafe, safe) ~ a + b, data = data)
-  by_counts <- fit_hazard(as.matrix(data[c("a", "b")]), data$unsafe, 12)
+  by_counts <- fit_hazard(as.matrix(data[c("a", "b")]), counts(data$unsafe, 12))
   expect_identical(by_formula$fitted, by_counts$fitted)
   expect_identical(by_name$fitted, by_counts$fitted)
-  expect_identical(by_formula$sampling, "fixed")
+  expect_false(by_formula$stop)
 })
 
 test_that("Surv() has the likelihood of counts, and remembers the stopping", {
@@ -80,31 +81,32 @@ test_that("Surv() has the likelihood of counts, and remembers the stopping", {
   first <- rgeom(300, 1 - exp(-exp(-3 + a))) + 1
   data <- data.frame(a = a, time = pmin(first, 40), status = first <= 40)
   stopped <- fit_hazard(survival::Surv(time, status) ~ a, data)
-  counts <- fit_hazard(a, as.double(data$status), data$time)
+  counts <- fit_hazard(a, counts(as.double(data$status), data$time))
   expect_identical(stopped$fitted, counts$fitted)
   expect_identical(stopped$deviance, counts$deviance)
-  expect_identical(stopped$sampling, "stopped")
-  expect_identical(counts$sampling, "fixed")
+  expect_true(stopped$stop)
+  expect_false(counts$stop)
 })
 
-test_that("`sampling` is remembered and does not change the fit", {
+test_that("`stop` is remembered and does not change the fit", {
   set.seed(8)
   data <- data.frame(a = rnorm(50), unsafe = rbinom(50, 9, 0.2))
-  fixed <- fit_hazard(data["a"], data$unsafe, 9)
-  stopped <- fit_hazard(data["a"], data$unsafe, 9, sampling = "stopped")
-  expect_identical(stopped$sampling, "stopped")
+  fixed <- fit_hazard(data["a"], counts(data$unsafe, 9))
+  stopped <- fit_hazard(data["a"], counts(data$unsafe, 9), stop = TRUE)
+  expect_true(stopped$stop)
   expect_identical(stopped$fitted, fixed$fitted)
   formula <- fit_hazard(cbind(unsafe, 9 - unsafe) ~ a, data,
-                        sampling = "stopped")
-  expect_identical(formula$sampling, "stopped")
+                        stop = TRUE)
+  expect_true(formula$stop)
 })
 
 test_that("all training draws safe: Jeffreys' mean, with a warning", {
   x <- matrix(c(0.3, -1, 2, 0.5), 4)
   for (engine in c("glm", "mlp")) {
-    expect_warning(fit <- fit_hazard(x, rep(0, 4), c(5, 10, 20, 4), engine),
+    expect_warning(fit <- fit_hazard(x, counts(rep(0, 4), c(5, 10, 20, 4)),
+                                     engine),
                    "riskier prompts",
-                   class = "timetounsafe_warning_no_unsafe")
+                   class = "timetounsafe_warning_constant_hazard")
     # A half over 39 draws and one.
     expect_equal(fit$fitted, rep(1 / 80, 4))
     expect_equal(predict(fit, rbind(x, 9)), rep(1 / 80, 5))
@@ -113,8 +115,8 @@ test_that("all training draws safe: Jeffreys' mean, with a warning", {
 })
 
 test_that("all training draws unsafe: Jeffreys' mean, with a warning", {
-  expect_warning(fit <- fit_hazard(1:3, 1:3, 1:3), "safer prompts",
-                 class = "timetounsafe_warning_no_unsafe")
+  expect_warning(fit <- fit_hazard(1:3, counts(1:3, 1:3)), "safer prompts",
+                 class = "timetounsafe_warning_constant_hazard")
   # Six and a half over six draws and one.
   expect_equal(fit$fitted, rep(13 / 14, 3))
 })
@@ -128,28 +130,30 @@ test_that("without a feature the hazard is one constant, and no warning", {
 
 test_that("fit_hazard() names a wrong argument", {
   x <- matrix(c(0.3, -1, 2, 0.5), 4)
-  counts <- list(NULL, NA, "1", -1, c(1, NA, 0, 1), c(1, NaN, 0, 1),
-                 c(1, Inf, 0, 1), c(1, -1, 0, 1), c(1, 0), numeric(),
-                 list(1, 0, 0, 1), rep("1", 4), factor(1:4))
+  y <- counts(c(1, 0, 2, 0), 5)
   choices <- list(NULL, NA, 1, "other", "", c("glm", "fixed"), character())
+  replaced <- function(value) replace(y, 2, value)
   bad_arguments(
-    "fit_hazard",
-    list(x = x, unsafe = c(1, 0, 2, 0), draws = 5, engine = "glm",
-         sampling = "fixed"),
+    "fit_hazard", list(x = x, y = y, engine = "glm", stop = FALSE),
     list(
       x = list(x * NA, x / 0, array(0, c(4, 1, 1)),
                mean, list(1, 2, 3, 4)),
-      unsafe = c(counts, list(c(6, 0, 0, 0), 1)),
-      draws = c(counts, list(0.5, c(0, 0, 0, 0))),
-      engine = choices, sampling = choices
+      y = list(NULL, NA, "1", 1, c(1, 0, 2, 0), replaced(NA), replaced(NaN),
+               replaced(Inf), replaced(-1), replaced("1"), y[1:3, ], y[, 1],
+               y[, 2:1], cbind(y, 1), as.data.frame(y), 0 * y, list(1),
+               factor(1:4), survival::Surv(1:4, 2:5, rep(1, 4)),
+               survival::Surv(c(0, 1, 2, 3), rep(1, 4)),
+               survival::Surv(c(0.5, 1, 2, 3), rep(1, 4)),
+               survival::Surv(c(NA, 1, 2, 3), rep(1, 4))),
+      engine = choices, stop = list(NULL, NA, 1, "stopped", c(TRUE, TRUE))
     )
   )
 })
 
-test_that("draws of 0 for every prompt are an error about `draws`", {
-  error <- expect_error(fit_hazard(1:3, c(0, 0, 0), 0),
+test_that("no draw at all is an error about `y`", {
+  error <- expect_error(fit_hazard(1:3, counts(c(0, 0, 0), 0)),
                         class = "timetounsafe_error_argument")
-  expect_identical(error$argument, "draws")
+  expect_identical(error$argument, "y")
 })
 
 test_that("fit_hazard() of a formula names a wrong argument", {
@@ -158,10 +162,10 @@ test_that("fit_hazard() of a formula names a wrong argument", {
   bad_arguments(
     "fit_hazard",
     list(formula = cbind(u, s) ~ x, data = data, engine = "glm",
-         sampling = "fixed"),
+         stop = FALSE),
     list(
       data = list(NULL, NA, 1, list(u = 1), as.matrix(data)),
-      engine = c(list(NULL), choices), sampling = choices
+      engine = c(list(NULL), choices), stop = choices
     )
   )
   for (formula in list(
@@ -186,12 +190,14 @@ test_that("an unknown setting is an error that lists the known ones", {
   x <- matrix(c(0.3, -1, 2, 0.5), 4)
   for (settings in list(list(hidden = 3), list(penal = 1), list(3))) {
     error <- expect_error(
-      do.call("fit_hazard", c(list(x, c(1, 0, 2, 0), 5, "glm"), settings)),
+      do.call("fit_hazard",
+              c(list(x, counts(c(1, 0, 2, 0), 5), "glm"), settings)),
       "splines, interactions, penalty", class = "timetounsafe_error_argument"
     )
     expect_identical(error$argument, "...")
   }
-  expect_error(fit_hazard(x, c(1, 0, 2, 0), 5, "mlp", penalty = 1), "hidden",
+  expect_error(fit_hazard(x, counts(c(1, 0, 2, 0), 5), "mlp", penalty = 1),
+               "hidden",
                class = "timetounsafe_error_argument")
 })
 
@@ -199,7 +205,7 @@ test_that("two prompts, three and four give hazards between 0 and 1", {
   for (n in 2:4) {
     for (unsafe in list(c(1, 0, 2, 0), c(5, 5, 4, 5), c(0, 0.5, 0, 5))) {
       fit <- suppressWarnings(fit_hazard(matrix(sin(1:(3 * n)), n),
-                                         unsafe[1:n], 5))
+                                         counts(unsafe[1:n], 5)))
       expect_true(all(fit$fitted > 0 & fit$fitted < 1))
       expect_equal(predict(fit, matrix(sin(1:(3 * n)), n)), fit$fitted)
     }
@@ -212,12 +218,13 @@ test_that("counts of any size give hazards of their order", {
   set.seed(22)
   x <- matrix(rnorm(300), 100)
   for (draws in c(1e-6, 0.5, 1, 1e9, 2^53)) {
-    fit <- fit_hazard(x, rep(c(0, draws / 4), 50), draws, interactions = FALSE)
+    fit <- fit_hazard(x, counts(rep(c(0, draws / 4), 50), draws),
+                      interactions = 0)
     expect_true(all(fit$fitted > 0.005 & fit$fitted < 0.6))
   }
-  rare <- fit_hazard(x, c(1, rep(0, 99)), 1e9)
+  rare <- fit_hazard(x, counts(c(1, rep(0, 99)), 1e9))
   expect_equal(log(rare$fitted), rep(log(1e-11), 100), tolerance = 0.1)
-  sure <- fit_hazard(x, c(19, rep(20, 99)), 20)
+  sure <- fit_hazard(x, counts(c(19, rep(20, 99)), 20))
   expect_true(all(sure$fitted > 0.99 & sure$fitted < 1))
 })
 
@@ -225,6 +232,6 @@ test_that("sparse features with one number each, and more than prompts", {
   x <- Matrix::sparseMatrix(i = rep(1:50, 4), j = 1:200, x = 1,
                             dims = c(60, 200))
   set.seed(23)
-  fit <- suppressWarnings(fit_hazard(x, rbinom(60, 20, 0.2), 20))
+  fit <- suppressWarnings(fit_hazard(x, counts(rbinom(60, 20, 0.2), 20)))
   expect_true(all(fit$fitted > 0.01 & fit$fitted < 0.9))
 })

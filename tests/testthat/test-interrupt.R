@@ -48,7 +48,7 @@ test_that("long loops in C can be interrupted, and R works on", {
   ))), "interrupted")
   expect_identical(interrupted(core$core_value(.Call(
     core$ffi_interaction_statistics,
-    c(standard, list(limit = 3, score = y + 0, weight = y + 0))
+    c(standard, list(clip = 3, score = y + 0, weight = y + 0))
   ))), "interrupted")
   expect_identical(interrupted(core$core_value(.Call(
     core$ffi_mlp_fit,

@@ -22,7 +22,7 @@ start_child <- function(plan_file, path) {
     "}",
     sprintf("writeLines(format(Sys.getpid()), %s)", deparse(child$pid)),
     sprintf("while (!file.exists(%s)) Sys.sleep(0.005)", deparse(child$go)),
-    sprintf("run_audit(plan, sampler, batch_size = 16, ledger = %s)",
+    sprintf("run_audit(plan, sampler, %s, control = audit_control(16))",
             deparse(path))
   ), wait = FALSE)
   child
@@ -49,7 +49,7 @@ wait_for_end <- function(path) {
 }
 
 committed <- function(path) {
-  read <- tryCatch(read_ledger(path, "draws"),
+  read <- tryCatch(read_ledger(path, "attempts"),
                    timetounsafe_error_ledger = function(e) NULL)
   paste(read$id, read$draw)
 }
@@ -60,7 +60,8 @@ test_that("killed at any moment, an audit ends as if nothing had happened", {
   p <- rep(c(0.0004, 0.002), 40)
   set.seed(1)
   plan <- known_plan(p, 1000)
-  whole <- run_audit(plan, rare_sampler, batch_size = 16)
+  whole <- run_audit(plan, rare_sampler,
+                     control = audit_control(batch_size = 16))
   expect_gt(sum(whole$draws), 15000)
   expect_gt(sum(whole$status), 10)
   plan_file <- tempfile(fileext = ".rds")
@@ -83,7 +84,7 @@ test_that("killed at any moment, an audit ends as if nothing had happened", {
     expect_true(tools::pskill(pid, tools::SIGKILL))
     wait_for_end(path)
     asked <- if (file.exists(child$log)) readLines(child$log, warn = FALSE)
-    # The last line may have been cut off.
+    # The last line may be incomplete.
     expect_false(any(utils::head(asked, -1L) %in% known))
     now <- committed(path)
     expect_true(all(known %in% now))
@@ -95,11 +96,12 @@ test_that("killed at any moment, an audit ends as if nothing had happened", {
   open <- anyNA(read_ledger(path)$status)
   expect_true(open)
 
-  audit <- run_audit(plan, rare_sampler, batch_size = 16, ledger = path)
+  audit <- run_audit(plan, rare_sampler, ledger = path,
+                     control = audit_control(batch_size = 16))
   expect_same_outcome(audit, whole)
   expect_same_outcome(read_ledger(path), whole)
-  draws <- read_ledger(path, "draws")
-  expect_equal(anyDuplicated(draws[c("prompt", "draw")]), 0)
-  expect_identical(draws$unsafe, rare_sampler(draws$prompt, draws$draw))
+  draws <- read_ledger(path, "attempts")
+  expect_equal(anyDuplicated(draws[c("row", "draw")]), 0)
+  expect_identical(draws$unsafe, rare_sampler(draws$row, draws$draw))
   expect_identical(query_ledger(path, "PRAGMA integrity_check")[[1L]], "ok")
 })

@@ -6,23 +6,26 @@ test_that("an audit with a ledger is the same as one without", {
   plan <- known_plan(rep(c(0.005, 0.02, 0.2), 10), 30)
   for (size in c(1, 7, 64, 5000)) {
     path <- new_path()
-    with <- run_audit(plan, hashed_sampler, batch_size = size, ledger = path)
-    expect_equal(with, run_audit(plan, hashed_sampler, batch_size = size))
+    with <- run_audit(plan, hashed_sampler, ledger = path,
+                      control = audit_control(batch_size = size))
+    expect_equal(with, run_audit(plan, hashed_sampler,
+                                 control = audit_control(batch_size = size)))
     expect_same_outcome(read_ledger(path), with)
-    expect_identical(read_ledger(path)$overshoot, with$overshoot)
-    draws <- read_ledger(path, "draws")
-    expect_equal(nrow(draws), sum(with$draws) + sum(with$overshoot))
+    expect_identical(read_ledger(path)$unused, with$unused)
+    draws <- read_ledger(path, "attempts")
+    expect_equal(nrow(draws), sum(with$draws) + sum(with$unused))
     expect_identical(draws$unsafe,
-                     hashed_sampler(draws$prompt, draws$draw))
-    expect_equal(anyDuplicated(draws[c("prompt", "draw")]), 0)
+                     hashed_sampler(draws$row, draws$draw))
+    expect_equal(anyDuplicated(draws[c("row", "draw")]), 0)
     expect_true(all(draws$status == "ok"))
   }
 })
 
-test_that("wherever it stops, the same call goes on to the same end", {
+test_that("wherever it stops, the same call resumes to the same end", {
   set.seed(2)
   plan <- known_plan(rep(c(0.005, 0.05), 6), 40)
-  whole <- run_audit(plan, hashed_sampler, batch_size = 16)
+  whole <- run_audit(plan, hashed_sampler,
+                     control = audit_control(batch_size = 16))
   made <- new.env()
   sampler <- function(prompts, draw) {
     made$key <- c(made$key, paste(prompts, draw))
@@ -32,10 +35,12 @@ test_that("wherever it stops, the same call goes on to the same end", {
   runs <- 0
   repeat {
     runs <- runs + 1
-    audit <- suppressWarnings(run_audit(
-      plan, sampler, batch_size = 16, ledger = path, max_draws = 37
-    ), classes = unfinished)
-    expect_equal(nrow(read_ledger(path, "draws")), length(made$key))
+    audit <- suppressWarnings(run_audit(plan, sampler, ledger = path,
+                                        max_draws = 37,
+                                        control = audit_control(
+                                          batch_size = 16
+                                        )), classes = unfinished)
+    expect_equal(nrow(read_ledger(path, "attempts")), length(made$key))
     if (!anyNA(audit$status)) break
   }
   expect_gt(runs, 5)
@@ -48,10 +53,11 @@ test_that("wherever it stops, the same call goes on to the same end", {
   expect_length(made$key, before)
 })
 
-test_that("errors and interrupts of the sampler leave a ledger to go on with", {
+test_that("errors and interrupts of the sampler leave a ledger to resume", {
   set.seed(3)
   plan <- known_plan(rep(c(0.005, 0.05), 6), 40)
-  whole <- run_audit(plan, hashed_sampler, batch_size = 16)
+  whole <- run_audit(plan, hashed_sampler,
+                     control = audit_control(batch_size = 16))
   path <- new_path()
   calls <- 0
   bad <- function(prompts, draw) {
@@ -61,15 +67,16 @@ test_that("errors and interrupts of the sampler leave a ledger to go on with", {
     hashed_sampler(prompts, draw)
   }
   run <- function(sampler) {
-    run_audit(plan, sampler, batch_size = 16, ledger = path, retry_wait = 0)
+    run_audit(plan, sampler, ledger = path,
+              control = audit_control(batch_size = 16, retry_wait = 0))
   }
   expect_warning(run(bad), class = unfinished)
-  expect_equal(nrow(read_ledger(path, "draws")), 3 * 16)
+  expect_equal(nrow(read_ledger(path, "attempts")), 3 * 16)
   error <- tryCatch(run(bad), error = identity)
   expect_s3_class(error, "timetounsafe_error_sampler")
-  expect_match(conditionMessage(error), "same call again")
+  expect_match(conditionMessage(error), "repeat the call")
   expect_match(conditionMessage(error$parent), "the server is gone")
-  draws <- read_ledger(path, "draws")
+  draws <- read_ledger(path, "attempts")
   expect_equal(sum(draws$status == "error"), 3 * 16)
   expect_match(draws$message[draws$status == "error"], "the server is gone")
   expect_same_outcome(run(hashed_sampler), whole)
@@ -87,24 +94,28 @@ test_that("a run of retries is on record, each under its draw", {
   }
   path <- new_path()
   expect_warning(
-    audit <- run_audit(plan, sampler, ledger = path, retry_wait = 0),
+    audit <- run_audit(plan, sampler, ledger = path,
+                       control = audit_control(retry_wait = 0)),
     class = "timetounsafe_warning_failed_draws"
   )
   expect_equal(audit$time, rep(3, 3))
-  draws <- read_ledger(path, "draws")
+  draws <- read_ledger(path, "attempts")
   expect_equal(draws$attempt[draws$draw == 2], rep(1:3, 3))
   expect_equal(draws$status[draws$draw == 2],
                rep(c("error", "error", "ok"), 3))
   expect_equal(draws$status[draws$draw == 3],
-               rep(c("error", "error", "failed"), 3))
+               rep("error", 9))
+  expect_identical(draws$final[draws$draw == 3], rep(c(FALSE, FALSE, TRUE), 3))
+  expect_identical(draws$final[draws$draw == 2], rep(c(FALSE, FALSE, TRUE), 3))
+  expect_true(all(draws$final[draws$draw == 1]))
   expect_identical(unique(draws$message[draws$draw == 3]), "no answer")
-  # What failed for good stays so.
+  # What failed permanently stays so.
   expect_warning(again <- run_audit(plan, sampler, ledger = path),
                  class = "timetounsafe_warning_failed_draws")
   expect_same_outcome(again, audit)
 })
 
-test_that("another plan, other prompts or another policy are refused", {
+test_that("another plan, other prompts or another `refusal` are errors", {
   set.seed(4)
   plan <- known_plan(rep(0.05, 5), 100)
   path <- new_path()
@@ -116,7 +127,8 @@ test_that("another plan, other prompts or another policy are refused", {
   refused("another plan", known_plan(rep(0.05, 6), 100), hashed_sampler)
   refused("another plan", known_plan(rep(0.05, 5), 100, prompts = letters[1:5]),
           hashed_sampler)
-  refused("refusal = \"safe\", not", plan, hashed_sampler, refusal = "unsafe")
+  refused("refusal = \"safe\", not", plan, hashed_sampler,
+          control = audit_control(refusal = "unsafe"))
   rest <- plan
   rest$stop <- FALSE
   refused("another plan", reseal(rest), hashed_sampler)
@@ -128,9 +140,9 @@ test_that("another plan, other prompts or another policy are refused", {
 
   path <- new_path()
   say <- function(p) p == "b"
-  audit_prompts(c("a", "b"), say, draws = 3, ledger = path)
+  draw_responses(c("a", "b"), say, draws = 3, ledger = path)
   again <- function(prompts = c("a", "b"), draws = 3, ...) {
-    audit_prompts(prompts, say, draws, ledger = path, ...)
+    draw_responses(prompts, say, draws, ledger = path, ...)
   }
   expect_silent(again())
   expect_error(again(c("b", "a")), "another plan", class = ledger_error)
@@ -146,7 +158,7 @@ test_that("files that are no ledger are refused and left alone", {
   writeLines(rep("this is no database, whatever its name says", 100), text)
   before <- readLines(text)
   expect_no_warning(expect_error(
-    run_audit(plan, hashed_sampler, ledger = text), "name a new file",
+    run_audit(plan, hashed_sampler, ledger = text), "use a new file",
     class = ledger_error
   ))
   expect_no_warning(expect_error(read_ledger(text), class = ledger_error))
@@ -157,7 +169,7 @@ test_that("files that are no ledger are refused and left alone", {
   DBI::dbWriteTable(con, "meta", data.frame(key = "a", value = "b"))
   DBI::dbDisconnect(con)
   expect_error(run_audit(plan, hashed_sampler, ledger = other),
-               "something else", class = ledger_error)
+               "not a ledger", class = ledger_error)
   expect_error(read_ledger(other), "not a ledger", class = ledger_error)
 
   newer <- new_path()
@@ -171,7 +183,7 @@ test_that("files that are no ledger are refused and left alone", {
 
   expect_error(read_ledger(tempfile()), "does not exist", class = ledger_error)
   expect_error(read_ledger(tempdir()), class = "timetounsafe_error_argument")
-  expect_error(read_ledger(file.path(tempfile(), "a")), "folder that exists",
+  expect_error(read_ledger(file.path(tempfile(), "a")), "existing folder",
                class = "timetounsafe_error_argument")
 })
 
@@ -179,7 +191,8 @@ test_that("a damaged ledger is an error of the ledger", {
   plan <- known_plan(rep(0.001, 20), 2000)
   path <- new_path()
   suppressWarnings(run_audit(plan, hashed_sampler, ledger = path,
-                             max_draws = 2000, batch_size = 500))
+                             max_draws = 2000,
+                             control = audit_control(batch_size = 500)))
   size <- file.size(path)
   con <- file(path, "r+b")
   seek(con, 8192, rw = "write")
@@ -201,7 +214,7 @@ test_that("a second writer is refused, in this process and in another", {
   }
   audit <- run_audit(plan, sampler, ledger = path)
   expect_s3_class(inner, ledger_error)
-  expect_match(conditionMessage(inner), "is being written")
+  expect_match(conditionMessage(inner), "is in use")
   expect_match(conditionMessage(inner), as.character(Sys.getpid()))
   expect_same_outcome(run_audit(plan, hashed_sampler, ledger = path), audit)
 
@@ -223,7 +236,8 @@ test_that("an error while a ledger is opened lets go of it", {
   run_audit(plan, hashed_sampler, ledger = path)
   for (i in 1:3) {
     expect_error(run_audit(plan, hashed_sampler, ledger = path,
-                           refusal = "error"), class = ledger_error)
+                           control = audit_control(refusal = "error")),
+                 class = ledger_error)
   }
   expect_silent(run_audit(plan, hashed_sampler, ledger = path))
 })
@@ -232,12 +246,13 @@ test_that("draws and plans can only be added", {
   plan <- known_plan(rep(0.05, 3), 100)
   path <- new_path()
   run_audit(plan, hashed_sampler, ledger = path)
-  for (sql in c("DELETE FROM draws", "UPDATE draws SET unsafe = 0",
+  for (sql in c("DELETE FROM attempts",
+                "UPDATE attempts SET unsafe = 0",
                 "DELETE FROM plan", "UPDATE plan SET horizon = 1")) {
-    expect_error(change_ledger(path, sql), "only added to")
+    expect_error(change_ledger(path, sql), "append-only")
   }
   expect_error(
-    change_ledger(path, "INSERT INTO draws SELECT * FROM draws"), "UNIQUE"
+    change_ledger(path, "INSERT INTO attempts SELECT * FROM attempts"), "UNIQUE"
   )
 })
 
@@ -259,14 +274,14 @@ test_that("a full disk loses no draw that was recorded", {
   error <- tryCatch(run_audit(plan, sampler, ledger = path), error = identity)
   expect_s3_class(error, ledger_error)
   expect_match(conditionMessage(error), "full")
-  draws <- read_ledger(path, "draws")
+  draws <- read_ledger(path, "attempts")
   # Whole batches, one after the other, up to the one that did not fit.
   expect_gte(nrow(draws), 5 * 64)
   expect_equal(nrow(draws), 64 * (calls - 1))
   expect_identical(query_ledger(path, "PRAGMA integrity_check")[[1L]], "ok")
   before <- calls
   expect_same_outcome(run_audit(plan, sampler, ledger = path), whole)
-  after <- read_ledger(path, "draws")
+  after <- read_ledger(path, "attempts")
   expect_equal(nrow(merge(draws, after)), nrow(draws))
 })
 
@@ -312,10 +327,11 @@ test_that("a ledger can be read while it is being written", {
   seen <- numeric()
   sampler <- function(prompts, draw) {
     so_far <- read_ledger(path)
-    seen <<- c(seen, sum(so_far$draws) + sum(so_far$overshoot))
+    seen <<- c(seen, sum(so_far$draws) + sum(so_far$unused))
     hashed_sampler(prompts, draw)
   }
-  audit <- run_audit(plan, sampler, batch_size = 20, ledger = path)
+  audit <- run_audit(plan, sampler, ledger = path,
+                     control = audit_control(batch_size = 20))
   expect_equal(seen, 20 * (seq_along(seen) - 1))
   expect_error(point_lpb(read_ledger(path)), "hazard")
 })
@@ -328,18 +344,19 @@ test_that("responses are kept only when asked for, and judged again", {
                score = draw / 7, cost = 0.1, latency = 1e-3)
   }
   path <- new_path()
-  audit_prompts(prompts, sampler, 5, ledger = path)
-  draws <- read_ledger(path, "draws")
+  draw_responses(prompts, sampler, 5, ledger = path)
+  draws <- read_ledger(path, "attempts")
   expect_true(all(is.na(draws$response)))
   expect_identical(draws$score, draws$draw / 7)
   expect_error(read_ledger(path, judge = function(p, r) r == "x"),
                "responses", class = "timetounsafe_error_argument")
 
   path <- new_path()
-  audit <- audit_prompts(prompts, sampler, 5, stop = TRUE, ledger = path,
-                         responses = TRUE, batch_size = 2)
+  audit <- draw_responses(prompts, sampler, 5, stop = TRUE, ledger = path,
+                          control = audit_control(keep_responses = TRUE,
+                                                  batch_size = 2))
   expect_equal(audit$draws, c(5, 3))
-  draws <- read_ledger(path, "draws")
+  draws <- read_ledger(path, "attempts")
   expect_identical(draws$response[draws$draw == 2],
                    c("it's \"a\" no. 2\n", "it's \"b\" no. 2\n"))
   again <- read_ledger(path, judge = function(prompts, responses) {
@@ -347,15 +364,15 @@ test_that("responses are kept only when asked for, and judged again", {
   })
   expect_equal(again$time[1], 2)
   expect_true(is.na(again$status[2]))
-  # The prompt that is now open goes on from its third draw.
+  # The prompt that is now open resumes from its third draw.
   first <- NULL
   whole <- run_audit(again, function(p, draw) {
     first <<- first %||% draw[1L]
     rep(FALSE, length(p))
   })
   expect_equal(first, 4)
-  expect_equal(whole$time, c(2, 6))
-  expect_error(run_audit(again, sampler, ledger = path), "first verdict",
+  expect_equal(whole$time, c(2, 5))
+  expect_error(run_audit(again, sampler, ledger = path), "original verdicts",
                class = ledger_error)
 
   expect_error(read_ledger(path, judge = function(p, r) stop("no judge")),
@@ -372,7 +389,7 @@ test_that("prompts as data frames, ids as text and caps of Inf come back", {
                         harmful = c(TRUE, NA, FALSE), n = 1:3,
                         kind = factor(c("x", "y", "x")))
   path <- new_path()
-  audit_prompts(prompts, function(rows) rows$n == 2L, draws = 2,
+  draw_responses(prompts, function(rows) rows$n == 2L, draws = 2,
                 id = c("001", "1e3", "NA"), ledger = path)
   back <- read_ledger(path)
   expect_identical(back$id, c("001", "1e3", "NA"))
@@ -381,22 +398,22 @@ test_that("prompts as data frames, ids as text and caps of Inf come back", {
   expect_identical(back$stop, rep(FALSE, 3))
   expect_silent(run_audit(sampler = identity, ledger = path))
   dates <- data.frame(day = Sys.Date() + 1:2)
-  expect_error(audit_prompts(dates, identity, 1, ledger = new_path()),
+  expect_error(draw_responses(dates, identity, 1, ledger = new_path()),
                "plain columns", class = "timetounsafe_error_argument")
 
-  plan <- known_plan(c(0.2, 0.3), 30, method = "basic")
+  plan <- known_plan(c(0.2, 0.3), 30, design = "basic")
   expect_identical(plan$cap, c(Inf, Inf))
   path <- new_path()
   run_audit(plan, hashed_sampler, ledger = path)
   back <- read_ledger(path)
   expect_identical(back$cap, plan$cap)
-  expect_identical(back$pi, plan$pi)
+  expect_identical(back$inclusion, plan$inclusion)
   expect_s3_class(back, c("audit", "audit_plan"), exact = FALSE)
   lpb <- suppressWarnings(point_lpb(back, hazard = known_hazard()))
   expect_s3_class(lpb, "lpb")
 })
 
-test_that("a ledger goes with its audit, not with one begun without it", {
+test_that("a ledger goes with its audit, not with one started without it", {
   set.seed(7)
   plan <- known_plan(rep(0.005, 5), 100)
   expect_warning(part <- run_audit(plan, hashed_sampler, max_draws = 64),
@@ -421,8 +438,9 @@ test_that("draws that came in early survive, wherever their rows are moved", {
     for (k in key) assign(k, TRUE, envir = tried)
     ifelse(new & draw == 1, NA, hashed_sampler(prompts, draw))
   }
-  expect_warning(part <- run_audit(plan, sampler, retry_wait = 60,
-                                   max_draws = 40, batch_size = 40),
+  expect_warning(part <- run_audit(plan, sampler, max_draws = 40,
+                                   control = audit_control(retry_wait = 60,
+                                                           batch_size = 40)),
                  class = unfinished)
   expect_equal(sum(part$draws), 0)
   seen <- list()
@@ -434,4 +452,57 @@ test_that("draws that came in early survive, wherever their rows are moved", {
   expect_false(any(unlist(seen) %in% setdiff(ls(tried), paste(1:4, 1))))
   expect_same_outcome(whole[order(whole$id), ],
                       run_audit(plan, hashed_sampler))
+})
+
+test_that("a refusal stays one on record, also where it counts as a failure", {
+  plan <- known_plan(rep(0.05, 2), 100, prompts = c("a", "b"))
+  sampler <- function(prompts, draw) {
+    data.frame(unsafe = FALSE, status = ifelse(draw == 2, "refused", "ok"))
+  }
+  path <- new_path()
+  expect_warning(
+    audit <- run_audit(plan, sampler, ledger = path,
+                       control = audit_control(refusal = "error", max_tries = 2,
+                                               retry_wait = 0)),
+    class = "timetounsafe_warning_failed_draws"
+  )
+  expect_equal(audit$failed, c(TRUE, TRUE))
+  attempts <- read_ledger(path, "attempts")
+  second <- attempts[attempts$draw == 2, ]
+  expect_identical(second$status, rep("refused", 4))
+  expect_identical(second$final, c(FALSE, TRUE, FALSE, TRUE))
+  expect_true(all(is.na(second$unsafe)))
+  expect_same_outcome(quiet(read_ledger(path)), audit)
+
+  path <- new_path()
+  run_audit(plan, sampler, ledger = path)
+  attempts <- read_ledger(path, "attempts")
+  expect_identical(unique(attempts$status[attempts$draw == 2]), "refused")
+  expect_true(all(attempts$final))
+  expect_false(anyNA(attempts$unsafe))
+})
+
+test_that("a ledger has the tables, columns and keys that its help lists", {
+  path <- new_path()
+  cut <- function(prompts, draw) {
+    data.frame(unsafe = FALSE, truncated = draw == 2)
+  }
+  draw_responses(c("a", "b"), cut, draws = 2, ledger = path)
+  attempts <- read_ledger(path, "attempts")
+  expect_named(attempts, c(
+    "id", "row", "draw", "attempt", "status", "final", "unsafe", "score",
+    "response", "truncated", "cost", "latency", "message"
+  ))
+  expect_identical(attempts$truncated, attempts$draw == 2)
+  expect_true(all(c("started", "plan_hash", "refusal", "writer",
+                    "logical_columns", "schema") %in%
+                    names(read_ledger(path, "meta"))))
+  error <- tryCatch(
+    draw_responses("a", function(p) data.frame(unsafe = FALSE, truncated = 1),
+                   draws = 1),
+    error = identity
+  )
+  expect_s3_class(error, "timetounsafe_error_sampler")
+  expect_match(conditionMessage(error), "logical `truncated`")
+  expect_s3_class(error$parent, "timetounsafe_error_sampler_contract")
 })

@@ -4,13 +4,16 @@ test_that("an lpb prints, summarises, tidies and plots", {
   plan <- known_plan(p)
   audit <- simulate_audit(plan, p)
   lpb <- point_lpb(audit)
-  expect_output(print(lpb), "90% of prompts")
-  expect_output(print(summary(lpb)), "level")
-  expect_equal(glance(lpb)$level, lpb$level)
+  expect_output(print(lpb), "90% lower predictive bound on draws until")
+  expect_output(print(lpb), "tau = 0\\.[0-9]+, calibrated on 300 prompts")
+  expect_output(print(lpb), "Marginal guarantee: coverage holds on average")
+  expect_output(print(summary(lpb)), "tau")
+  expect_equal(glance(lpb)$tau, lpb$tau)
   expect_equal(nrow(glance(lpb)), 1)
-  expect_false(is.unsorted(tidy(lpb)$miscoverage))
+  expect_named(tidy(lpb), c("tau", "estimate"))
+  expect_false(is.unsorted(tidy(lpb)$estimate))
   expect_equal(augment(lpb)$.pred_lower, predict(lpb, p))
-  expect_equal(augment(lpb, p)$.pred_lower, predict(lpb, p))
+  expect_equal(augment(lpb, newdata = p)$.pred_lower, predict(lpb, p))
   withr::local_pdf(NULL)
   for (object in list(lpb, plan, audit)) {
     expect_identical(withVisible(plot(object))$visible, FALSE)
@@ -22,12 +25,13 @@ test_that("an approximate certificate says so in one piece", {
   p <- 10^runif(400, -3, -1)
   audit <- simulate_audit(known_plan(p), p)
   normal <- suppressWarnings(calibrate_lpb(audit, certificate = "normal"))
-  at <- grep("Certified (normal, approximate): holds for such prompts with",
-             lines_of(normal), fixed = TRUE)
-  expect_match(lines_of(normal)[at], "with probability 90%$")
-  expect_match(lines_of(normal)[at + 1], "^over calibrations. Without cert")
+  line <- "Certified (normal, approximate): coverage holds with 90% confidence."
+  expect_true(line %in% lines_of(normal))
   exact <- suppressWarnings(calibrate_lpb(audit))
-  expect_match(lines_of(exact), "^Certified \\(betting\\): holds", all = FALSE)
+  line <- "Certified (betting): coverage holds with 90% confidence."
+  expect_true(line %in% lines_of(exact))
+  expect_match(lines_of(exact), "^Marginal guarantee alone: tau = 0[.]",
+               all = FALSE)
 })
 
 test_that("glance() tells what certificate a bound has", {
@@ -43,7 +47,7 @@ test_that("glance() tells what certificate a bound has", {
                      } else {
                        lpb$certificate$kind
                      })
-    expect_identical(row$point_level, lpb$point_level)
+    expect_identical(row$tau_marginal, lpb$tau_marginal)
     expect_output(print(summary(lpb)), "certificate +(betting|binomial|NA)")
   }
   expect_identical(glance(lpbs$point)$certificate, NA_character_)
@@ -60,6 +64,6 @@ test_that("with groups there is no one level", {
   lpb <- suppressWarnings(calibrate_lpb(audit,
                                         groups = rep(c("a", "b"), 200)))
   row <- glance(lpb)
-  expect_identical(c(row$level, row$point_level), c(NA_real_, NA_real_))
+  expect_identical(c(row$tau, row$tau_marginal), c(NA_real_, NA_real_))
   expect_identical(row$certificate, "betting")
 })

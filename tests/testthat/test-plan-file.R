@@ -29,7 +29,7 @@ test_that("a plan comes back from its file as it was, to the last digit", {
   expect_identical(names(back)[1:4], c("id", "prompt", "limit", "stop"))
 
   rows <- data.frame(text = c("a,b", "NA"), heat = c(0.1, 1 / 3), k = 1:2)
-  wide <- known_plan(c(0.1, 1e-300), 1e5, method = "basic", cap = 1e15,
+  wide <- known_plan(c(0.1, 1e-300), 1e5, design = "basic", cap = 1e15,
                      prompts = rows, id = c(1e5, 1e9 + 0.5))
   back <- read_plan(write_plan(wide, tempfile()))
   expect_identical(back$prompt, rows)
@@ -39,18 +39,19 @@ test_that("a plan comes back from its file as it was, to the last digit", {
 
 test_that("a plan without its text is enough to calibrate", {
   plan <- awkward_plan()
-  file <- write_plan(plan, tempfile(), text = FALSE)
+  file <- write_plan(plan, tempfile(), keep_prompts = FALSE)
   expect_false(any(grepl("quote", readLines(file))))
-  audit <- read_draws(write_draws(draws_of(plan)), read_plan(file))
-  level <- function(audit) {
-    suppressWarnings(point_lpb(audit, hazard = known_hazard()))$level
+  audit <- as_audit(read_responses(write_draws(draws_of(plan))),
+                    read_plan(file))
+  tau <- function(audit) {
+    suppressWarnings(point_lpb(audit, hazard = known_hazard()))$tau
   }
-  expect_identical(level(audit), level(as_audit(draws_of(plan), plan)))
+  expect_identical(tau(audit), tau(as_audit(draws_of(plan), plan)))
   back <- read_plan(file)
   error <- expect_error(run_audit(back, hashed_sampler),
-                        "`plan` holds no prompts",
+                        "`plan` contains no prompts",
                         class = "timetounsafe_error_plan")
-  expect_match(conditionMessage(error), "write_plan(text = FALSE)",
+  expect_match(conditionMessage(error), "write_plan(keep_prompts = FALSE)",
                fixed = TRUE)
   expect_identical(error$argument, "plan")
   # What the message says is enough.
@@ -59,20 +60,21 @@ test_that("a plan without its text is enough to calibrate", {
 })
 
 test_that("bad arguments are named", {
-  plan <- known_plan(c(0.1, 0.05), 100, tau_prior = 0.3)
+  plan <- known_plan(c(0.1, 0.05), 100, tau_max = 0.3)
   file <- write_draws(draws_of(plan))
   nowhere <- file.path(tempfile(), "a.csv")
   bad_arguments(write_plan, list(plan = plan, file = tempfile()), list(
     plan = list(NULL, 1), file = list(NULL, 1, NA_character_, nowhere),
-    text = list(NA, 1), overwrite = list(NA, 1)
+    keep_prompts = list(NA, 1), overwrite = list(NA, 1)
   ))
   bad_arguments(read_plan, list(), list(file = list(NULL, nowhere, tempdir())))
-  bad_arguments(read_draws, list(file = file, plan = plan), list(
-    file = list(NULL, nowhere), plan = list(NULL, "a"), format = list("xml")
+  bad_arguments(read_responses, list(file = file), list(
+    file = list(NULL, nowhere, 1, c(file, file)), format = list("xml"),
+    judge = list(1), unsafe = list(NA, list()), keep_responses = list(NA)
   ))
   other <- tempfile(fileext = ".txt")
   file.copy(file, other)
-  expect_error(read_draws(other, plan), "format = \"csv\"",
+  expect_error(read_responses(other), "format = \"csv\"",
                class = "timetounsafe_error_argument")
-  expect_s3_class(read_draws(other, plan, "csv"), "audit")
+  expect_s3_class(read_responses(other, "csv"), "response_log")
 })

@@ -3,27 +3,27 @@ fit_some <- function(n = 2000, draws = 500) {
   prompts <- simulate_prompts(2 * n, draws = draws)
   train <- seq_len(n)
   rest <- prompts[-train, ]
-  fit <- fit_hazard(prompts$x[train, ], prompts$unsafe[train],
-                    prompts$draws[train])
+  fit <- fit_hazard(prompts$x[train, ],
+                    counts(prompts$unsafe[train], prompts$draws[train]))
   list(fit = fit, hat = predict(fit, rest$x), truth = rest$prob, rest = rest)
 }
 
-pilot_policy <- function(budget = 20, tau_prior = NULL) {
-  new_policy("replicated", budget, 0.1, NULL, tau_prior, 100, NULL)
+pilot_constants <- function(budget = 20, tau_max = NULL) {
+  new_constants("replicated", budget, 0.1, NULL, tau_max, NULL)
 }
 
-test_that("tau_prior is a little above the level that is right", {
+test_that("tau_max is a little above the level that is right", {
   set.seed(1)
   for (i in 1:2) {
     world <- fit_some()
     pilot <- new_pilot(world$fit)
-    miss <- function(level) {
-      bound <- geometric_quantile(world$hat, level)
+    miss <- function(tau) {
+      bound <- geometric_quantile(world$hat, tau)
       mean(1 - geometric_coverage(bound, world$truth)) - 0.1
     }
     right <- uniroot(miss, c(0.02, 0.3))$root
     chosen <- vapply(c(20, 1000), function(budget) {
-      choose_tau_prior(pilot_policy(budget), pilot, 2000)$tau_prior
+      choose_tau_max(pilot_constants(budget), pilot, 2000)$tau_max
     }, 0)
     expect_true(all(chosen > right))
     expect_true(all(chosen < 1.8 * right))
@@ -36,13 +36,13 @@ test_that("plan_audit() takes the pilot's, or what it is given", {
   set.seed(2)
   world <- fit_some(400)
   ids <- as.character(1:400)
-  plan <- plan_audit(world$fit, ids, world$rest$x, 20, delta = NULL)
-  chosen <- choose_tau_prior(pilot_policy(), new_pilot(world$fit), 400)
-  expect_identical(plan$tau_prior[1], chosen$tau_prior)
-  expect_false(chosen$tau_prior == default_tau_prior(0.1))
-  given <- plan_audit(world$fit, ids, world$rest$x, 20, tau_prior = 0.3,
+  plan <- plan_audit(world$fit, ids, 20, world$rest$x, delta = NULL)
+  chosen <- choose_tau_max(pilot_constants(), new_pilot(world$fit), 400)
+  expect_identical(plan$tau_max[1], chosen$tau_max)
+  expect_false(chosen$tau_max == default_tau_max(0.1))
+  given <- plan_audit(world$fit, ids, 20, world$rest$x, tau_max = 0.3,
                       delta = NULL)
-  expect_identical(given$tau_prior[1], 0.3)
+  expect_identical(given$tau_max[1], 0.3)
 })
 
 test_that("the pilot uses no random numbers", {
@@ -71,8 +71,8 @@ test_that("hazards of the pilot come from models that did not see the prompt", {
 test_that("without a pilot there is room for a factor of two", {
   set.seed(5)
   falls_back <- function(hazard) {
-    chosen <- choose_tau_prior(pilot_policy(), new_pilot(hazard), 500)
-    expect_equal(chosen$tau_prior, 0.19)
+    chosen <- choose_tau_max(pilot_constants(), new_pilot(hazard), 500)
+    expect_equal(chosen$tau_max, 0.19)
   }
   x <- matrix(rnorm(400), 200)
   p <- 1 - exp(-exp(-4 + x[, 1]))
@@ -83,18 +83,18 @@ test_that("without a pilot there is room for a factor of two", {
   time <- pmin(rgeom(200, p) + 1, 50)
   stopped <- fit_hazard(survival::Surv(time, time < 50) ~ a + b,
                         data.frame(a = x[, 1], b = x[, 2]))
-  expect_identical(stopped$sampling, "stopped")
+  expect_true(stopped$stop)
   expect_null(new_pilot(stopped))
   falls_back(stopped)
   # Too few draws to know a quantile by, or too few prompts.
-  few_draws <- fit_hazard(x, rbinom(200, 2, p), 2)
+  few_draws <- fit_hazard(x, counts(rbinom(200, 2, p), 2))
   expect_false(is.null(new_pilot(few_draws)))
   falls_back(few_draws)
-  few_prompts <- fit_hazard(x[1:40, ], rbinom(40, 50, p[1:40]), 50)
+  few_prompts <- fit_hazard(x[1:40, ], counts(rbinom(40, 50, p[1:40]), 50))
   expect_null(new_pilot(few_prompts))
   falls_back(few_prompts)
   # Shares in place of counts.
-  shares <- fit_hazard(x, rbinom(200, 50, p) + 0.5, 51)
+  shares <- fit_hazard(x, counts(rbinom(200, 50, p) + 0.5, 51))
   expect_null(new_pilot(shares))
 })
 
@@ -106,30 +106,30 @@ test_that("prompts with too few draws make the pilot err high", {
   half$draws <- rep(c(400, 60), 1000)
   half$unsafe <- rhyper(2000, whole$unsafe, 400 - whole$unsafe, half$draws)
   expect_lte(mean(pilot_loss(half, 0.3)), mean(pilot_loss(whole, 0.3)) + 0.01)
-  expect_gt(pilot_level(half, 0.15), pilot_level(whole, 0.15) - 0.005)
+  expect_gt(pilot_tau(half, 0.15), pilot_tau(whole, 0.15) - 0.005)
   expect_lt(reaches(half, 0.3), 1)
   nothing <- list(prob = p, unsafe = 0 * p, draws = 0 * p)
-  expect_identical(pilot_level(nothing, 0.1), NA_real_)
+  expect_identical(pilot_tau(nothing, 0.1), NA_real_)
 })
 
-test_that("few calibrations are cut off at tau_prior", {
+test_that("few calibrations reach tau_max", {
   skip_on_cran()
   set.seed(7)
   n <- 3000
-  cut_off <- vapply(1:4, function(i) {
+  reached <- vapply(1:4, function(i) {
     world <- fit_some(4000)
-    policy <- choose_tau_prior(pilot_policy(), new_pilot(world$fit), n)
+    constants <- choose_tau_max(pilot_constants(), new_pilot(world$fit), n)
     trained <- list(prob = world$fit$fitted)
-    policy <- fix_policy(policy, prior_quantile(trained, policy), n)
-    quantile <- prior_quantile(list(prob = world$hat), policy)
+    constants <- fix_constants(constants, prior_quantile(trained, constants), n)
+    quantile <- prior_quantile(list(prob = world$hat), constants)
     mean(replicate(75, {
       at <- sample.int(length(quantile), n)
-      audit <- draw_inclusion(quantile[at], policy)
+      audit <- draw_inclusion(quantile[at], constants)
       audit <- c(audit, list(prob = world$hat[at], order = seq_len(n),
-                             failed = FALSE, constants = policy))
-      find_point(simulate_outcomes(audit, world$truth[at]), 0.1)$capped
+                             failed = FALSE, constants = constants))
+      find_marginal(simulate_outcomes(audit, world$truth[at]), 0.1)$at_tau_max
     }))
   }, 0)
   # 300 of them: a share of 0.05 has a standard error of 0.013.
-  expect_lt(mean(cut_off), 0.05 + 3 * 0.013)
+  expect_lt(mean(reached), 0.05 + 3 * 0.013)
 })

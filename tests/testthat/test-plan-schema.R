@@ -14,17 +14,17 @@ test_that("every column of plans and audits is in the schema, in its place", {
 test_that("each field refuses what it cannot be, and is named", {
   set.seed(2)
   p <- c(0.2, 0.01, 0.001)
-  audit <- simulate_audit(known_plan(p, 30, method = "replicated"), p)
+  audit <- simulate_audit(known_plan(p, 30, design = "replicated"), p)
   wrong <- list(
     prob = list(-0.1, 1.1, NA, "a"), horizon = list(-1, 1.5, NA),
-    intensity = list(-1, NA, "a"), pi = list(-0.1, 1.1, NA),
+    intensity = list(-1, NA, "a"), inclusion = list(-0.1, 1.1, NA),
     limit = list(-1, 0.5), stop = list(NA, 1, "no"), order = list(0, 1.5, NA),
-    u = list(-0.1, 1.1, NA), budget = list(-1), alpha = list(0, 1),
-    delta = list(0, 1), cap = list(0), tau_prior = list(0, 1),
-    weight_limit = list(0.5), variance = list(-1), design = list("mine"),
-    threshold = list(-0.1, 1.1), method = list("mine", "fixed"),
+    u_inclusion = list(-0.1, 1.1, NA), budget = list(-1), alpha = list(0, 1),
+    delta = list(0, 1), cap = list(0), tau_max = list(0, 1),
+    max_weight = list(0.5), variance = list(-1), reference = list("mine"),
+    u_certificate = list(-0.1, 1.1), design = list("mine", "fixed"),
     draws = list(-1, 0.5, NA, "a"), unsafe = list(-1, 0.5, NA),
-    overshoot = list(-1, 0.5, NA), failed = list(NA, 0, "no")
+    unused = list(-1, 0.5, NA), failed = list(NA, 0, "no")
   )
   for (name in names(wrong)) {
     for (value in wrong[[name]]) {

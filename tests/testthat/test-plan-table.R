@@ -1,6 +1,6 @@
 test_that("a plan that was tampered with is refused", {
   set.seed(3)
-  plan <- known_plan(rep(c(0.1, 0.05, 0.002), 5), 10, tau_prior = 0.3)
+  plan <- known_plan(rep(c(0.1, 0.05, 0.002), 5), 10, tau_max = 0.3)
   refused <- function(change) {
     expect_error(as_audit(by_draw(plan), change),
                  class = "timetounsafe_error_plan")
@@ -8,33 +8,33 @@ test_that("a plan that was tampered with is refused", {
   refused(plan[-1, ])
   refused(rbind(plan, plan[1, ]))
   refused(rbind(plan[-1, ], plan[2, ]))
-  refused(plan[setdiff(names(plan), "pi")])
+  refused(plan[setdiff(names(plan), "inclusion")])
   refused(transform(plan, id = id + 1L))
   refused(transform(plan, limit = limit + 1))
   refused(transform(plan, horizon = horizon + 1, limit = limit + 1))
   refused(transform(plan, budget = c(11, budget[-1])))
-  refused(transform(plan, pi = replace(pi, 3, 0)))
-  refused(transform(plan, pi = 1))
+  refused(transform(plan, inclusion = replace(inclusion, 3, 0)))
+  refused(transform(plan, inclusion = 1))
   refused(transform(plan, prob = prob / 3))
-  refused(transform(plan, method = "naive"))
+  refused(transform(plan, design = "naive"))
   refused(transform(plan, stop = FALSE))
-  refused(transform(plan, design = "training"))
-  refused(transform(plan, u = rev(u)))
+  refused(transform(plan, reference = "training"))
+  refused(transform(plan, u_inclusion = rev(u_inclusion)))
   refused(transform(plan, order = rev(order)))
-  refused(transform(plan, tau_prior = 0.5))
-  expect_error(as_audit(by_draw(plan), transform(plan, pi = -pi)),
+  refused(transform(plan, tau_max = 0.5))
+  expect_error(as_audit(by_draw(plan), transform(plan, inclusion = -inclusion)),
                class = "timetounsafe_error_argument")
 })
 
 test_that("a seal holds whatever a file did to types and to the rows' order", {
   set.seed(4)
-  plan <- known_plan(rep(c(0.1, 0.05, 0.002), 5), 10, tau_prior = 0.3)
+  plan <- known_plan(rep(c(0.1, 0.05, 0.002), 5), 10, tau_max = 0.3)
   file <- tempfile(fileext = ".csv")
   write.csv(plan[sample(15), ], file, row.names = FALSE)
   back <- read.csv(file, colClasses = c(prompt = "character"))
   expect_s3_class(check_plan(back), "audit_plan")
   # An edited file is not what the plan was.
-  for (edit in list(c("FALSE", "TRUE"), c("\"plan\"", "\"training\""))) {
+  for (edit in list(c("FALSE", "TRUE"), c("\"self\"", "\"training\""))) {
     lines <- readLines(write_plan(plan, file, overwrite = TRUE))
     other <- rev(edit)
     lines[-1] <- if (any(grepl(edit[1], lines[-1]))) {

@@ -7,7 +7,7 @@ skip_without_pandoc <- function() {
 page_of <- function(lpb, ...) {
   file <- tempfile(fileext = ".html")
   on.exit(unlink(file))
-  expect_silent(report(lpb, file, open = FALSE, ...))
+  expect_silent(write_report(lpb, file, open = FALSE, ...))
   page <- paste(readLines(file, encoding = "UTF-8"), collapse = "\n")
   gsub("data:image/png;base64,[^\"]*", "picture", page)
 }
@@ -31,7 +31,7 @@ test_that("every kind of bound has a report that makes its own claim", {
     certified = c("at least 90%, its first L", "at most 10% give bounds"),
     point = c("at least 90%, its first L", "about half of them do"),
     optimized = "at most 10% give bounds", naive = "The bound is 1",
-    trivial = "promises nothing", nobody = "promises nothing"
+    trivial = "valid but uninformative", nobody = "valid but uninformative"
   )
   for (name in names(claims)) {
     page <- page_of(lpbs[[name]])
@@ -52,15 +52,15 @@ test_that("the numbers are those of the bound", {
   page <- page_of(lpb, about = c(Model = "m-1", Seed = 5))
   bound <- predict(lpb, p)
   expect_says(
-    page, "1,234", format(lpb$level, digits = 4),
-    format(lpb$point_level, digits = 4), format(lpb$ess, digits = 4),
+    page, "1,234", format(lpb$tau, digits = 4),
+    format(lpb$tau_marginal, digits = 4), format(lpb$ess, digits = 4),
     format(sum(lpb$audit$draws), big.mark = ","), ">m-1</dd>",
     sprintf("<td class=\"text\">Half have at most</td><td class=\"number\">%s",
             format(quantile(bound, 0.5, type = 1)))
   )
   riskiest <- regmatches(page, gregexpr("id-[0-9]+", page))[[1]]
   expect_equal(riskiest, paste0("id-", order(-p)[1:10]))
-  expect_says(page, "As the level was chosen on the same draws")
+  expect_says(page, "As tau was selected on the same draws")
 })
 
 test_that("held-out coverage takes the place of the audit's own", {
@@ -69,7 +69,7 @@ test_that("held-out coverage takes the place of the audit's own", {
   p <- 10^runif(300, -3, -1)
   seen <- assess_lpb(lpb, p, prob = p)
   page <- page_of(lpb, assessment = seen)
-  expect_says(page, "held-out prompts", sprintf("%.1f%%", 100 * seen$coverage))
+  expect_says(page, "held-out prompts", sprintf("%.1f%%", 100 * seen$estimate))
   expect_silent_on(page, "calibration audit itself")
 })
 
@@ -94,7 +94,7 @@ test_that("the coverage of another bound is refused", {
                       assess_lpb(other, p, prob = p,
                                  groups = if (name == "group") group))) {
       error <- expect_error(
-        report(lpb, tempfile(fileext = ".html"), assessment = seen),
+        write_report(lpb, tempfile(fileext = ".html"), assessment = seen),
         sprintf("`assessment` must be that of `lpb`, not .*%s", name),
         class = "timetounsafe_error_argument"
       )
@@ -108,8 +108,9 @@ test_that("the coverage of another bound is refused", {
   saveRDS(seen, file)
   expect_no_error(check_own_assessment(readRDS(file), lpb))
   attr(seen, "bound") <- NULL
-  expect_error(report(lpb, tempfile(fileext = ".html"), assessment = seen),
-               "does not tell its bound", class = "timetounsafe_error_argument")
+  expect_error(write_report(lpb, tempfile(fileext = ".html"),
+                            assessment = seen), "without its bound",
+               class = "timetounsafe_error_argument")
 })
 
 test_that("failed draws and approximations are told", {
@@ -121,8 +122,8 @@ test_that("failed draws and approximations are told", {
   audit$failed[lost] <- TRUE
   audit$draws[lost] <- audit$draws[lost] - 2
   kept <- suppressWarnings(calibrate_lpb(audit))
-  expect_says(page_of(kept), "The draws of 7 prompts failed",
-              "at most 10% give bounds", "only approximate here: the policy",
+  expect_says(page_of(kept), "7 prompts had draws that failed permanently",
+              "at most 10% give bounds", "The certificate is approximate: the",
               "<b>\u2248 90%</b><span>confidence")
   dropped <- suppressWarnings(calibrate_lpb(audit, failed = "drop"))
   page <- page_of(dropped)
@@ -134,34 +135,33 @@ test_that("failed draws and approximations are told", {
 
 test_that("groups of a bound are shown", {
   skip_without_pandoc()
-  skip_if_not("group_delta" %in% names(formals(calibrate_lpb)))
   expect_silent_on(page_of(many_lpbs()$certified), "within each of these")
   set.seed(4)
   p <- 10^runif(800, -3, -1)
   audit <- simulate_audit(known_plan(p), p)
   group <- c(rep(c("<b>", "two"), 399), "few", "few")
-  for (sharing in c("each", "shared")) {
+  for (all_at_once in c(FALSE, TRUE)) {
     lpb <- suppressWarnings(calibrate_lpb(audit, groups = group,
-                                          group_delta = sharing))
+                                          simultaneous = all_at_once))
     page <- page_of(lpb)
     expect_says(
       page, "within each of these groups", ">&lt;b&gt;</td>",
-      format(lpb$groups$level, digits = 3)[lpb$groups$group == "two"],
+      format(lpb$groups$tau, digits = 3)[lpb$groups$group == "two"],
       sprintf("In %d of 3 groups the bound is 1", sum(lpb$groups$trivial)),
-      if (sharing == "each") {
+      if (!all_at_once) {
         c("Take any one of the groups", "false for that one group",
-          "all groups at once is less certain",
-          "confidence of the certificate, for any one group")
+          "all groups simultaneously is less certain",
+          "confidence of the certificate, in each group separately")
       } else {
         c("in all of them at once", "false for even one of the groups.",
-          "confidence of the certificate, for all groups at once")
+          "confidence of the certificate, in all groups simultaneously")
       }
     )
     expect_silent_on(page, "<td class=\"text\"><b>", ">NA")
   }
   # An average needs no such distinction.
   point <- suppressWarnings(calibrate_lpb(audit, groups = group, delta = NULL,
-                                          group_delta = "shared"))
+                                          simultaneous = TRUE))
   expect_match(guarantee_text(point), "Take any one of the groups")
   withr::local_pdf(NULL)
   expect_silent(plot(lpb))
@@ -226,8 +226,9 @@ test_that("the text of prompts is absent unless it is asked for", {
   secret <- data.frame(topic = c("secret one", "secret two"), tone = "rude")
   prompts <- c("secret one", "secret two")
   for (prompts in list(prompts, secret)) {
-    plan <- plan_audit(as_hazard(function(newx) rep(0.1, 2)), prompts,
-                       x = data.frame(a = 1:2), budget = 20, delta = NULL)
+    plan <- plan_audit(as_hazard(function(newdata) rep(0.1, 2)), prompts,
+                       newdata = data.frame(a = 1:2), budget = 20,
+                       delta = NULL)
     audit <- simulate_audit(plan, c(0.1, 0.1))
     # As do.call() does it: the call holds the data.
     lpb <- suppressWarnings(do.call(calibrate_lpb, list(audit, alpha = 0.2)))
@@ -254,14 +255,16 @@ test_that("a ledger tells what went wrong and what it cost", {
                cost = 0.25, latency = draw / 10)
   }
   audit <- suppressWarnings(run_audit(known_plan(p), sampler, ledger = path,
-                                      retry_wait = 0, max_tries = 2))
+                                      control = audit_control(
+                                        retry_wait = 0, max_tries = 2
+                                      )))
   lpb <- suppressWarnings(calibrate_lpb(audit))
-  draws <- read_ledger(path, "draws")
+  draws <- read_ledger(path, "attempts")
   totals <- ledger_totals(path, audit$plan_id[1])
   expect_equal(totals$attempts, nrow(draws))
-  expect_equal(totals$draws, sum(!duplicated(draws[c("prompt", "draw")])))
-  expect_equal(totals$errors, sum(draws$status %in% c("error", "failed")))
-  expect_equal(totals$lost, sum(draws$status == "failed"))
+  expect_equal(totals$draws, sum(!duplicated(draws[c("row", "draw")])))
+  expect_equal(totals$errors, sum(draws$status == "error"))
+  expect_equal(totals$lost, sum(draws$final & is.na(draws$unsafe)))
   expect_equal(totals$refused, sum(draws$status == "refused"))
   expect_gt(totals$lost, 0)
   expect_equal(totals$cost, 0.25 * nrow(draws))
@@ -269,9 +272,9 @@ test_that("a ledger tells what went wrong and what it cost", {
                                                type = 1)))
   page <- page_of(lpb, ledger = path)
   expect_says(page, "a refusal counts as safe", format(totals$cost),
-              sprintf("%d draws failed for good", totals$lost))
+              sprintf("%d draws failed permanently", totals$lost))
   other <- bound_on(c(0.1, 0.2))
-  expect_error(report(other, tempfile(fileext = ".html"), ledger = path),
+  expect_error(write_report(other, tempfile(fileext = ".html"), ledger = path),
                "another audit", class = "timetounsafe_error_ledger")
   expect_says(page_of(lpb), "known only from a ledger")
 })
@@ -279,7 +282,7 @@ test_that("a ledger tells what went wrong and what it cost", {
 test_that("the ledger of another run of the plan is refused", {
   set.seed(22)
   p <- rep(c(0.02, 0.1), 40)
-  plan <- known_plan(p, method = "replicated")
+  plan <- known_plan(p, design = "replicated")
   run <- function(path, ...) {
     run_audit(plan, function(prompts) runif(length(prompts)) < 0.05,
               ledger = path, ...)
@@ -287,7 +290,7 @@ test_that("the ledger of another run of the plan is refused", {
   own <- new_path()
   lpb <- suppressWarnings(calibrate_lpb(run(own)))
   refused <- function(path) {
-    expect_error(report(lpb, tempfile(fileext = ".html"), ledger = path),
+    expect_error(write_report(lpb, tempfile(fileext = ".html"), ledger = path),
                  "another run than the bound",
                  class = "timetounsafe_error_ledger")
   }
@@ -302,7 +305,7 @@ test_that("the ledger of another run of the plan is refused", {
   part <- new_path()
   suppressWarnings(run(part, max_draws = 50))
   error <- refused(part)
-  expect_match(conditionMessage(error), "unfinished: [0-9]+ prompts open")
+  expect_match(conditionMessage(error), "unfinished: [0-9]+ prompts left")
   # In another order, and without the prompts that failed, it is its own.
   audit <- lpb$audit[sample.int(80, 60), ]
   expect_no_error(read_totals(own, audit))
@@ -317,8 +320,8 @@ test_that("a ledger without costs, times or draws has totals, too", {
   totals <- ledger_totals(path, plan$plan_id[1])
   expect_equal(totals$cost, NA_real_)
   expect_equal(totals$latency, c(NA_real_, NA_real_))
-  change_ledger(path, "DROP TRIGGER draws_keep")
-  change_ledger(path, "DELETE FROM draws")
+  change_ledger(path, "DROP TRIGGER attempts_keep")
+  change_ledger(path, "DELETE FROM attempts")
   expect_equal(ledger_totals(path, plan$plan_id[1])$errors, 0)
 })
 
@@ -326,7 +329,7 @@ test_that("what cannot be written is said before anything is", {
   set.seed(1)
   lpb <- bound_on(c(0.1, 0.2))
   good <- list(lpb = lpb, file = tempfile(fileext = ".html"))
-  bad_arguments(report, good, list(
+  bad_arguments(write_report, good, list(
     lpb = list(1, NULL), file = list(1, NA, "", c("a", "b"), "report.pdf",
                                      "/no/such/folder/report.html"),
     assessment = list(data.frame()), title = list(NULL, NA, "", 1:2),
@@ -336,9 +339,10 @@ test_that("what cannot be written is said before anything is", {
     show_prompts = list(NA, "yes"), overwrite = list(NULL), open = list(1),
     ledger = list(1, "")
   ))
-  expect_error(report(lpb, tempfile(fileext = ".html"), typo = 1), "typo",
+  expect_error(write_report(lpb, tempfile(fileext = ".html"), typo = 1), "typo",
                class = "timetounsafe_error_argument")
-  expect_error(report(lpb, tempfile(fileext = ".html"), ledger = tempfile()),
+  expect_error(write_report(lpb, tempfile(fileext = ".html"),
+                            ledger = tempfile()),
                class = "timetounsafe_error_ledger")
 })
 
@@ -348,12 +352,12 @@ test_that("a file that exists is kept, or replaced when that is asked for", {
   lpb <- bound_on(c(0.1, 0.2))
   file <- tempfile(fileext = ".html")
   writeLines("mine", file)
-  error <- expect_error(report(lpb, file), "overwrite = TRUE",
+  error <- expect_error(write_report(lpb, file), "overwrite = TRUE",
                         class = "timetounsafe_error_file")
   expect_identical(error$argument, "file")
   expect_identical(readLines(file), "mine")
   before <- list.files(dirname(file))
-  out <- withVisible(report(lpb, file, overwrite = TRUE, open = FALSE))
+  out <- withVisible(write_report(lpb, file, overwrite = TRUE, open = FALSE))
   expect_identical(out, list(value = file, visible = FALSE))
   expect_gt(file.size(file), 10000)
   # Nothing is left behind.
@@ -367,7 +371,7 @@ test_that("without pandoc it is said what is missing", {
   withr::local_envvar(PATH = nowhere, RSTUDIO_PANDOC = NA, HOME = nowhere)
   rmarkdown::find_pandoc(cache = FALSE)
   set.seed(1)
-  expect_error(report(bound_on(c(0.1, 0.2)), tempfile(fileext = ".html")),
+  expect_error(write_report(bound_on(c(0.1, 0.2)), tempfile(fileext = ".html")),
                "The program pandoc", class = "timetounsafe_error_unavailable")
 })
 
@@ -381,7 +385,8 @@ test_that("a report is made inside another document, and in any locale", {
   writeLines(c(
     "---", "title: outer", "---", "", "```{r}",
     sprintf(".libPaths(%s)", paste(deparse(.libPaths()), collapse = "")),
-    "timetounsafe::report(readRDS(\"lpb.rds\"), \"inner.html\", open = FALSE)",
+    "timetounsafe::write_report(readRDS(\"lpb.rds\"), \"inner.html\",",
+    "                           open = FALSE)",
     "```", "", "```{r}", "cat(40 + 2)", "```"
   ), file.path(folder, "outer.Rmd"))
   status <- withr::with_envvar(c(LC_ALL = "C"), system2(
@@ -402,10 +407,10 @@ test_that("a report is made inside another document, and in any locale", {
 
 test_that("a certificate that keeps no margin claims none", {
   lpb <- many_lpbs()$certified
-  expect_match(level_text(lpb), "percentage points, is the margin")
-  lpb$level <- lpb$point_level
-  expect_match(level_text(lpb), "without a further margin")
-  expect_no_match(level_text(lpb), "percentage points")
+  expect_match(tau_remarks(lpb), "percentage points, is the margin")
+  lpb$tau <- lpb$tau_marginal
+  expect_match(tau_remarks(lpb), "without a further margin")
+  expect_no_match(tau_remarks(lpb), "percentage points")
 })
 
 test_that("the confidence is exact only where the certificate is", {
@@ -431,4 +436,11 @@ test_that("a report says what was checked of the plan, and what was not", {
   page <- gsub("\\s+", " ", page_of(many_lpbs()$certified))
   expect_says(page, "ids, horizons, limits, hazards and probabilities",
               "What could not be checked: that ids belong to the right prompts")
+})
+
+test_that("a report is written where it is said, and nowhere else", {
+  lpb <- many_lpbs()$certified
+  error <- expect_error(write_report(lpb), "`file` is missing",
+                        class = "timetounsafe_error_argument")
+  expect_identical(error$argument, "file")
 })

@@ -18,7 +18,7 @@ test_that("arguments are checked, and a chat is asked for by its maker", {
     chat = list("openai", function() 1), judge = list(1, make()(), NULL),
     max_active = list(0, 1.5), rpm = list(0), max_tries = list(0),
     max_wait = list(-1), timeout = list(0), refused = list("no"),
-    deterministic = list(NA)
+    allow_deterministic = list(NA)
   ))
   fixed <- list(
     ellmer::params(seed = 1), ellmer::params(temperature = 0),
@@ -28,14 +28,14 @@ test_that("arguments are checked, and a chat is asked for by its maker", {
     expect_error(sampler_ellmer(make(params = params), judge), "deterministic",
                  class = "timetounsafe_error_argument")
     expect_type(sampler_ellmer(make(params = params), judge,
-                               deterministic = TRUE), "closure")
+                               allow_deterministic = TRUE), "closure")
   }
   expect_error(sampler_ellmer(make(api_args = list(seed = 1L)), judge), "seed")
   free <- make(params = ellmer::params(temperature = 0.7))
   expect_type(sampler_ellmer(free, judge), "closure")
 })
 
-test_that("a name, a missing key and a chat's arguments are told at once", {
+test_that("a name, a missing key and a chat's arguments are errors at once", {
   skip_if_not_installed("ellmer", "0.5.0")
   judge <- function(responses) rep(FALSE, length(responses))
   wrong <- function(pattern, ..., fixed = FALSE) {
@@ -52,11 +52,13 @@ test_that("a name, a missing key and a chat's arguments are told at once", {
   wrong("function() ellmer::chat(\"a/b\")", chat, "a/b", fixed = TRUE)
   wrong("without required arguments", function(model) chat(), judge)
   wrong("prompts first", chat, function(response, prompt) TRUE)
-  # In tests ellmer skips where it lacks a key.
+  # In tests ellmer skips where it has no key.
   withr::local_envvar(OPENAI_API_KEY = NA, TESTTHAT = NA)
   keyless <- function() ellmer::chat_openai(model = "gpt-4.1-mini")
-  wrong("`chat` makes a Chat without a key.*OPENAI_API_KEY", keyless, judge)
-  wrong("`judge` makes a Chat without a key.*OPENAI_API_KEY", chat, keyless)
+  wrong("`chat` created a Chat without credentials.*OPENAI_API_KEY", keyless,
+        judge)
+  wrong("`judge` created a Chat without credentials.*OPENAI_API_KEY", chat,
+        keyless)
 })
 
 # ---- Against a server --------------------------------------------------------
@@ -100,14 +102,15 @@ test_that("each fault fails its own draw, and no other", {
   expect_gte(max(log$began) - min(log$began), 1)
 })
 
-test_that("a service that puts off for ever is given up in bounded time", {
+test_that("a service that always throttles is given up in bounded time", {
   server <- chat_server()
   sampler <- sampler_ellmer(chat_at(server, "limited"), strict_judge,
                             max_active = 4, max_tries = 2)
   plan <- known_plan(rep(0.1, 20), 5)
   path <- withr::local_tempfile(fileext = ".sqlite")
   took <- system.time(error <- tryCatch(
-    run_audit(plan, sampler, max_tries = 2, retry_wait = 0.1, ledger = path),
+    run_audit(plan, sampler, ledger = path,
+              control = audit_control(max_tries = 2, retry_wait = 0.1)),
     error = identity
   ))[["elapsed"]]
   expect_s3_class(error, "timetounsafe_error_sampler")
@@ -115,7 +118,7 @@ test_that("a service that puts off for ever is given up in bounded time", {
   # Two batches, two rounds each, at most four requests a round.
   expect_lte(server$log()$requests, 16)
   expect_lt(took, 15)
-  expect_true(all(read_ledger(path, "draws")$status == "error"))
+  expect_true(all(read_ledger(path, "attempts")$status == "error"))
   # A limit of more than `max_wait` is not waited for.
   server$reset()
   impatient <- sampler_ellmer(chat_at(server, "limited"), strict_judge,
@@ -154,12 +157,12 @@ test_that("a cache behind the model is noticed", {
   server <- chat_server()
   sampler <- sampler_ellmer(chat_at(server, "cached"), strict_judge)
   expect_warning(
-    audit_prompts(c("the man", "a ball", "her sister"), sampler, draws = 5),
-    class = "timetounsafe_warning_repeated"
+    draw_responses(c("the man", "a ball", "her sister"), sampler, draws = 5),
+    class = "timetounsafe_warning_identical_responses"
   )
   sampler <- sampler_ellmer(chat_at(server), strict_judge)
   expect_no_warning(
-    audit_prompts(c("the man", "a ball", "her sister"), sampler, draws = 5)
+    draw_responses(c("the man", "a ball", "her sister"), sampler, draws = 5)
   )
 })
 
@@ -173,8 +176,8 @@ test_that("an audit of a model behind HTTP goes from prompts to a bound", {
   sampler <- sampler_ellmer(chat_at(server), strict_judge, max_active = 10,
                             rpm = Inf)
   train <- seq_along(prompts) %% 2 == 0
-  training <- audit_prompts(prompts[train], sampler, draws = 4)
-  hazard <- fit_hazard(x[train, ], training$unsafe, training$draws)
+  training <- draw_responses(prompts[train], sampler, draws = 4)
+  hazard <- fit_hazard(x[train, ], counts(training$unsafe, training$draws))
   # One of the calibration prompts meets a failure that passes.
   prompts[1] <- paste("[500-once]", prompts[1])
   prompts[3] <- paste("[429-once]", prompts[3])
@@ -183,16 +186,16 @@ test_that("an audit of a model behind HTTP goes from prompts to a bound", {
   server$reset()
   path <- withr::local_tempfile(fileext = ".sqlite")
   run <- function(...) {
-    run_audit(plan, sampler, batch_size = 30, ledger = path, retry_wait = 0.1,
-              ...)
+    run_audit(plan, sampler, ledger = path, ...,
+              control = audit_control(batch_size = 30, retry_wait = 0.1))
   }
   expect_warning(part <- run(max_draws = 5),
                  class = "timetounsafe_warning_unfinished")
   audit <- run()
   expect_false(any(audit$failed) || anyNA(audit$status))
-  draws <- read_ledger(path, "draws")
+  draws <- read_ledger(path, "attempts")
   # Every attempt is in the ledger, and none was made twice over the resume.
-  expect_equal(nrow(draws), sum(audit$draws) + sum(audit$overshoot) +
+  expect_equal(nrow(draws), sum(audit$draws) + sum(audit$unused) +
                  sum(draws$status == "error"))
   expect_equal(server$log()$requests, nrow(draws) + any(audit$draws[2] > 0))
   expect_true(all(draws$cost[draws$status == "ok"] > 0))
@@ -209,7 +212,7 @@ test_that("daemons draw with chats of their own", {
   withr::defer(mirai::daemons(0))
   judge <- function(responses) grepl("never", responses)
   sampler <- sampler_ellmer(chat_at(server), judge, max_active = 3)
-  audit <- audit_prompts(c("the man", "her sister"), sampler, draws = 6,
-                         batch_size = 4)
+  audit <- draw_responses(c("the man", "her sister"), sampler, draws = 6,
+                          control = audit_control(batch_size = 4))
   expect_equal(audit$draws, c(6, 6))
 })

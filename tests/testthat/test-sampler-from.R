@@ -15,7 +15,7 @@ test_that("generate and judge are put together, draw by draw", {
   expect_identical(out$unsafe, c(TRUE, NA, NA))
   expect_identical(out$status, c("ok", "error", "error"))
   expect_match(out$message[2], "`generate` failed: no b", fixed = TRUE)
-  expect_match(out$message[3], "`judge` could not judge", fixed = TRUE)
+  expect_match(out$message[3], "`judge` returned NA", fixed = TRUE)
 })
 
 test_that("the judge gets the prompts when it asks for them", {
@@ -66,7 +66,8 @@ test_that("NA and errors fail the draws, not the audit", {
     if (tries == 1) stop("busy") else prompts
   }
   sampler <- sampler_from(generate, function(responses) responses == "b")
-  audit <- audit_prompts(c("a", "b"), sampler, draws = 3, retry_wait = 0)
+  audit <- draw_responses(c("a", "b"), sampler, draws = 3,
+                          control = audit_control(retry_wait = 0))
   expect_identical(audit$unsafe, c(0, 3))
   expect_false(any(audit$failed))
 })
@@ -110,7 +111,7 @@ test_that("a function that breaks its promise is named", {
   ))
 })
 
-test_that("what a newcomer gets wrong is told at once", {
+test_that("what a newcomer gets wrong is an error at once", {
   generate <- function(prompts) prompts
   judge <- function(responses) grepl("b", responses)
   wrong <- function(code, pattern, class = "timetounsafe_error_argument") {
@@ -125,10 +126,10 @@ test_that("what a newcomer gets wrong is told at once", {
   expect_type(sampler_from(generate, function(responses, prompt = 1) TRUE),
               "closure")
   contract <- "timetounsafe_error_sampler"
-  told <- function(...) sampler_from(function(prompts) data.frame(...), judge)
-  wrong(told(response = "a", cost = "1")("x"), "numbers as `cost`", contract)
-  wrong(told(text = "a")("x"), "not only \"text\"", contract)
-  expect_identical(told(response = factor("b"))("x")$unsafe, TRUE)
+  found <- function(...) sampler_from(function(prompts) data.frame(...), judge)
+  wrong(found(response = "a", cost = "1")("x"), "numbers as `cost`", contract)
+  wrong(found(text = "a")("x"), "not only \"text\"", contract)
+  expect_identical(found(response = factor("b"))("x")$unsafe, TRUE)
   verdict <- function(...) {
     sampler_from(generate, function(responses) data.frame(...))("x")
   }

@@ -30,7 +30,7 @@ test_that("a line sends no more than `max_active`, and `rpm` a minute", {
   expect_length(take_requests(new_line(5, limits_of(rpm = 3), id)), 0)
 })
 
-test_that("a request that is put off waits as long as the service asks", {
+test_that("a throttled request waits as long as the service asks", {
   skip_if_not_installed("httr2")
   line <- new_line(6, limits_of(), new_line_id())
   take_requests(line)
@@ -48,7 +48,7 @@ test_that("a request that is put off waits as long as the service asks", {
   expect_true(all(vapply(answers[-4], inherits, NA, "error")))
 })
 
-test_that("putting off for ever ends the line after `max_tries` rounds", {
+test_that("throttling for ever ends the line after `max_tries` rounds", {
   skip_if_not_installed("httr2")
   line <- new_line(50, limits_of(max_active = 10), new_line_id())
   sent <- 0
@@ -71,7 +71,7 @@ test_that("putting off for ever ends the line after `max_tries` rounds", {
   expect_equal(count_open(line), 1)
 })
 
-test_that("only requests that were put off are sent again, unless always", {
+test_that("only throttled requests are sent again, unless always", {
   skip_if_not_installed("httr2")
   line <- new_line(3, limits_of(), new_line_id())
   take_requests(line)

@@ -38,14 +38,15 @@ test_that("a sampler that breaks its contract is blamed at once", {
                class = "timetounsafe_error_sampler")
 })
 
-test_that("refusals count as the policy says", {
+test_that("refusals count as `refusal` says", {
   plan <- known_plan(rep(0.05, 4), 100)
   sampler <- function(prompts, draw) {
     data.frame(unsafe = FALSE, status = ifelse(draw == 2, "refused", "ok"))
   }
   expect_equal(run_audit(plan, sampler)$status, rep(0, 4))
-  audit <- run_audit(plan, sampler, refusal = "unsafe")
+  audit <- run_audit(plan, sampler, control = audit_control(refusal = "unsafe"))
   expect_equal(audit$time, rep(2, 4))
-  expect_warning(run_audit(plan, sampler, refusal = "error"),
+  expect_warning(run_audit(plan, sampler,
+                           control = audit_control(refusal = "error")),
                  class = "timetounsafe_warning_failed_draws")
 })

@@ -26,7 +26,7 @@ test_that("the paper's net sees features as they are", {
   set.seed(4)
   prompts <- simulate_prompts(300)
   set.seed(5)
-  fit <- paper_hazard(prompts$x, prompts$unsafe, 500, epochs = 2)
+  fit <- fit_paper_hazard(prompts$x, counts(prompts$unsafe, 500), epochs = 2)
   expect_s3_class(fit, "hazard_fit")
   expect_identical(predict(fit, prompts$x), predict(fit))
   expect_identical(fit$model$epochs, 2L)
@@ -34,6 +34,7 @@ test_that("the paper's net sees features as they are", {
   expect_length(fit$model$weights, 11 * 32 + 3 * 33 * 32 + 33)
   # Another scale of features is another model, which standardising would undo.
   set.seed(5)
-  wide <- paper_hazard(100 * prompts$x, prompts$unsafe, 500, epochs = 2)
+  wide <- fit_paper_hazard(100 * prompts$x, counts(prompts$unsafe, 500),
+                           epochs = 2)
   expect_gt(max(abs(wide$fitted - fit$fitted)), 0.01)
 })

@@ -1,4 +1,4 @@
-test_that("pictures are drawn, and their data are the summary", {
+test_that("plots are drawn, and their data are the summary", {
   skip_if_not_installed("ggplot2", "3.4.0")
   study <- small_study(c("trimmed", "optimized"), c(20, 90), n = 500,
                        alpha = c(0.1, 0.3))
@@ -9,15 +9,15 @@ test_that("pictures are drawn, and their data are the summary", {
     drawn <- ggplot2::ggplot_build(picture)$data
     expect_identical(nrow(drawn[[2L]]), 8L)
   }
-  picture <- ggplot2::autoplot(study[study$alpha == 0.1, ], "made")
+  picture <- ggplot2::autoplot(study[study$alpha == 0.1, ], "draws_made")
   drawn <- ggplot2::ggplot_build(picture)$data[[2L]]
-  made <- summary(study[study$alpha == 0.1, ])$made
+  made <- summary(study[study$alpha == 0.1, ])$draws_made
   expect_equal(sort(drawn$y), sort(made))
   expect_length(unique(drawn$colour), 2)
   expect_length(unique(drawn$linetype), 2)
 
-  weights <- small_study("trimmed", c(20, 90), n = 500, max_weight = c(2, 4))
-  expect_error(ggplot2::autoplot(weights), "one `max_weight`",
+  weights <- small_study("trimmed", c(20, 90), n = 500, cap_ratio = c(2, 4))
+  expect_error(ggplot2::autoplot(weights), "single `budget`|single `cap_ratio`",
                class = "timetounsafe_error_argument")
   picture <- ggplot2::autoplot(weights[weights$budget == 20, ], "mean_bound")
   expect_equal(ggplot2::ggplot_build(picture)$data[[2L]]$x, log10(c(2, 4)))
@@ -25,6 +25,6 @@ test_that("pictures are drawn, and their data are the summary", {
   grDevices::png(file)
   returned <- plot(weights[weights$budget == 20, ])
   grDevices::dev.off()
-  expect_s3_class(returned, "synthetic_study")
+  expect_s3_class(returned, "simulated_study")
   expect_gt(file.size(file), 1000)
 })

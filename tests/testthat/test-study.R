@@ -13,7 +13,7 @@ test_that("the seed decides, whatever the workers and the session", {
   RNGkind("default")
   expect_identical(run(1), one)
   expect_identical(two, one)
-  expect_false(identical(run(1, seed = 2)$level, one$level))
+  expect_false(identical(run(1, seed = 2)$tau, one$tau))
 
   rm(".Random.seed", envir = globalenv())
   run(1)
@@ -23,13 +23,13 @@ test_that("the seed decides, whatever the workers and the session", {
   b <- run(1, seed = NULL)
   set.seed(3)
   expect_identical(run(2, seed = NULL), a)
-  expect_false(identical(b$level, a$level))
+  expect_false(identical(b$tau, a$tau))
 })
 
 test_that("the reference's cells are met at a smaller size", {
   skip_on_cran()
   # A fifth of the prompts with five times the epochs: as many steps.
-  net <- function(x, unsafe, draws) paper_hazard(x, unsafe, draws, epochs = 50)
+  net <- function(x, y) fit_paper_hazard(x, y, epochs = 50)
   study <- small_study("optimized", c(10, 1120), n = 20000, repetitions = 4,
                        hazards = list(paper = net), seed = 8)
   cells <- summary(study)
@@ -45,19 +45,19 @@ test_that("the reference's cells are met at a smaller size", {
 test_that("bad settings are told by name", {
   good <- list(methods = "trimmed", budgets = 20, n = 200, repetitions = 1,
                hazards = list(rough = features_hazard), seed = 1)
-  bad_arguments(synthetic_study, good, list(
+  bad_arguments(simulate_study, good, list(
     methods = list("best", character(), NULL, c("trimmed", "trimmed"), 1),
     budgets = list(0, -1, NA_real_, c(20, 20), "20", Inf),
     repetitions = list(0, 1.5, NA_real_),
     alpha = list(0, 1, c(0.1, 0.1), NULL),
-    max_weight = list(0.5, Inf),
-    levels = list(c(0.2, 0.1), c(0.1, 0.1), c(0, 0.1), c(0.1, 1), numeric()),
+    cap_ratio = list(0.5, Inf),
+    tau_grid = list(c(0.2, 0.1), c(0.1, 0.1), c(0, 0.1), c(0.1, 1), numeric()),
     n = list(9, 100.5),
     split = list(c(0.5, 0.5), c(0.5, 0.4, 0.2), c(0.9, 0.06, 0.04),
                  c(1.2, -0.1, -0.1)),
     hazards = list(list(features_hazard), features_hazard, list(), list(a = 1),
-                   list(a = function(x, unsafe, draws) 1),
-                   list(a = function(x, unsafe, draws) stop("no"))),
+                   list(a = function(x, y) 1),
+                   list(a = function(x, y) stop("no"))),
     resample = list("some", NA_character_), workers = list(0, 1.5),
     seed = list(1.5, "a")
   ))
@@ -65,7 +65,7 @@ test_that("bad settings are told by name", {
     expect_error(small_study(method, c(0.9, 20)), "`budgets` must .* above 1",
                  class = "timetounsafe_error_argument")
   }
-  zero <- function(x, unsafe, draws) as_hazard(function(newx) 0 * newx[, 1])
+  zero <- function(x, y) as_hazard(function(newdata) 0 * newdata[, 1])
   expect_error(small_study("trimmed", 20, hazards = list(zero = zero)),
                "above 0 with \"zero\"", class = "timetounsafe_error_argument")
   expect_error(small_study("trimmed", 20, size = 3), "simulate_prompts",
@@ -75,16 +75,18 @@ test_that("bad settings are told by name", {
   bad_arguments(simulate_prompts, list(n = 20), list(
     n = list(9, NA_real_, 20.5), draws = list(0, 1.5), noise = list(-1, Inf)
   ))
-  bad_arguments(paper_hazard, list(x = matrix(1:4, 2), unsafe = 0:1, draws = 9),
-                list(epochs = list(0, 1.5), unsafe = list(0, -1:0, 8:10)))
-  expect_error(paper_hazard(matrix(c(1, NA), 2), 0:1, 9), class =
+  bad_arguments(fit_paper_hazard,
+                list(x = matrix(1:4, 2), y = counts(0:1, 9)),
+                list(epochs = list(0, 1.5),
+                     y = list(0, counts(-1:0, 9), counts(8:10, 10))))
+  expect_error(fit_paper_hazard(matrix(c(1, NA), 2), counts(0:1, 9)), class =
                  "timetounsafe_error_features")
-  expect_error(paper_hazard(matrix(1:2, 2), 0:1, 0), "`unsafe`",
+  expect_error(fit_paper_hazard(matrix(1:2, 2), counts(c(0, 0), 0)), "`y`",
                class = "timetounsafe_error_argument")
 })
 
 test_that("errors and warnings of workers reach the session", {
-  failing <- function(x, unsafe, draws) stop("out of luck")
+  failing <- function(x, y) stop("out of luck")
   for (workers in 1:2) {
     error <- expect_error(
       small_study("trimmed", 20, n = 200, hazards = list(a = failing),
@@ -93,7 +95,7 @@ test_that("errors and warnings of workers reach the session", {
       class = "timetounsafe_error_argument"
     )
     expect_match(conditionMessage(error$parent), "out of luck")
-    warning <- function(x, unsafe, draws) {
+    warning <- function(x, y) {
       base::warning("slow going")
       features_hazard()
     }

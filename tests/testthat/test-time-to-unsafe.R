@@ -11,8 +11,8 @@ test_that("one call goes from prompts and a sampler to a bound", {
   set.seed(1)
   lpb <- suppressWarnings(time_to_unsafe(stories(), story_sampler, budget = 20))
   expect_s3_class(lpb, "lpb")
-  expect_s3_class(lpb$training, "audit")
-  expect_equal(lpb$n, 150)
+  expect_s3_class(lpb$training, "prompt_draws")
+  expect_equal(lpb$nobs, 150)
   expect_equal(nrow(lpb$training), 150)
   expect_equal(unique(lpb$training$draws), 20)
   expect_length(intersect(lpb$training$id, lpb$audit$id), 0)
@@ -27,7 +27,7 @@ test_that("it is the verbs one by one, and set.seed() reproduces it", {
   a <- suppressWarnings(time_to_unsafe(prompts, story_sampler, budget = 10))
   set.seed(2)
   b <- suppressWarnings(time_to_unsafe(prompts, story_sampler, budget = 10))
-  expect_identical(a$level, b$level)
+  expect_identical(a$tau, b$tau)
   expect_identical(a$audit$time, b$audit$time)
 })
 
@@ -53,10 +53,10 @@ test_that("features, ids and settings are passed on", {
   x <- cbind(rude = as.numeric(grepl("rude|cruel", prompts)))
   lpb <- suppressWarnings(time_to_unsafe(
     prompts, story_sampler, 10, x = x, train = 0.3, train_draws = 15,
-    splines = FALSE, method = "trimmed", max_weight = 50
+    splines = 0, design = "trimmed", cap = 500
   ))
-  expect_equal(lpb$n, 70)
-  expect_equal(lpb$method, "trimmed")
+  expect_equal(lpb$nobs, 70)
+  expect_equal(lpb$design, "trimmed")
   expect_equal(lpb$cap, 500)
   expect_true(all(lpb$audit$id %in% names(prompts)))
   expect_length(predict(lpb, x[1:3, , drop = FALSE]), 3)
@@ -73,9 +73,9 @@ test_that("a sampler that is always safe gives a usable bound", {
     }
   )
   # With a hazard that low so few prompts are included, and that is said, too.
-  expect_setequal(warned, c("timetounsafe_warning_no_unsafe",
-                            "timetounsafe_warning_evidence",
-                            "timetounsafe_warning_level"))
+  expect_setequal(warned, c("timetounsafe_warning_constant_hazard",
+                            "timetounsafe_warning_few_prompts",
+                            "timetounsafe_warning_trivial_bound"))
   expect_true(all(is.finite(augment(lpb)$.pred_lower)))
 })
 
@@ -92,11 +92,10 @@ test_that("everything that can be wrong is found before a draw is paid for", {
     budget = list(NULL, 0, NA, "a"),
     x = list(1:3),
     train = list(0, 1, NA), train_draws = list(0, 1.5, NA),
-    alpha = list(0, 1, NA), delta = list(0, 1, NA), tau_prior = list(0, 2),
-    engine = list("forest"), method = list("best"),
-    batch_size = list(0), max_tries = list(0), refusal = list("no"),
+    alpha = list(0, 1, NA), delta = list(0, 1, NA), tau_max = list(0, 2),
+    engine = list("forest"), design = list("best"),
     max_draws = list(-1, NA), max_seconds = list("a"), max_cost = list(NULL),
-    max_error_rate = list(2)
+    control = list(64)
   ))
   expect_equal(paid, 0)
   expect_error(time_to_unsafe(data.frame(a = 1:40), sampler, 10), "`x`",
@@ -114,7 +113,7 @@ test_that("an interrupted run keeps its draws in the error", {
     suppressWarnings(time_to_unsafe(stories(60), sampler, 20)),
     error = identity
   )
-  expect_s3_class(error, "timetounsafe_error_audit")
+  expect_s3_class(error, "timetounsafe_error_unfinished")
   expect_identical(error$reason, "interrupted")
   expect_equal(sum(error$audit$draws), 3 * 64)
 })
@@ -132,24 +131,24 @@ test_that("a limit counts both runs, and keeps what was drawn", {
   run <- function(...) {
     suppressWarnings(time_to_unsafe(prompts, steady_sampler, 10, ...))
   }
-  capped <- function(..., reason) {
+  limited <- function(..., reason) {
     error <- expect_error(run(...), sprintf("`%s` was reached", reason),
-                          class = "timetounsafe_error_audit")
+                          class = "timetounsafe_error_unfinished")
     expect_identical(error$reason, reason)
     error
   }
-  early <- capped(max_draws = 100, reason = "max_draws")
+  early <- limited(max_draws = 100, reason = "max_draws")
   expect_match(conditionMessage(early), "draws for training")
   expect_equal(sum(early$audit$draws), 100)
   expect_null(early$training)
   # 300 draws of 30 prompts train, which leaves 50.
-  late <- capped(max_draws = 350, reason = "max_draws")
+  late <- limited(max_draws = 350, reason = "max_draws")
   expect_match(conditionMessage(late), "draws for calibration")
   expect_equal(sum(late$training$draws), 300)
-  expect_equal(sum(late$audit$draws, late$audit$overshoot,
+  expect_equal(sum(late$audit$draws, late$audit$unused,
                    length(attr(late$audit, "early")$draw)), 50)
-  capped(max_seconds = 0, reason = "max_seconds")
-  # What the error holds can be gone on with.
+  limited(max_seconds = 0, reason = "max_seconds")
+  # What the error holds can be resumed.
   audit <- suppressWarnings(run_audit(late$audit, steady_sampler))
   expect_s3_class(suppressWarnings(calibrate_lpb(audit)), "lpb")
 
@@ -158,14 +157,14 @@ test_that("a limit counts both runs, and keeps what was drawn", {
   }
   error <- tryCatch(
     suppressWarnings(time_to_unsafe(prompts, priced, 10, max_cost = 160,
-                                    batch_size = 10)),
+                                    control = audit_control(batch_size = 10))),
     error = identity
   )
   expect_identical(error$reason, "max_cost")
-  expect_equal(sum(error$audit$draws, error$audit$overshoot), 20)
+  expect_equal(sum(error$audit$draws, error$audit$unused), 20)
 })
 
-test_that("with a ledger a limit is gone on from by the same call", {
+test_that("with a ledger the same call resumes after a limit", {
   path <- file.path(withr::local_tempdir(), "a.sqlite")
   set.seed(32)
   prompts <- stories(60)
@@ -174,10 +173,10 @@ test_that("with a ledger a limit is gone on from by the same call", {
                                     ...))
   }
   for (most in c(200, 150)) {
-    expect_error(run(max_draws = most), "same call",
-                 class = "timetounsafe_error_audit")
+    expect_error(run(max_draws = most), "repeat the call",
+                 class = "timetounsafe_error_unfinished")
   }
-  expect_equal(nrow(read_ledger(path, "draws")), 50)
+  expect_equal(nrow(read_ledger(path, "attempts")), 50)
   expect_s3_class(run(), "lpb")
 })
 
@@ -186,8 +185,9 @@ test_that("failures beyond max_error_rate end it", {
     ifelse((nchar(prompts) + draw) %% 4 == 0, NA, FALSE)
   }
   expect_error(
-    time_to_unsafe(stories(60), flaky, 10, retry_wait = 0,
-                   max_error_rate = 0.1),
+    time_to_unsafe(stories(60), flaky, 10,
+                   control = audit_control(retry_wait = 0,
+                                           max_error_rate = 0.1)),
     "more than `max_error_rate`", class = "timetounsafe_error_sampler"
   )
 })
@@ -196,12 +196,12 @@ test_that("arguments of the single steps are told from settings", {
   paid <- 0
   sampler <- function(prompts) paid <<- paid + 1
   for (given in list(list(certificate = FALSE), list(groups = "a"),
-                     list(cap = 5), list(failed = "drop"))) {
+                     list(reference = FALSE), list(failed = "drop"))) {
     error <- expect_error(
       do.call(time_to_unsafe, c(list(stories(40), sampler, 10), given)),
-      paste0("\"", names(given), "\""), class = "timetounsafe_error_argument"
+      paste0("`", names(given), "`"), class = "timetounsafe_error_argument"
     )
-    expect_match(conditionMessage(error), "take the steps one by one")
+    expect_match(conditionMessage(error), "Take the steps one by one")
   }
   expect_equal(paid, 0)
 })
@@ -227,7 +227,7 @@ test_that("copies of a prompt train together or calibrate together", {
   )
 })
 
-test_that("with a ledger the same call goes on, and ends the same", {
+test_that("with a ledger the same call resumes, and ends the same", {
   folder <- withr::local_tempdir()
   path <- file.path(folder, "audit.sqlite")
   set.seed(21)
@@ -247,7 +247,7 @@ test_that("with a ledger the same call goes on, and ends the same", {
   }
   run <- function(sampler) {
     time_to_unsafe(prompts, sampler, budget = 10, x = x, ledger = path,
-                   retry_wait = 0)
+                   control = audit_control(retry_wait = 0))
   }
   # Once while training (about 16 calls), once while auditing.
   for (broken_after in c(5, 20)) {
@@ -259,17 +259,17 @@ test_that("with a ledger the same call goes on, and ends the same", {
                     dir(folder)))
   whole <- run(sampler)
   again <- run(function(prompts) stop("no draw is left to make"))
-  expect_identical(again$level, whole$level)
+  expect_identical(again$tau, whole$tau)
   expect_identical(again$training$unsafe, whole$training$unsafe)
 
   # Every outcome is what the sampler gives at that draw, none is there twice.
-  draws <- read_ledger(path, "draws")
+  draws <- read_ledger(path, "attempts")
   ok <- draws[draws$status == "ok", ]
   expect_identical(ok$unsafe, sampler(as.character(ok$id), ok$draw))
-  expect_identical(anyDuplicated(ok[c("prompt", "draw")]), 0L)
+  expect_identical(anyDuplicated(ok[c("row", "draw")]), 0L)
   expect_error(
     time_to_unsafe(prompts, sampler, budget = 10, x = x[200:1, ],
-                   ledger = path, retry_wait = 0),
+                   ledger = path, control = audit_control(retry_wait = 0)),
     "another hazard", class = "timetounsafe_error_ledger"
   )
 })
@@ -278,18 +278,18 @@ test_that("text prompts go on after a crash, a finish, in other processes", {
   set.seed(41)
   prompts <- stories(80)
   settings <- expand.grid(
-    method = c("replicated", "optimized", "trimmed", "basic", "naive"),
+    design = c("replicated", "optimized", "trimmed", "basic", "naive"),
     engine = "glm", stringsAsFactors = FALSE
   )
   settings[6, ] <- list("replicated", "mlp")
   for (i in seq_len(nrow(settings))) {
     path <- file.path(withr::local_tempdir(), "audit.sqlite")
     run <- function(sampler) {
-      suppressWarnings(time_to_unsafe(
-        prompts, sampler, budget = 10, ledger = path, retry_wait = 0,
-        tau_prior = 0.3, method = settings$method[i],
-        engine = settings$engine[i]
-      ))
+      suppressWarnings(time_to_unsafe(prompts, sampler, budget = 10,
+                                      ledger = path, tau_max = 0.3,
+                                      design = settings$design[i],
+                                      engine = settings$engine[i],
+                                      control = audit_control(retry_wait = 0)))
     }
     calls <- 0
     breaks <- function(prompts, draw) {
@@ -304,13 +304,13 @@ test_that("text prompts go on after a crash, a finish, in other processes", {
     whole <- run(steady_sampler)
     set.seed(i)
     again <- run(function(prompts) stop("no draw is left to make"))
-    expect_identical(again$level, whole$level)
+    expect_identical(again$tau, whole$tau)
     expect_identical(again$audit$time, whole$audit$time)
     expect_identical(predict(again, prompts), predict(whole, prompts))
   }
 })
 
-test_that("text prompts go on in a new process", {
+test_that("text prompts resume in a new process", {
   skip_on_cran()
   path <- file.path(withr::local_tempdir(), "audit.sqlite")
   set.seed(42)
@@ -324,9 +324,9 @@ test_that("text prompts go on in a new process", {
     "sampler <- function(prompts) stop('no draw is left to make')",
     sprintf("lpb <- timetounsafe::time_to_unsafe(prompts, sampler, 10,
              ledger = %s)", deparse1(path)),
-    "cat(sprintf('%a', lpb$level))"
+    "cat(sprintf('%a', lpb$tau))"
   ))
   out <- system2(file.path(R.home("bin"), "Rscript"), c("--vanilla", script),
                  stdout = TRUE, stderr = FALSE)
-  expect_identical(utils::tail(out, 1), sprintf("%a", whole$level))
+  expect_identical(utils::tail(out, 1), sprintf("%a", whole$tau))
 })

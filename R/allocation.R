@@ -24,6 +24,7 @@
 #' @param lower,upper Numeric, one for each prompt or one for all: limits of the
 #'   inclusion probabilities, `0 <= lower <= upper`. `upper` may exceed 1, or be
 #'   infinite, where an intensity and not a probability is allocated.
+#' @param ... Must be empty.
 #' @returns A numeric vector as long as `cost`: inclusion probabilities, or
 #'   intensities where `upper` exceeds 1.
 #' @section Errors: `timetounsafe_error_argument`;
@@ -36,7 +37,9 @@
 #' inclusion
 #' sum(cost * inclusion)
 #' @export
-allocate_budget <- function(cost, total, benefit = 1, lower = 0, upper = 1) {
+allocate_budget <- function(cost, total, benefit = 1, lower = 0, upper = 1,
+                            ...) {
+  check_no_dots(...)
   solve_allocation(cost, total, benefit, lower, upper)$inclusion
 }
 

@@ -142,18 +142,24 @@ refuse_arguments <- function(given, known, call) {
     stop_argument("...", "must be empty", "a value without a name",
                   fix = "Name the arguments that come late.", call = call)
   }
-  new <- renamed_arguments[[given]]
-  new <- new[new %in% known]
-  if (length(new) > 0L) {
-    stop_classed("defunct", sprintf("`%s` is now `%s`.", given, new[1L]),
-                 old = given, new = new[1L], argument = given, call = call)
-  }
+  refuse_renamed(given, known, call)
   hint <- if (given %in% names(moved_arguments)) {
     moved_arguments[[given]]
   } else {
     suggest_argument(given, known)
   }
   stop_argument(given, "is an unknown argument", fix = hint, call = call)
+}
+
+# The first of these names that an argument had, where it is known by another.
+refuse_renamed <- function(given, known, call) {
+  for (old in intersect(given, names(renamed_arguments))) {
+    new <- intersect(renamed_arguments[[old]], known)
+    if (length(new) > 0L) {
+      stop_classed("defunct", sprintf("`%s` is now `%s`.", old, new[1L]),
+                   old = old, new = new[1L], argument = old, call = call)
+    }
+  }
 }
 
 suggest_argument <- function(given, known) {

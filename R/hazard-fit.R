@@ -34,6 +34,7 @@ check_engine <- function(engine, settings, call = rlang::caller_env()) {
   known <- engine_settings(engine)
   unknown <- setdiff(names(settings) %||% rep("", length(settings)), known)
   if (length(unknown) > 0L) {
+    refuse_renamed(unknown, c("y", "stop"), call)
     stop_argument("...", sprintf(
       "must be settings of the engine \"%s\" (%s)", engine,
       paste(known, collapse = ", ")

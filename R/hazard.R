@@ -144,6 +144,9 @@ fit_hazard.default <- function(x, y, engine = c("glm", "mlp"), ...,
   if (missing(x) && inherits(list(...)$formula, "formula")) {
     return(fit_hazard.formula(..., engine = engine, stop = stop))
   }
+  if (missing(y)) {
+    refuse_renamed(names(list(...)), c("y", "stop"), rlang::current_env())
+  }
   # The prompts of outcomes are the features.
   own <- !missing(x) && missing(y) && is_outcomes(x)
   if (own) {

@@ -16,6 +16,7 @@
 #' @param quantiles Numeric matrix with a row for each prompt and a column for
 #'   each level (or a vector, for one level): at least 1, may be `Inf`. See
 #'   [geometric_quantile()].
+#' @param ... Must be empty.
 #' @returns A numeric vector with one miscoverage for each level. Unbiased for
 #'   levels whose quantiles `horizon` can reach; not a probability, so it may
 #'   exceed 1.
@@ -26,7 +27,8 @@
 #' miscoverage_curve(time = c(2, 0, 23), horizon = c(3, 0, 23),
 #'                   inclusion = c(1, 0.5, 0.5), quantiles = q)
 #' @export
-miscoverage_curve <- function(time, horizon, inclusion, quantiles) {
+miscoverage_curve <- function(time, horizon, inclusion, quantiles, ...) {
+  check_no_dots(...)
   time <- check_numeric(time, "time")
   n <- length(time)
   horizon <- check_numeric(horizon, "horizon", n)
@@ -50,6 +52,7 @@ miscoverage_curve <- function(time, horizon, inclusion, quantiles) {
 #' @param quantiles Numeric matrix with a row for each prompt and a column for
 #'   each level (or a vector, for one level): at least 1, and at most `draws +
 #'   1` where there are draws. See [geometric_quantile()].
+#' @param ... Must be empty.
 #' @returns A numeric vector with one miscoverage for each level: unbiased, and
 #'   increasing when the quantiles do.
 #' @section Errors: `timetounsafe_error_argument`.
@@ -62,7 +65,8 @@ miscoverage_curve <- function(time, horizon, inclusion, quantiles) {
 #' replicated_miscoverage(unsafe = c(3, 0), draws = c(40, 40),
 #'                        inclusion = c(1, 0.5), quantiles = q)
 #' @export
-replicated_miscoverage <- function(unsafe, draws, inclusion, quantiles) {
+replicated_miscoverage <- function(unsafe, draws, inclusion, quantiles, ...) {
+  check_no_dots(...)
   unsafe <- check_numeric(unsafe, "unsafe", min = 0, whole = TRUE)
   n <- length(unsafe)
   draws <- check_numeric(draws, "draws", n, min = 0, whole = TRUE,

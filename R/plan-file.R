@@ -25,6 +25,7 @@
 #'   plan that is read back until it has its column `prompt` again.
 #' @param overwrite Whether an existing file may be replaced: calibration
 #'   requires the plan that draws were paid for.
+#' @param ... Must be empty.
 #' @returns `write_plan()`: `file`, invisibly. `read_plan()`: the `audit_plan`,
 #'   with every number as it was, without the hazard.
 #' @section Errors: `timetounsafe_error_plan` when the plan is incomplete or was
@@ -55,7 +56,9 @@ NULL
 
 #' @rdname exchange
 #' @export
-write_plan <- function(plan, file, keep_prompts = TRUE, overwrite = FALSE) {
+write_plan <- function(plan, file, keep_prompts = TRUE, overwrite = FALSE,
+                       ...) {
+  check_no_dots(...)
   plan <- check_plan(plan)
   check_path(file)
   keep_prompts <- check_flag(keep_prompts, "keep_prompts")

@@ -126,6 +126,7 @@ check_study <- function(plans, alpha, tau_grid, n, split, hazards, resample,
   known <- c("draws", "noise")
   unknown <- setdiff(names(population) %||% rep("", length(population)), known)
   if (length(unknown) > 0L) {
+    refuse_renamed(unknown, c("cap_ratio", "tau_grid"), call)
     stop_argument("...", "must contain arguments of simulate_prompts()",
                   list_names(unknown), call = call)
   }

@@ -136,7 +136,7 @@ test_that("the call contains names, not values", {
 })
 
 test_that("names are those that are looked up", {
-  expect_setequal(used_names(quote(a$b + c::d(e)[, f])),
+  expect_setequal(used_names(quote(a$b + stats::d(e)[, f])),
                   c("+", "$", "a", "[", "e", "f"))
   expect_setequal(used_names(quote(function(x, y = z) x + w)),
                   c("z", "+", "w"))

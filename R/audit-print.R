@@ -148,11 +148,7 @@ autoplot.audit <- function(object, ...) {
   ggplot2::ggplot(drawn_rows(object), ggplot2::aes(
     x = .data$limit, y = .data$draws, colour = .data$outcome
   )) +
-    ggplot2::geom_point(alpha = 0.5) +
-    ggplot2::scale_x_log10() +
-    ggplot2::scale_y_log10() +
-    ggplot2::scale_colour_manual(values = unname(ink[c("main", "mark")]),
-                                 drop = FALSE) +
+    outcome_points() +
     ggplot2::labs(x = draws_labels[["x"]], y = draws_labels[["y"]],
                   colour = NULL) +
     lpb_theme()

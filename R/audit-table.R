@@ -60,14 +60,7 @@ check_audit <- function(audit, arg = "audit", call = rlang::caller_env()) {
                   describe(audit), call = call)
   }
   audit <- check_plan(audit, arg, call)
-  open <- which(is.na(audit$status))
-  if (length(open) > 0L) {
-    stop_classed("unfinished", c(
-      sprintf("`%s` is unfinished: %s.", arg, count_lacking(audit)),
-      x = "Calibrating it would bias the bound.",
-      i = "Resume with run_audit(audit, sampler)."
-    ), id = audit$id[open], call = call)
-  }
+  refuse_unfinished(audit, "Calibrating it would bias the bound.", arg, call)
   check_outcomes(audit, arg, call)
   audit
 }
@@ -108,14 +101,13 @@ check_outcomes <- function(audit, arg, call) {
   refuse(!audit$failed & off, "inconsistent with limit %s and horizon %s")
 }
 
-# Before check_audit(), which speaks of calibration: for those who do not
-# calibrate.
-refuse_unfinished <- function(audit, call, arg = "audit") {
+# `why` tells what an unfinished audit would do to the caller's result.
+refuse_unfinished <- function(audit, why, arg, call) {
   open <- which(is.na(audit$status))
   if (length(open) > 0L) {
     stop_classed("unfinished", c(
       sprintf("`%s` is unfinished: %s.", arg, count_lacking(audit)),
-      x = "Finished prompts are not a random subset.",
+      x = why,
       i = "Resume with run_audit(audit, sampler)."
     ), id = audit$id[open], argument = arg, call = call)
   }

@@ -310,11 +310,7 @@ layer_weights <- function(rows) {
     x = .data$prob, y = .data$weight, colour = .data$outcome,
     shape = .data$outcome
   )) +
-    ggplot2::geom_point(alpha = 0.5) +
-    ggplot2::scale_x_log10() +
-    ggplot2::scale_y_log10() +
-    ggplot2::scale_colour_manual(values = unname(ink[c("main", "mark")]),
-                                 drop = FALSE) +
+    outcome_points() +
     ggplot2::scale_shape_manual(values = c(16, 17), drop = FALSE) +
     ggplot2::labs(x = "estimated hazard", y = "weight",
                   colour = NULL, shape = NULL) +

@@ -281,6 +281,17 @@ draw_points <- function(defaults, ...) {
 # The colours and shapes of what happened to prompts, in base graphics too.
 outcome_labels <- c("no unsafe draw", "unsafe draw")
 
+# Prompts as points on log scales, coloured by their outcome.
+outcome_points <- function() {
+  list(
+    ggplot2::geom_point(alpha = 0.5),
+    ggplot2::scale_x_log10(),
+    ggplot2::scale_y_log10(),
+    ggplot2::scale_colour_manual(values = unname(ink[c("main", "mark")]),
+                                 drop = FALSE)
+  )
+}
+
 lpb_theme <- function() {
   ggplot2::theme_bw(base_size = 11) +
     ggplot2::theme(legend.position = "top",

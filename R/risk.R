@@ -133,7 +133,8 @@ check_population <- function(x, call = rlang::caller_env()) {
     return(x$audit)
   }
   if (is.data.frame(x) && all(outcome_columns %in% names(x))) {
-    refuse_unfinished(x, call, "x")
+    # Before check_audit(), which speaks of calibration.
+    refuse_unfinished(x, "Finished prompts are not a random subset.", "x", call)
   }
   draws <- inherits(x, "prompt_draws") || inherits(x, "audit") && !is_planned(x)
   if (!draws) {

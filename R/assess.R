@@ -31,9 +31,9 @@
 #' within bins, too: `1 - sum(w * loss) / sum(w)`, with the losses that
 #' calibration used. Two things set this apart from held-out prompts. `tau` was
 #' selected on the same outcomes, which is slightly optimistic, by about as much
-#' as `tau` adapts to chance; `folds` removes that. And the intervals are
-#' approximate: binomial, for as many prompts of equal weight as would give the
-#' same linearised standard error.
+#' as `tau` adapts to chance; `folds` removes that. And the intervals, by betting
+#' as those of [certify_risk()], are approximate: they would be exact for bounds
+#' that were fixed beforehand.
 #'
 #' @param lpb An `lpb`, see [calibrate_lpb()].
 #' @param newdata Features of the held-out prompts, in the form used for
@@ -68,9 +68,10 @@
 #'   * `basis`: `"held-out"`, `"calibration"` or `"cross-fitted"`;
 #'   * `estimate`, `conf.low`, `conf.high`: the coverage, from 0 to 1, and its
 #'     interval; `NA` where no prompt was informative, or none is called for;
-#'   * `interval`: which one this is, `"exact"`, binomial; `"conservative"`, the
-#'     binomial one for fractions; `"approximate"`, for the calibration audit;
-#'     `"none"` for known `prob`;
+#'   * `interval`: which one this is, `"exact"`, in finite samples (binomial; for
+#'     a fixed number of draws by betting; where prompts are unresolved it allows
+#'     for either outcome); `"approximate"`, for the calibration audit; `"none"`
+#'     for known `prob`;
 #'   * `n_unresolved`: number of prompts without enough draws;
 #'   * `mean_bound`, `gmean_bound`: arithmetic and geometric mean of the bounds,
 #'     in draws; `mean_prob`: the mean predicted hazard.
@@ -83,10 +84,7 @@
 #'   training and calibration. On the calibration audit they hold
 #'   approximately, for prompts that were not used to train the hazard, and for
 #'   cross-fitted `tau`, or a `tau` that depends little on any one prompt.
-#' @references Methods vignette, "Assessment". The approximate interval: Korn
-#'   and Graubard (1998), Confidence intervals for proportions with small
-#'   expected number of positive counts estimated from survey data, Survey
-#'   Methodology 24, 193-201.
+#' @references Methods vignette, "Assessment" and "Limits by betting".
 #' @examples
 #' set.seed(1)
 #' p <- 10^runif(2000, -3, -1)
@@ -220,7 +218,9 @@ assess_calibration <- function(lpb, groups, folds,
   outcome <- list(
     lost = weighted_losses(audit, bound), kind = "weighted",
     weight = replace(prompt_weight(audit), known, 1),
-    max_weight = replace(1 / reach_beyond(audit, bound - 1), known, 0)
+    max_weight = replace(1 / reach_beyond(audit, bound - 1), known, 0),
+    order = audit$order, u = audit$constants$u_certificate,
+    always = design_of(audit)$always
   )
   list(prob = audit$prob, bound = bound, outcome = outcome, groups = groups,
        basis = if (is.null(folds)) "calibration" else "cross-fitted")
@@ -301,24 +301,51 @@ assess_coverage <- function(outcome, i, conf.level) {
   if (outcome$kind == "weighted") {
     lost <- outcome$lost[i]
     weight <- outcome$weight[i]
-    range <- weighted_interval(lost, weight, max(outcome$max_weight[i]),
-                               conf.level)
+    estimate <- 1 - weighted_ratio(lost, weight)$estimate
+    range <- 1 - weighted_limits(outcome, i, conf.level)
     return(data.frame(
-      estimate = 1 - weighted_ratio(lost, weight)$estimate,
-      conf.low = 1 - range[2L], conf.high = 1 - range[1L],
-      interval = "approximate", n_unresolved = 0L
+      estimate = max(0, estimate),
+      # Luck along the order may put a limit on the other side of the estimate.
+      conf.low = min(range[2L], estimate, na.rm = TRUE),
+      conf.high = max(range[1L], estimate, na.rm = TRUE),
+      interval = "approximate",
+      n_unresolved = 0L
     ))
   }
   covered <- outcome$covered[i]
   unresolved <- sum(is.na(covered))
-  covered[is.na(covered)] <- 0
-  range <- coverage_interval(covered, outcome$kind, conf.level)
+  # What is unresolved may have been covered, or not.
+  least <- replace(covered, is.na(covered), 0)
+  most <- replace(covered, is.na(covered), 1)
+  range <- c(coverage_interval(least, outcome$kind, conf.level)[1L],
+             coverage_interval(most, outcome$kind, conf.level)[2L])
   data.frame(
-    estimate = mean(covered), conf.low = range[1L], conf.high = range[2L],
-    interval = c(exact = "none", binary = "exact",
-                 fraction = "conservative")[[outcome$kind]],
+    estimate = mean(least), conf.low = range[1L], conf.high = range[2L],
+    interval = if (outcome$kind == "exact") "none" else "exact",
     n_unresolved = unresolved
   )
+}
+
+# Limits of the share of losses, in the random order of the plan.
+weighted_limits <- function(outcome, i, conf.level) {
+  part <- outcome$lost[i]
+  total <- outcome$weight[i]
+  heaviest <- max(outcome$max_weight[i])
+  if (sum(total) == 0) {
+    return(c(0, 1))
+  }
+  if (heaviest == 0) {
+    return(rep(weighted_ratio(part, total)$estimate, 2L))
+  }
+  at <- order(outcome$order[i])
+  heaviest <- max(1, heaviest)
+  # A part exceeds its total where every prompt is looked at.
+  terms <- new_bet_terms(total[at], part[at],
+                         if (outcome$always) 1 else heaviest, heaviest,
+                         if (outcome$always) heaviest else 1)
+  both_limits(function(side, delta) {
+    betting_limit(terms, side, delta, outcome$u)
+  }, conf.level)
 }
 
 coverage_interval <- function(covered, kind, conf.level) {
@@ -326,9 +353,18 @@ coverage_interval <- function(covered, kind, conf.level) {
   if (kind == "exact") {
     return(c(NA_real_, NA_real_))
   }
-  # Fractions vary less than zeros and ones with their mean, so for them the
-  # interval is conservative.
-  binomial_interval(sum(covered), n, conf.level)
+  if (kind == "binary") {
+    return(binomial_interval(sum(covered), n, conf.level))
+  }
+  lost <- pmax(0, 1 - covered)[order_by_id(seq_len(n))]
+  terms <- new_bet_terms(rep(1, n), lost, 1)
+  range <- 1 - both_limits(function(side, delta) {
+    if (all(lost == 0)) {
+      return(binomial_limit(0, n, side, delta))
+    }
+    betting_limit(terms, side, delta)
+  }, conf.level)[2:1]
+  c(min(range[1L], mean(covered)), max(range[2L], mean(covered)))
 }
 
 warn_unresolved <- function(outcome, call = rlang::caller_env()) {

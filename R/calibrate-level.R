@@ -124,8 +124,8 @@ certify_tau <- function(audit, alpha, delta, kind, randomised = TRUE) {
     rule <- normal_rule(audit, alpha, delta)
     return(c(find_tau(gather_payoffs(audit, alpha), rule), kind = "normal"))
   }
-  inclusion <- equal_weight(audit)
-  if (!is.na(inclusion)) {
+  inclusion <- equal_inclusion(audit)
+  if (design_of(audit)$countable && !is.na(inclusion)) {
     found <- find_binomial(audit, inclusion, alpha, delta)
     return(c(found, kind = "binomial"))
   }

@@ -94,7 +94,7 @@ fix_multiplier <- function(constants, quantile, cost, lower = 0, upper = Inf) {
   }
   free <- cost <= 0
   total <- length(quantile) * constants$budget
-  constants$lower <- lower
+  constants$least_intensity <- lower
   constants$multiplier <- if (all(free)) {
     Inf
   } else {
@@ -108,7 +108,7 @@ allocate_given <- function(cost, constants, upper) {
   if (length(cost) == 0L) {
     return(numeric())
   }
-  core_value(.Call(ffi_allocate_given, as.double(cost), 1, constants$lower,
+  core_value(.Call(ffi_allocate_given, as.double(cost), 1, constants$least_intensity,
                    upper, constants$multiplier))
 }
 

@@ -42,7 +42,8 @@ new_constants <- function(design, budget, alpha, delta, tau_max, cap,
   list(
     design = design$name, budget = budget, alpha = alpha,
     delta = delta %||% NA_real_, tau_max = tau_max,
-    cap = floor(cap %||% if (design$capped) default_cap(budget) else Inf)
+    cap = floor(cap %||% if (design$capped) default_cap(budget) else Inf),
+    multiplier = NA_real_, least_intensity = NA_real_
   )
 }
 

@@ -30,9 +30,10 @@
 #' which is unbiased up to the cap, and unstable.
 #'
 #' @param x A finished `audit` from [run_audit()] or [as_audit()]; an `lpb` from
-#'   [calibrate_lpb()], whose audit is taken; or `prompt_draws` from
-#'   [draw_responses()], with at least one draw of each prompt: all have the
-#'   same weight, and there is no model beyond the fewest draws.
+#'   [calibrate_lpb()], whose audit is taken; `prompt_draws` from
+#'   [draw_responses()] or a [response_log], with at least one draw of each
+#'   prompt: all have the same weight, and there is no model beyond the fewest
+#'   draws.
 #' @param k Numbers of draws: whole numbers of at least 1, in any order;
 #'   duplicates count once. The default, `NULL`, takes about 40 between 1 and
 #'   the longest horizon, evenly spread on a logarithmic scale, with the
@@ -42,6 +43,8 @@
 #'   each group, from its own prompts.
 #' @param conf.level Level of the confidence intervals, for each `k` by itself:
 #'   strictly between 0 and 1.
+#' @param side `"both"`, the default, for an interval with half of what may fail
+#'   on each side; `"upper"` or `"lower"` for one limit with all of it.
 #' @param object A `risk_estimate`.
 #' @param ... Must be empty; for `plot()`, passed to [graphics::plot.default()].
 #' @returns A data frame of class `risk_estimate` with one row for each `k`, in
@@ -52,9 +55,12 @@
 #'   * `estimate`: `F(k)`; `NA` where no prompt was included;
 #'   * `std.error`: linearised; sampling of prompts, inclusion and draws
 #'     together;
-#'   * `conf.low`, `conf.high`;
-#'   * `basis`: `"design-based"` or `"model-assisted"`;
-#'   * `interval`: `"approximate"`;
+#'   * `conf.low`, `conf.high`: the limits of [certify_risk()], extended to the
+#'     estimate where luck has put one on its other side;
+#'   * `basis`: `"design-based"` or `"model-assisted"`, of the estimate (not of
+#'     the limits, which need no model to be right);
+#'   * `interval`: `"exact"`, in finite samples, or `"approximate"`, where the
+#'     plan does not meet an assumption (`print()` says which);
 #'   * `share_modelled`.
 #'
 #'   [glance()][tidiers] gives the unsafe rate per draw of all prompts, and the
@@ -62,10 +68,10 @@
 #'   ggplot object.
 #' @section Assumptions: Prompts are a random sample of the population; draws of
 #'   a prompt are exchangeable (beyond its horizon: independent, with one
-#'   hazard); the judge is right. Intervals are approximate: binomial, for
-#'   as many prompts of equal weight as would give the same standard error.
-#'   Model-assisted, they do not cover the error of the model. Draws that failed
-#'   permanently count as unsafe, so that the risk errs high.
+#'   hazard); the judge is right. The limits hold in finite samples, whatever
+#'   the hazard; model-assisted estimates are as good as it is. Draws that
+#'   failed permanently count as unsafe, so that the risk errs high; for the
+#'   lower limit as safe.
 #' @section Errors: `timetounsafe_error_unfinished` when draws are missing;
 #'   `timetounsafe_error_plan`, `timetounsafe_error_argument`;
 #'   `timetounsafe_error_unavailable` when ggplot2 is not installed.
@@ -86,41 +92,55 @@
 #' mean(p)
 #' estimate_risk(audit, k = c(1, 10), groups = rep(c("a", "b"), 250))
 #' @export
-estimate_risk <- function(x, k = NULL, groups = NULL, conf.level = 0.95, ...) {
+estimate_risk <- function(x, k = NULL, groups = NULL, conf.level = 0.95,
+                          side = c("both", "upper", "lower"), ...) {
   check_no_dots(...)
-  x <- check_population(x)
+  population <- read_population(x, groups)
   conf.level <- check_number(conf.level, "conf.level", 0, 1, c(TRUE, TRUE))
+  side <- check_choice(side, c("both", "upper", "lower"), "side")
+  k <- check_k(k, population)
+  claim <- list(delta = 1 - conf.level, side = side, simultaneous = FALSE)
+  new_risk_estimate(risk_rows(population, k, claim), population, claim)
+}
+
+# ---- For whom ----------------------------------------------------------------
+
+# list(audit, depth, parts): the audit in parts, how many draws of each prompt
+# are made, or would be if it were included, and the rows of each group (`named`
+# says whether there are any).
+read_population <- function(x, groups, call = rlang::caller_env()) {
+  x <- check_population(x, call)
   if (!is.null(groups)) {
-    groups <- droplevels(read_groups(groups, x))
+    groups <- droplevels(read_groups(groups, x, call))
   }
   audit <- plan_parts(x)
-  depth <- sampled_depth(audit)
-  k <- check_k(k, audit, depth)
-  parts <- if (is.null(groups)) {
-    list(all = seq_along(depth))
-  } else {
-    split(seq_along(depth), groups)
+  if (!is_planned(x)) {
+    # As a plan would have.
+    audit$order <- order_by_id(audit$id)
   }
-  rows <- Map(function(group, at) {
-    part <- take_part(audit, at)
-    table <- do.call(rbind, lapply(k, risk_by, part, depth[at], conf.level))
-    data.frame(group = group, k = k, n = length(at), table)
-  }, names(parts), parts)
-  new_risk_estimate(do.call(rbind, rows), audit, depth, conf.level,
-                    length(parts) * !is.null(groups))
+  rows <- seq_along(audit$limit)
+  list(audit = audit, depth = sampled_depth(audit),
+       parts = if (is.null(groups)) list(all = rows) else split(rows, groups),
+       named = !is.null(groups))
 }
 
 # With what print() and glance() say of all prompts together.
-new_risk_estimate <- function(table, audit, depth, conf.level, n_groups) {
-  rate <- risk_by(1, audit, depth, conf.level)
+new_risk_estimate <- function(table, population, claim) {
+  audit <- population$audit
+  depth <- population$depth
+  all <- list(audit = audit, depth = depth, named = FALSE,
+              parts = list(all = seq_along(depth)))
+  rate <- risk_rows(all, 1, replace(claim, "simultaneous", FALSE))
   totals <- data.frame(
     nobs = length(depth), n_included = sum(audit$horizon > 0),
-    draws = sum(audit$draws), n_groups = n_groups,
+    draws = sum(audit$draws),
+    n_groups = if (population$named) length(population$parts) else 0L,
     rate[c("estimate", "std.error", "conf.low", "conf.high")],
-    conf.level = conf.level, basis = rate$basis, k_design = min(depth)
+    conf.level = 1 - claim$delta, basis = rate$basis, k_design = min(depth)
   )
+  claim$remarks <- claim_remarks(audit)
   structure(table, row.names = seq_len(nrow(table)), totals = totals,
-            modelled = !is.null(audit$prob),
+            claim = claim, modelled = !is.null(audit$prob),
             class = c("risk_estimate", "data.frame"))
 }
 
@@ -128,6 +148,9 @@ new_risk_estimate <- function(table, audit, depth, conf.level, n_groups) {
 check_population <- function(x, call = rlang::caller_env()) {
   if (missing(x)) {
     stop_missing("x", call)
+  }
+  if (inherits(x, "response_log")) {
+    x <- draws_of_log(x, call)
   }
   if (inherits(x, "lpb")) {
     return(x$audit)
@@ -139,7 +162,7 @@ check_population <- function(x, call = rlang::caller_env()) {
   draws <- inherits(x, "prompt_draws") || inherits(x, "audit") && !is_planned(x)
   if (!draws) {
     if (!is.data.frame(x)) {
-      stop_argument("x", "must be an audit, prompt_draws or lpb", describe(x),
+      stop_argument("x", "must be an audit, prompt_draws, a response_log or an lpb", describe(x),
                     call = call)
     }
     return(check_audit(x, "x", call))
@@ -156,6 +179,39 @@ check_population <- function(x, call = rlang::caller_env()) {
   x
 }
 
+# A log in the form of prompt_draws: draws that gave no verdict have failed, so
+# that they count against what is claimed; refusals are safe.
+draws_of_log <- function(x, call = rlang::caller_env()) {
+  validate_response_log(x, "x", call)
+  x <- x[order(x$draw), , drop = FALSE]
+  ids <- unique(x$id)
+  verdict <- as.logical(x$unsafe)
+  verdict[x$status == "refused"] <- FALSE
+  stop <- outcomes_of_log(x, "x", call)$stop[1L]
+  parts <- split(verdict, factor(x$id, ids))
+  rows <- do.call(rbind, lapply(parts, count_verdicts, stop))
+  rows <- data.frame(id = ids, stop = stop, rows, row.names = NULL)
+  if (stop && any(rows$status == 0)) {
+    # Those that ended early would have been drawn as often as the others.
+    rows$limit <- pmax(rows$limit, min(rows$limit[rows$status == 0]))
+  }
+  class(rows) <- c("prompt_draws", "data.frame")
+  rows
+}
+
+# Of one prompt, in the order of its draws; NA where one failed.
+count_verdicts <- function(verdict, stop) {
+  first <- which(is.na(verdict) | verdict)
+  ended <- stop && length(first) > 0L
+  used <- if (ended) verdict[seq_len(first[1L])] else verdict
+  data.frame(
+    limit = length(used), draws = sum(!is.na(used)),
+    unsafe = sum(used, na.rm = TRUE),
+    time = if (length(first) > 0L) first[1L] else length(used),
+    status = as.numeric(length(first) > 0L), failed = anyNA(used), unused = 0
+  )
+}
+
 # How many draws of each prompt are made, or would be if it were included.
 sampled_depth <- function(audit) {
   if (design_of(audit)$always) {
@@ -164,7 +220,10 @@ sampled_depth <- function(audit) {
   pmax(audit$limit, reachable_quantile(audit) - 1)
 }
 
-check_k <- function(k, audit, depth, call = rlang::caller_env()) {
+check_k <- function(k, population, beyond = FALSE,
+                    call = rlang::caller_env()) {
+  audit <- population$audit
+  depth <- population$depth
   modelled <- !is.null(audit$prob)
   if (is.null(k)) {
     longest <- if (modelled) max(1, audit$horizon - 1) else min(depth)
@@ -174,12 +233,16 @@ check_k <- function(k, audit, depth, call = rlang::caller_env()) {
     return(sort(unique(c(grid, smallest))))
   }
   k <- check_numeric(k, "k", min = 1, whole = TRUE, finite = TRUE, call = call)
-  if (!modelled && any(k > min(depth))) {
+  if (length(k) == 0L) {
+    stop_argument("k", "must contain at least one number of draws", call = call)
+  }
+  if (!modelled && !beyond && any(k > min(depth))) {
     stop_argument(
       "k", sprintf("must not exceed %.0f, the fewest draws of a prompt",
                    min(depth)),
       format(max(k)), call = call,
-      fix = "Beyond it there are neither draws nor a model."
+      fix = paste("Beyond it there are neither draws nor a model;",
+                  "certify_risk() has limits there, too.")
     )
   }
   sort(unique(k))
@@ -187,24 +250,57 @@ check_k <- function(k, audit, depth, call = rlang::caller_env()) {
 
 # ---- The estimate ------------------------------------------------------------
 
-risk_by <- function(k, audit, depth, conf.level) {
+# A row for each k, in each group; `claim` says how sure the limits are.
+risk_rows <- function(population, k, claim) {
+  parts <- population$parts
+  claim$delta <- delta_of_group(claim$delta,
+                                claim$simultaneous && population$named,
+                                length(parts))
+  exact <- length(claim_remarks(population$audit)) == 0L
+  rows <- Map(function(group, at) {
+    part <- take_part(population$audit, at)
+    depth <- population$depth[at]
+    table <- do.call(rbind, lapply(k, risk_by, part, depth))
+    limits <- claim_limits(part, depth, k, claim)
+    data.frame(
+      group = group, k = k, n = length(at),
+      table[c("estimate", "std.error")],
+      # Luck along the order may put a limit on the other side of the estimate.
+      conf.low = pmin(limits$low, table$estimate, na.rm = TRUE),
+      conf.high = pmax(limits$high, table$estimate, na.rm = TRUE),
+      basis = table$basis, interval = if (exact) "exact" else "approximate",
+      share_modelled = table$share_modelled
+    )
+  }, names(parts), parts)
+  do.call(rbind, unname(rows))
+}
+
+# The estimate at one k, without limits.
+risk_by <- function(k, audit, depth) {
   weight <- prompt_weight(audit)
-  seen <- unsafe_by(pmin(k, depth), audit)
-  # Of the prompts that were safe so far, the share that the model expects.
-  further <- numeric(length(depth))
-  at <- which(depth < k)
-  if (length(at) > 0L) {
-    further[at] <- find_law(audit$constants)$further(take_part(audit, at),
-                                                     depth[at], k)
+  short <- which(depth < k)
+  modelled <- !is.null(audit$prob)
+  basis <- if (length(short) == 0L) {
+    "design-based"
+  } else if (modelled) {
+    "model-assisted"
+  } else {
+    "extrapolated"
   }
-  part <- weight * (further + (1 - further) * seen)
-  ratio <- weighted_ratio(part, weight)
-  range <- weighted_interval(part, weight, heaviest_by(k, audit), conf.level)
+  ratio <- list(estimate = NA_real_, error = NA_real_)
+  if (basis != "extrapolated") {
+    seen <- unsafe_by(pmin(k, depth), audit)
+    # Of the prompts that were safe so far, the share that the model expects.
+    further <- numeric(length(depth))
+    if (length(short) > 0L) {
+      further[short] <- find_law(audit$constants)$further(
+        take_part(audit, short), depth[short], k
+      )
+    }
+    ratio <- weighted_ratio(weight * (further + (1 - further) * seen), weight)
+  }
   data.frame(
-    estimate = min(1, ratio$estimate), std.error = ratio$error,
-    conf.low = range[1L], conf.high = range[2L],
-    basis = if (length(at) == 0L) "design-based" else "model-assisted",
-    interval = "approximate",
+    estimate = min(1, ratio$estimate), std.error = ratio$error, basis = basis,
     share_modelled = weighted_ratio(weight * (depth < k), weight)$estimate
   )
 }
@@ -226,157 +322,4 @@ heaviest_by <- function(time, audit) {
     return(1 / reach_beyond(audit, min(time, audit$constants$cap - 1))[1L])
   }
   largest_weight(audit)
-}
-
-# ---- How it looks ------------------------------------------------------------
-
-#' @export
-print.risk_estimate <- function(x, max_rows = NULL, ...) {
-  show_page(risk_page(x), max_rows = max_rows, ...)
-  invisible(x)
-}
-
-#' @rdname knit_prints
-#' @exportS3Method knitr::knit_print
-knit_print.risk_estimate <- function(x, ...) knit_page(risk_page(x))
-
-risk_columns <- c("group", "k", "n", "estimate", "std.error", "conf.low",
-                  "conf.high", "basis", "interval", "share_modelled")
-
-risk_page <- function(x) {
-  totals <- attr(x, "totals")
-  if (is.null(totals) || !all(risk_columns %in% names(x)) || nrow(x) == 0L) {
-    return(plain_page(x))
-  }
-  grouped <- totals$n_groups > 0
-  number <- function(x) format(x, digits = 3)
-  new_page(
-    c(
-      "<risk_estimate> F(k) = P(T <= k): prompts with an unsafe draw among k",
-      sprintf("From %s (%s included) and %s; %s intervals, approximate",
-              counted(totals$nobs, "prompt"), big(totals$n_included),
-              counted(totals$draws, "draw"), share(totals$conf.level)),
-      sprintf("Unsafe rate per draw: %s (%s to %s), %s",
-              number(totals$estimate), number(totals$conf.low),
-              number(totals$conf.high), totals$basis),
-      horizon_text(totals$k_design, attr(x, "modelled"))
-    ),
-    plain_table(x)[setdiff(risk_columns, c("interval", if (!grouped) {
-      c("group", "n")
-    } else {
-      "share_modelled"
-    }))],
-    "Next: plot(risk)", spread = TRUE
-  )
-}
-
-horizon_text <- function(k, modelled) {
-  if (isFALSE(modelled)) {
-    return(sprintf("Design-based up to k = %s, the fewest draws of a prompt.",
-                   big(k)))
-  }
-  if (k < 1) {
-    return("Some prompts could not be included: model-assisted at every k.")
-  }
-  if (is.infinite(k)) {
-    return("Design-based at every k.")
-  }
-  sprintf("Design-based up to k = %s, model-assisted beyond.", big(k))
-}
-
-#' @rdname tidiers
-#' @export
-tidy.risk_estimate <- function(x, ...) {
-  check_no_dots(...)
-  plain_table(x)
-}
-
-#' @rdname tidiers
-#' @export
-glance.risk_estimate <- function(x, ...) {
-  check_no_dots(...)
-  attr(x, "totals")
-}
-
-risk_labels <- c(x = "draws of each prompt (k)", y = "F(k) = P(T <= k)")
-
-#' @rdname estimate_risk
-#' @export
-plot.risk_estimate <- function(x, ...) {
-  draw_points(list(
-    x = x$k, y = x$estimate, type = "n",
-    log = if (length(unique(x$k)) > 1L) "x" else "",
-    ylim = c(0, max(x$conf.high)), xlab = risk_labels[["x"]],
-    ylab = risk_labels[["y"]]
-  ), ...)
-  groups <- unique(x$group)
-  inks <- rep_len(c(ink[["main"]], ink[["mark"]], "#009E73", "#CC79A7",
-                    "#56B4E9", "#E69F00"), length(groups))
-  for (i in seq_along(groups)) {
-    draw_risk(plain_table(x[x$group == groups[i], ]), inks[i])
-  }
-  if (length(groups) > 1L) {
-    graphics::legend("bottomright", shorten(groups, 30L), lty = 1, lwd = 2,
-                     col = inks, bty = "n")
-  }
-  if (any(x$basis != "design-based")) {
-    graphics::legend("topleft", c("design-based", "model-assisted"),
-                     lty = 1:2, lwd = 2, col = ink[["main"]], bty = "n")
-  }
-  invisible(x)
-}
-
-draw_risk <- function(x, colour) {
-  rows <- which(!is.na(x$estimate))
-  graphics::polygon(
-    c(x$k[rows], rev(x$k[rows])), c(x$conf.low[rows], rev(x$conf.high[rows])),
-    col = grDevices::adjustcolor(colour, 0.15), border = NA
-  )
-  for (part in risk_parts(x)) {
-    graphics::lines(part$k, part$estimate, lwd = 2, col = colour,
-                    lty = if (part$drawn[1L] == "design-based") 1 else 2)
-  }
-}
-
-#' @rdname estimate_risk
-#' @exportS3Method ggplot2::autoplot
-autoplot.risk_estimate <- function(object, ...) {
-  check_no_dots(...)
-  need_package("ggplot2", "to draw the risk", "3.4.0")
-  rows <- plain_table(object)
-  rows$group <- factor(rows$group, unique(rows$group))
-  lines <- do.call(rbind, unlist(lapply(split(rows, rows$group), risk_parts),
-                                 recursive = FALSE))
-  inks <- if (nlevels(rows$group) == 1L) {
-    list(ggplot2::scale_colour_manual(values = ink[["main"]], guide = "none"),
-         ggplot2::scale_fill_manual(values = ink[["main"]], guide = "none"))
-  }
-  ggplot2::ggplot(rows, ggplot2::aes(x = .data$k, fill = .data$group)) +
-    ggplot2::geom_ribbon(
-      ggplot2::aes(ymin = .data$conf.low, ymax = .data$conf.high), alpha = 0.15
-    ) +
-    ggplot2::geom_line(
-      ggplot2::aes(y = .data$estimate, colour = .data$group,
-                   linetype = .data$drawn), data = lines, linewidth = 0.8
-    ) +
-    inks +
-    ggplot2::scale_linetype_manual(
-      values = c("design-based" = "solid", "model-assisted" = "22")
-    ) +
-    ggplot2::scale_x_log10() +
-    ggplot2::labs(x = risk_labels[["x"]], y = risk_labels[["y"]],
-                  colour = NULL, fill = NULL, linetype = NULL) +
-    ggplot2::theme_bw(base_size = 11) +
-    ggplot2::theme(legend.position = "bottom")
-}
-
-# Without and with a model (column `drawn`); the second line begins where the
-# first one ends.
-risk_parts <- function(x) {
-  design <- x$basis == "design-based"
-  last <- max(0, which(design))
-  parts <- list("design-based" = x[design, ],
-                "model-assisted" = x[seq_len(nrow(x)) >= max(1, last), ])
-  parts <- parts[c(any(design), any(!design))]
-  Map(function(part, drawn) cbind(part, drawn = drawn), parts, names(parts))
 }

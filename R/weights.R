@@ -30,18 +30,16 @@ largest_weight <- function(plan) {
   max(1 / reach_beyond(plan, reachable - 1)[counts])
 }
 
-# The inclusion probability that all prompts share which can be lost, or NA.
-equal_weight <- function(audit) {
-  if (!design_of(audit)$countable) {
+# The inclusion probability that the plan gives to all prompts that need draws,
+# or NA. By the plan, not by which prompts happened to come.
+equal_inclusion <- function(audit) {
+  design <- design_of(audit)
+  if (design$always) {
     return(NA_real_)
   }
-  # By the design, not by which prompts happened to come: everybody is included,
-  # or there is one hazard.
-  same <- audit$constants$max_weight <= 1 + 1e-9 ||
-    all(audit$prob == audit$prob[1L])
-  inclusion <- audit$inclusion[reachable_quantile(audit) > 1]
-  equal <- same && length(inclusion) > 0L && all(inclusion == inclusion[1L])
-  if (equal) inclusion[1L] else NA_real_
+  longest <- audit$constants$cap %||% 2
+  inclusion <- pmin(1, design$intensity(c(2, max(2, longest)), audit$constants))
+  if (inclusion[1L] == inclusion[2L]) inclusion[1L] else NA_real_
 }
 
 # ---- What there is to calibrate on -------------------------------------------
@@ -94,32 +92,4 @@ weighted_ratio <- function(part, total) {
   estimate <- sum(part) / size
   list(estimate = estimate,
        error = sqrt(sum((part - estimate * total)^2)) / size)
-}
-
-# An approximate interval from 0 to 1: Clopper and Pearson's, for as many
-# prompts of equal weight as would give the same standard error (Korn and
-# Graubard). Where all values are 0, or all 1, there is no error to go by: then
-# for as many as there were if all had the largest weight that there can be. A
-# largest weight of 0 says that all values are known.
-weighted_interval <- function(part, total, heaviest, conf.level) {
-  ratio <- weighted_ratio(part, total)
-  if (is.na(ratio$estimate)) {
-    return(c(0, 1))
-  }
-  if (heaviest == 0) {
-    return(rep(ratio$estimate, 2L))
-  }
-  estimate <- min(1, ratio$estimate)
-  size <- estimate * (1 - estimate) / ratio$error^2
-  if (!is.finite(size) || size <= 0) {
-    size <- sum(total) / heaviest
-  }
-  binomial_interval(size * estimate, size, conf.level)
-}
-
-# Clopper and Pearson's; neither `x` nor `n` need be whole.
-binomial_interval <- function(x, n, conf.level) {
-  tail <- (1 - conf.level) / 2
-  c(if (x > 0) stats::qbeta(tail, x, n - x + 1) else 0,
-    if (x < n) stats::qbeta(1 - tail, x + 1, n - x) else 1)
 }

@@ -31,15 +31,25 @@ static int is_positive(double x) {
   return x > 0.0 && x < INFINITY;
 }
 
-static tt_status check_terms(const tt_bet_terms *terms, tt_error *error) {
+static tt_status check_largest(const tt_bet_terms *terms, tt_side side, tt_error *error) {
   if (!is_positive(terms->largest_total)) {
     return tt_fail(error, TT_EINVAL, "largest_total", 0, terms->largest_total);
   }
-  if (!is_positive(terms->largest_part)) {
+  const int unlimited = side == TT_SIDE_LOWER;
+  if (!(terms->largest_part > 0.0 && (unlimited || is_positive(terms->largest_part)))) {
     return tt_fail(error, TT_EINVAL, "largest_part", 0, terms->largest_part);
   }
-  if (!(is_positive(terms->largest_ratio) && terms->largest_ratio >= 1.0)) {
+  if (!(terms->largest_ratio >= 1.0 &&
+        (unlimited || is_positive(terms->largest_ratio)))) {
     return tt_fail(error, TT_EINVAL, "largest_ratio", 0, terms->largest_ratio);
+  }
+  return TT_OK;
+}
+
+static tt_status check_terms(const tt_bet_terms *terms, tt_side side, tt_error *error) {
+  const tt_status status = check_largest(terms, side, error);
+  if (status != TT_OK) {
+    return status;
   }
   /* Weights and their products are rounded. */
   const double slack = 1.0 + 1e-9;
@@ -50,21 +60,23 @@ static tt_status check_terms(const tt_bet_terms *terms, tt_error *error) {
     if (!(total >= 0.0 && total <= terms->largest_total * slack)) {
       return tt_fail(error, TT_EINVAL, "total", i, total);
     }
-    if (!(part >= 0.0 && part <= most && part <= terms->largest_ratio * total * slack)) {
+    /* Infinitely many times no total are no number, and no limit. */
+    const double ratio = total > 0.0 ? terms->largest_ratio * total : 0.0;
+    if (!(part >= 0.0 && part < INFINITY && part <= most && part <= ratio * slack)) {
       return tt_fail(error, TT_EINVAL, "part", i, part);
     }
   }
   return TT_OK;
 }
 
-static tt_status check_bets(const tt_bet_terms *terms, const double *bet,
+static tt_status check_bets(const tt_bet_terms *terms, tt_side side, const double *bet,
                             tt_error *error) {
   for (size_t i = 0; i < terms->n; i++) {
     if (!(bet[i] >= 0.0 && bet[i] < INFINITY)) {
       return tt_fail(error, TT_EINVAL, "bet", i, bet[i]);
     }
   }
-  return check_terms(terms, error);
+  return check_terms(terms, side, error);
 }
 
 /* ---- How much to bet --------------------------------------------------------------- */
@@ -121,7 +133,8 @@ static void moments_add(moments *m, double total, double part) {
 static double next_bet(const moments *m, const tt_bet_terms *terms, tt_side side,
                        double expected, double log_threshold) {
   const double more = priors[side].share * expected;
-  const double largest = terms->largest_part;
+  const double largest =
+      side == TT_SIDE_UPPER ? terms->largest_part : terms->largest_total;
   const double added = priors[side].losses * largest;
   const double part = m->part + added;
   const double square = m->part_part + added * largest;
@@ -145,20 +158,26 @@ tt_status tt_place_bets(const tt_bet_terms *terms, tt_side side, size_t expected
   if (!is_positive(log_threshold)) {
     return tt_fail(error, TT_EINVAL, "log_threshold", 0, log_threshold);
   }
-  tt_status status = check_terms(terms, error);
+  tt_status status = check_terms(terms, side, error);
   if (status != TT_OK) {
     return status;
   }
   moments m = {0};
+  moments lossless = {0};
+  const double all = (double)expected;
   double again = 0.0;
   double now = 0.0;
   for (size_t i = 0; i < terms->n; i++) {
     if (m.seen >= again) {
-      now = next_bet(&m, terms, side, (double)expected, log_threshold);
+      now = next_bet(&m, terms, side, all, log_threshold);
+      if (side == TT_SIDE_UPPER) {
+        now = fmin(now, next_bet(&lossless, terms, side, all, log_threshold));
+      }
       again = fmax(m.seen + 1.0, AGAIN * m.seen);
     }
     bet[i] = now;
     moments_add(&m, terms->total[i], terms->part[i]);
+    moments_add(&lossless, terms->total[i], 0.0);
   }
   return TT_OK;
 }
@@ -189,7 +208,7 @@ tt_status tt_follow_wealth(const tt_bet_terms *terms, tt_side side, double mean,
   if (!(mean >= 0.0 && mean <= 1.0)) {
     return tt_fail(error, TT_EINVAL, "mean", 0, mean);
   }
-  tt_status status = check_bets(terms, bet, error);
+  tt_status status = check_bets(terms, side, bet, error);
   if (status != TT_OK) {
     return status;
   }
@@ -228,7 +247,7 @@ tt_status tt_betting_limit(const tt_bet_terms *terms, tt_side side, const double
   if (isnan(log_threshold_last)) {
     return tt_fail(error, TT_EINVAL, "log_threshold_last", 0, log_threshold_last);
   }
-  tt_status status = check_bets(terms, bet, error);
+  tt_status status = check_bets(terms, side, bet, error);
   if (status != TT_OK) {
     return status;
   }

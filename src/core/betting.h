@@ -9,7 +9,9 @@
 
 /* Independent pairs (total_i, part_i) in an order that does not depend on them. The
  * mean in question is r = E part / E total, in [0, 1]: total_i is a weight, part_i the
- * weight times what was observed. The three bounds were known before the terms. */
+ * weight times what was observed. The three bounds were known before the terms. Against a
+ * lower mean only totals are lost: largest_part and largest_ratio may then be infinite.
+ */
 typedef struct {
   size_t n;
   const double *total;  /* n, from 0 to largest_total */
@@ -32,7 +34,9 @@ typedef struct {
 } tt_wealth;
 
 /* A bet (multiple of the payoff) for each term, from the terms before it alone: those
- * that make the limit closest if what follows is like them.
+ * that make the limit closest if what follows is like them. Against an upper mean no loss
+ * ever raises a bet above what it would have been without one, so that no losses give the
+ * smallest limit there can be.
  *
  *   expected       terms in all, n or more: bets are sized for so many
  *   log_threshold  log(1 / delta), > 0

@@ -129,6 +129,24 @@ static void test_predictable(void) {
   check_that(same, "a bet goes by the terms before it");
 }
 
+/* Of all that can happen with these totals, no loss has the smallest upper limit. */
+static void test_no_loss_is_least(void) {
+  int least = 1;
+  for (uint64_t seed = 1; seed <= 80; seed++) {
+    problem p;
+    make(&p, 60, 0.004 * (double)(seed % 20), 1.0, seed);
+    double with = 0.0;
+    double without = 0.0;
+    place(&p, TT_SIDE_UPPER, 2.5);
+    tt_betting_limit(&p.terms, TT_SIDE_UPPER, p.bet, 2.5, 2.5, &with, NULL, NULL);
+    memset(p.part, 0, sizeof p.part);
+    place(&p, TT_SIDE_UPPER, 2.5);
+    tt_betting_limit(&p.terms, TT_SIDE_UPPER, p.bet, 2.5, 2.5, &without, NULL, NULL);
+    least &= without <= with;
+  }
+  check_that(least, "no losses give the smallest upper limit");
+}
+
 /* Where all weights are 1 nothing beats Clopper and Pearson's 1 - delta^(1 / n) without a
  * loss, and the bets come close. */
 static void test_no_losses(void) {
@@ -166,6 +184,25 @@ static void test_all_lost(void) {
   place(&p, TT_SIDE_LOWER, 3.0);
   tt_betting_limit(&p.terms, TT_SIDE_LOWER, p.bet, 3.0, 3.0, &limit, NULL, NULL);
   check_that(limit > 0.9 && limit < 1.0, "and the lower one close to it");
+}
+
+/* Against a lower mean only totals are lost. */
+static void test_unlimited(void) {
+  problem p;
+  make(&p, 100, 0.3, 3.0, 4);
+  place(&p, TT_SIDE_LOWER, 2.0);
+  double limit = 0.0;
+  double same = -1.0;
+  tt_betting_limit(&p.terms, TT_SIDE_LOWER, p.bet, 2.0, 2.0, &limit, NULL, NULL);
+  p.terms.largest_part = INFINITY;
+  p.terms.largest_ratio = INFINITY;
+  place(&p, TT_SIDE_LOWER, 2.0);
+  tt_betting_limit(&p.terms, TT_SIDE_LOWER, p.bet, 2.0, 2.0, &same, NULL, NULL);
+  check_that(limit > 0.0 && limit == same, "a lower limit needs no largest part");
+  tt_error error = untouched;
+  check_refused(
+      tt_betting_limit(&p.terms, TT_SIDE_UPPER, p.bet, 2.0, 2.0, &limit, NULL, &error),
+      TT_EINVAL, error, "largest_part", 0, INFINITY, "an upper one does");
 }
 
 static void test_nothing(void) {
@@ -242,8 +279,10 @@ int main(void) {
   test_scan(TT_SIDE_LOWER, "lower limit: that of a scan over means");
   test_state();
   test_predictable();
+  test_no_loss_is_least();
   test_no_losses();
   test_all_lost();
+  test_unlimited();
   test_nothing();
   test_refused();
   test_interrupt();

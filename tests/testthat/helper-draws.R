@@ -35,3 +35,15 @@ write_draws <- function(draws, as = c("csv", "jsonl")) {
   }
   file
 }
+
+# Counts as draw_responses() returns them, for a fixed number of draws.
+prompt_counts <- function(unsafe, draws) {
+  n <- length(unsafe)
+  seen <- as.numeric(unsafe > 0)
+  rows <- data.frame(
+    id = seq_len(n), prompt = as.character(seq_len(n)), limit = draws,
+    stop = FALSE, draws = draws, unsafe = unsafe,
+    time = ifelse(seen, NA, draws), status = seen, unused = 0, failed = FALSE
+  )
+  structure(rows, class = c("prompt_draws", "data.frame"))
+}

@@ -139,10 +139,11 @@ test_that("a spread that the plan did not foresee lowers the bets", {
 test_that("with equal weights losses are counted, by the binomial tail", {
   set.seed(3)
   for (n in c(20, 60, 300)) {
-    plan <- known_plan(rep(0.02, n), 4, design = "optimized")
+    # The budget pays for the largest quantile there can be.
+    plan <- known_plan(rep(0.02, n), 12, design = "optimized", cap = 12)
     audit <- simulate_audit(plan, rep(0.02, n))
-    inclusion <- audit$inclusion[1]
-    expect_lt(inclusion, 1)
+    inclusion <- equal_inclusion(plan_parts(audit))
+    expect_identical(inclusion, 1)
     jumps <- sort(1 - 0.98^audit$time[audit$status == 1])
     for (delta in c(0.05, 0.3)) {
       found <- certify_tau(plan_parts(audit), 0.2, delta, "exact")
@@ -152,12 +153,22 @@ test_that("with equal weights losses are counted, by the binomial tail", {
       expected <- if (!proves[1]) {
         0
       } else {
-        min(plan$tau_max[1], c(jumps, Inf)[max(which(proves))])
+        min(plan$tau_max[1], c(jumps, rep(Inf, n))[max(which(proves))])
       }
       expect_equal(found$tau, expected, tolerance = 1e-12)
       expect_lte(found$tau, expected)
     }
   }
+})
+
+test_that("whether weights are equal is up to the plan, not to its prompts", {
+  # One hazard only, by chance: other prompts would have other weights.
+  plan <- known_plan(rep(0.02, 60), 4, design = "optimized")
+  expect_true(all(plan$inclusion == plan$inclusion[1]))
+  expect_identical(equal_inclusion(plan_parts(plan)), NA_real_)
+  audit <- simulate_audit(plan, rep(0.02, 60))
+  expect_identical(certify_tau(plan_parts(audit), 0.2, 0.1, "exact")$kind,
+                   "betting")
 })
 
 test_that("certified tau are below those of the marginal rule", {

@@ -6,7 +6,8 @@ test_that("a plan has the documented columns and one row for each prompt", {
     "id", "prompt", "prob", "horizon", "intensity", "inclusion", "limit",
     "stop", "order", "u_inclusion", "schema", "plan_id", "design", "budget",
     "alpha", "delta", "cap",
-    "tau_max", "max_weight", "variance", "reference", "u_certificate",
+    "tau_max", "multiplier", "least_intensity", "max_weight", "variance",
+    "reference", "u_certificate",
     "hazard_check", "n",
     "checksum"
   ))

@@ -8,6 +8,13 @@ by_draw <- function(plan, unsafe = integer()) {
   draws
 }
 
+# A batch that came back, all of it safe, as settle_draws() takes it.
+all_safe <- function(batch) {
+  none <- rep(FALSE, length(batch$row))
+  c(batch[c("row", "draw")], list(outcome = none, refused = none,
+                                  truncated = none))
+}
+
 # A plan with awkward ids and texts, and the draws of another program: all of
 # them, or up to the first unsafe one.
 awkward_plan <- function(n = 40) {

@@ -30,7 +30,8 @@
 #' with a warning, and [run_audit()] can resume it. In a log each draw that is
 #' neither `"ok"` nor `"refused"` counts as failed permanently: its prompt ends
 #' there, as if it had been unsafe, with a warning. In the data frames every
-#' draw is required.
+#' draw is required; they do not tell how many draws were refused or cut, so
+#' that `refused` and `truncated` are `NA`.
 #'
 #' @param x The results, in one of the forms above.
 #' @param plan The `audit_plan` from [plan_audit()] or [read_plan()].

@@ -49,12 +49,13 @@ audit_page <- function(x, class) {
 
 # Refused draws and those that were cut, where there are any.
 asides_line <- function(x) {
-  number <- c(Refused = sum_known(x[["refused"]]),
-              "Cut at the token limit" = sum_known(x[["truncated"]]))
+  number <- c(refused = sum_known(x[["refused"]]),
+              "cut at the token limit" = sum_known(x[["truncated"]]))
   number <- number[number > 0]
   if (length(number) > 0L) {
-    paste(names(number), vapply(number, counted, "", "draw"), sep = ": ",
-          collapse = "; ")
+    line <- paste(names(number), vapply(number, counted, "", "draw"),
+                  sep = ": ", collapse = "; ")
+    sub("^(.)", "\\U\\1", line, perl = TRUE)
   }
 }
 

@@ -266,7 +266,7 @@ origin_facts <- function(lpb) {
 }
 
 show_call <- function(call) {
-  call <- bare_call(call)
+  call <- plain_call(call, "calibrate_lpb")
   if (is.null(call)) {
     return("unknown")
   }

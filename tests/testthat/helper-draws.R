@@ -8,6 +8,14 @@ by_draw <- function(plan, unsafe = integer()) {
   draws
 }
 
+# One draw of a prompt as a function of its index alone: of 12 draws the third,
+# sixth, ... are refused, the fourth and eighth cut, of the fifth it is not known.
+marked_sampler <- function(prompts, draw) {
+  data.frame(unsafe = draw == 10,
+             status = ifelse(draw %% 3 == 0, "refused", "ok"),
+             truncated = ifelse(draw == 5, NA, draw %% 4 == 0))
+}
+
 # A batch that came back, all of it safe, as settle_draws() takes it.
 all_safe <- function(batch) {
   none <- rep(FALSE, length(batch$row))

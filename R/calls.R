@@ -1,9 +1,9 @@
 # The call that an object keeps: what it names, and nothing that was written out
 # in it, neither data that do.call() put there nor the key of a service.
 
-# What is left out is `...`. `nested` keeps what calls in it are made of, such as
-# the terms of a formula, and plain numbers; without, arguments are names alone.
-# `verb` stands for a function that has no name, and for its own methods.
+# What is left out is `...`. `nested` keeps what calls in it are made of, such
+# as the terms of a formula, and plain numbers; without, arguments are names
+# alone. `verb` stands for a function that has no name, and for its own methods.
 plain_call <- function(call, verb, nested = FALSE) {
   if (!is.call(call)) {
     return(NULL)

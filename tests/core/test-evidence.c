@@ -39,8 +39,8 @@ static tt_terms losses_of(const problem *p) {
   return losses;
 }
 
-static tt_status certify(const problem *p, double *tau, int *capped,
-                         const tt_poll *poll, tt_error *error) {
+static tt_status certify(const problem *p, double *tau, int *capped, const tt_poll *poll,
+                         tt_error *error) {
   const tt_terms losses = losses_of(p);
   size_t bytes = 0;
   if (tt_certify_scratch(p->n, p->m, &bytes) != TT_OK) {
@@ -140,11 +140,9 @@ static int agrees_with_scan(const problem *p) {
   double tau = NAN;
   int capped = -1;
   tt_error error = untouched;
-  const int ok =
-      certify(p, &tau, &capped, NULL, &error) == TT_OK && is_untouched(error);
+  const int ok = certify(p, &tau, &capped, NULL, &error) == TT_OK && is_untouched(error);
   const double want = tau_by_scan(p);
-  return ok && capped == (want >= p->limit) && tau <= want &&
-         tau >= want * (1.0 - 1e-11);
+  return ok && capped == (want >= p->limit) && tau <= want && tau >= want * (1.0 - 1e-11);
 }
 
 /* ---- Random problems ------------------------------------------------------------------
@@ -417,8 +415,7 @@ static void test_refused_outcomes(void) {
   r.cap = 7.0;
   double tau = NAN;
   int capped = -1;
-  check_that(certify(&r, &tau, &capped, NULL, NULL) == TT_OK,
-             "counts that are in order");
+  check_that(certify(&r, &tau, &capped, NULL, NULL) == TT_OK, "counts that are in order");
   const double no_cap[] = {0.5, NAN, -INFINITY};
   for (size_t i = 0; i < 3; i++) {
     p = r;

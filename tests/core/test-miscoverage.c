@@ -148,8 +148,8 @@ static void test_select_tau(void) {
 }
 
 static void tau_refuses(size_t place, double at, double miscoverage, double alpha,
-                          const char *what, size_t index, double value,
-                          const char *sentence) {
+                        const char *what, size_t index, double value,
+                        const char *sentence) {
   double taus[4], rates[] = {0.0, 0.9, 0.1, 0.3};
   memcpy(taus, tau, sizeof(taus));
   taus[place] = at;

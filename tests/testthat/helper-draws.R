@@ -8,8 +8,8 @@ by_draw <- function(plan, unsafe = integer()) {
   draws
 }
 
-# One draw of a prompt as a function of its index alone: of 12 draws the third,
-# sixth, ... are refused, the fourth and eighth cut, of the fifth it is not known.
+# A draw as a function of its index alone: of 12 the third, sixth, ... are
+# refused, the fourth, eighth and twelfth cut; of the fifth it is not known.
 marked_sampler <- function(prompts, draw) {
   data.frame(unsafe = draw == 10,
              status = ifelse(draw %% 3 == 0, "refused", "ok"),

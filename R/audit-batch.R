@@ -153,7 +153,7 @@ receive_batch <- function(done, run, control) {
   # interrupt.
   suspendInterrupts({
     run$ledger$record(batch, outcome)
-    count_batch(batch, outcome$unsafe, missing & !final, tries, run, control)
+    count_batch(batch, outcome, missing & !final, tries, run, control)
   })
   run$cost <- run$cost + sum(outcome$cost, na.rm = TRUE)
   run$watch(batch$row, outcome$response)
@@ -193,12 +193,16 @@ batch_status <- function(outcome, missing) {
   status
 }
 
-count_batch <- function(batch, unsafe, again, tries, run, control) {
+count_batch <- function(batch, outcome, again, tries, run, control) {
   if (any(again)) {
     wait <- pmin(60, control$retry_wait * 2^(tries[again] - 1))
     retry_draws(run$state, keep_draws(batch[draw_fields], again), now() + wait)
   }
-  settle_draws(run$state, batch$row[!again], batch$draw[!again], unsafe[!again])
+  settle_draws(run$state, keep_draws(list(
+    row = batch$row, draw = batch$draw, outcome = outcome$unsafe,
+    refused = outcome$status == "refused",
+    truncated = outcome$truncated %||% rep(NA, length(batch$row))
+  ), !again))
 }
 
 # ---- Failures ----------------------------------------------------------------

@@ -5,14 +5,19 @@
 
 # Each draw by the row of its prompt and its index there. `attempt` is how often
 # it was tried, this time included, of which `base` in earlier runs; it is not
-# to be made before the time `due`.
+# to be made before the time `due`. What came of it: the `outcome`, TRUE for
+# unsafe, NA where it failed permanently, and what is counted beside that.
 no_draws <- function() {
   list(row = integer(), draw = numeric(), attempt = numeric(),
-       base = numeric(), due = numeric(), outcome = logical())
+       base = numeric(), due = numeric(), outcome = logical(),
+       refused = logical(), truncated = logical())
 }
 
 # What is known of a draw that is to be made.
 draw_fields <- c("row", "draw", "attempt", "base", "due")
+
+# What is known of a draw that was made.
+settled_fields <- c("row", "draw", "outcome", "refused", "truncated")
 
 keep_draws <- function(draws, which) lapply(draws, `[`, which)
 

@@ -30,7 +30,8 @@
 #' with a warning, and [run_audit()] can resume it. In a log each draw that is
 #' neither `"ok"` nor `"refused"` counts as failed permanently: its prompt ends
 #' there, as if it had been unsafe, with a warning. In the data frames every
-#' draw is required.
+#' draw is required; they do not tell how many draws were refused or cut, so
+#' that `refused` and `truncated` are `NA`.
 #'
 #' @param x The results, in one of the forms above.
 #' @param plan The `audit_plan` from [plan_audit()] or [read_plan()].
@@ -133,7 +134,10 @@ join_log <- function(plan, x, refusal, call) {
   outcome[x$status == "refused"] <- switch(refusal,
     safe = FALSE, unsafe = TRUE, error = NA
   )
-  audit <- join_draws(start_audit(plan), x$draw, outcome, row, call, x$row)
+  audit <- join_draws(start_audit(plan), list(
+    row = row, draw = x$draw, outcome = outcome,
+    refused = x$status == "refused", truncated = x$truncated
+  ), call, x$row)
   warn_lacking(audit, call)
   warn_failed_draws(audit, call)
   audit
@@ -161,10 +165,20 @@ join_prompt_draws <- function(plan, x, refusal, call) {
   audit <- fill_counts(audit, row, made, unsafe,
                        x$time %||% rep(NA_real_, n),
                        x$failed %||% rep(FALSE, n), call)
+  audit$refused[row] <- count_used(x$refused, made, audit$draws[row])
+  audit$truncated[row] <- count_used(x$truncated, made, audit$draws[row])
   audit$unused[row] <- audit$unused[row] + (x$unused %||% 0)
   warn_lacking(audit, call)
   warn_failed_draws(audit, call)
   audit
+}
+
+# How many of the draws `used` are among the `count` of those `made`: not known
+# where only some were used, and only some are counted.
+count_used <- function(count, made, used) {
+  count <- count %||% rep(NA_real_, length(made))
+  count[used < made & count > 0 & count < made] <- NA
+  pmin(count, used)
 }
 
 # Outcomes from the number of draws made and of unsafe ones; `time` is the first
@@ -222,12 +236,16 @@ join_table <- function(plan, x, refusal, call) {
   }
   row <- match_prompts(x, plan, call)
   audit <- start_audit(plan)
+  audit[unique(row), c("refused", "truncated")] <- NA
   if (by_draw) {
     draw <- check_numeric(x$draw, "x$draw", min = 1, whole = TRUE,
                           empty_ok = TRUE, call = call)
     unsafe <- 1 == check_numeric(x$unsafe, "x$unsafe", min = 0, max = 1,
                                  whole = TRUE, empty_ok = TRUE, call = call)
-    refuse_lacking(join_draws(audit, draw, unsafe, row, call), call)
+    refuse_lacking(join_draws(audit, list(
+      row = row, draw = draw, outcome = unsafe, refused = rep(NA, length(row)),
+      truncated = rep(NA, length(row))
+    ), call), call)
   } else if (any(plan$stop)) {
     join_times(audit, x, row, call)
   } else {
@@ -235,15 +253,14 @@ join_table <- function(plan, x, refusal, call) {
   }
 }
 
-# Draws in any order, `unsafe` NA for those that failed permanently; `rows` are
-# the numbers that errors name.
-join_draws <- function(audit, draw, unsafe, row, call, rows = seq_along(row)) {
-  check_sequence(audit, row, draw, call, rows)
+# Draws in any order, see settled_fields; `rows` are the numbers that errors
+# name.
+join_draws <- function(audit, draws, call, rows = seq_along(draws$row)) {
+  n <- length(draws$row)
+  check_sequence(audit, draws$row, draws$draw, call, rows)
   state <- new_audit_state(audit)
-  restore_draws(state, list(
-    row = row, draw = draw, outcome = unsafe,
-    attempt = rep(1, length(row)), known = rep(TRUE, length(row))
-  ))
+  restore_draws(state, c(draws, list(attempt = rep(1, n),
+                                     known = rep(TRUE, n))))
   audit_so_far(audit, state)
 }
 

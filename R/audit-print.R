@@ -38,6 +38,7 @@ audit_page <- function(x, class) {
             }),
     sprintf("Unsafe draws: %s, of %s", big(sum(x$unsafe)),
             counted(sum(x$unsafe > 0), "prompt")),
+    asides_line(x),
     if (failed > 0) {
       sprintf("%s ended by a failed draw, which counts as unsafe",
               counted(failed, "prompt"))
@@ -45,6 +46,20 @@ audit_page <- function(x, class) {
     next_step(x, class, sum(is.na(x$status)))
   ))
 }
+
+# Refused draws and those that were cut, where there are any.
+asides_line <- function(x) {
+  number <- c(refused = sum_known(x[["refused"]]),
+              "cut at the token limit" = sum_known(x[["truncated"]]))
+  number <- number[number > 0]
+  if (length(number) > 0L) {
+    line <- paste(names(number), vapply(number, counted, "", "draw"),
+                  sep = ": ", collapse = "; ")
+    sub("^(.)", "\\U\\1", line, perl = TRUE)
+  }
+}
+
+sum_known <- function(count) sum(count, na.rm = TRUE)
 
 next_step <- function(x, class, open) {
   if (open > 0L) {
@@ -100,12 +115,12 @@ glance.prompt_draws <- function(x, ...) {
 }
 
 count_outcomes <- function(x) {
-  refused <- as.list(x)$refused
   data.frame(
     nobs = nrow(x), n_finished = sum(!is.na(x$status)), draws = sum(x$draws),
     unsafe = sum(x$unsafe), nevent = sum(x$unsafe > 0),
     draws_unused = sum(x$unused), n_failed = sum(x$failed),
-    n_refused = if (is.null(refused)) NA_real_ else sum(refused)
+    n_refused = sum(x[["refused"]] %||% NA_real_),
+    n_truncated = sum(x[["truncated"]] %||% NA_real_)
   )
 }
 

@@ -9,6 +9,7 @@
 #' @param plan An `audit_plan` from [plan_audit()].
 #' @param prob Numeric vector: the true probability that a draw is unsafe, one
 #'   for each prompt of the plan, from 0 to 1.
+#' @param ... Must be empty.
 #' @returns An object of class `audit`, see [run_audit()].
 #' @section Errors: `timetounsafe_error_plan`, `timetounsafe_error_argument`.
 #' @examples
@@ -18,7 +19,8 @@
 #' plan <- plan_audit(hazard, as.character(1:1000), 20, data.frame(p))
 #' calibrate_lpb(simulate_audit(plan, p))
 #' @export
-simulate_audit <- function(plan, prob) {
+simulate_audit <- function(plan, prob, ...) {
+  check_no_dots(...)
   plan <- check_plan(plan)
   prob <- check_numeric(prob, "prob", nrow(plan), min = 0, max = 1)
   audit <- start_audit(plan)

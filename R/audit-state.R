@@ -11,6 +11,8 @@ new_audit_state <- function(rows, ahead = TRUE) {
   state$horizon <- rows$horizon
   state$draws <- rows$draws
   state$unsafe <- rows$unsafe
+  state$refused <- rows$refused
+  state$truncated <- rows$truncated
   # The first unsafe draw, also of rows that go on after it.
   seen <- ifelse(rows$status %in% 0, rows$horizon, rows$time)
   state$first <- ifelse(rows$unsafe > 0 | rows$failed, seen, NA_real_)
@@ -38,13 +40,13 @@ restore_draws <- function(state, draws) {
   go_on_behind(state, draws)
   known <- keep_draws(draws, draws$known)
   depart(state, known$row)
-  settle_draws(state, known$row, known$draw, known$outcome)
+  settle_draws(state, known)
   line_up(state)
 }
 
-# Outcomes: TRUE is unsafe, NA a draw that failed permanently.
-settle_draws <- function(state, row, draw, outcome) {
-  now <- sort_draws(list(row = row, draw = draw, outcome = outcome))
+# Draws with an outcome, see settled_fields.
+settle_draws <- function(state, draws) {
+  now <- sort_draws(draws[settled_fields])
   land(state, now$row)
   late <- !state$open[now$row]
   if (any(late)) {
@@ -57,11 +59,14 @@ settle_draws <- function(state, row, draw, outcome) {
     now <- sort_draws(append_draws(keep_draws(early, back), now))
     state$early <- keep_draws(early, !back)
   }
-  settle_sorted(state, now$row, now$draw, now$outcome)
+  settle_sorted(state, now)
 }
 
 # Draws are used up to the first that is missing, and up to the end.
-settle_sorted <- function(state, row, draw, outcome) {
+settle_sorted <- function(state, now) {
+  row <- now$row
+  draw <- now$draw
+  outcome <- now$outcome
   next_in_line <- draw == state$draws[row] + rank_within(row)
   ends <- which(next_in_line & (is.na(outcome) | (outcome & state$stop[row])))
   end <- ends[!duplicated(row[ends])]
@@ -71,7 +76,7 @@ settle_sorted <- function(state, row, draw, outcome) {
     last[!is.na(at)] <- draw[end][at[!is.na(at)]]
   }
   use <- next_in_line & draw <= last & !is.na(outcome)
-  use_draws(state, row[use], draw[use], outcome[use])
+  use_draws(state, keep_draws(now, use))
   end_rows(state, row[end], draw[end], is.na(outcome[end]))
   beyond <- draw > last
   if (any(beyond)) {
@@ -79,9 +84,7 @@ settle_sorted <- function(state, row, draw, outcome) {
   }
   hold <- !next_in_line & !beyond
   if (any(hold)) {
-    state$early <- append_draws(state$early, list(
-      row = row[hold], draw = draw[hold], outcome = outcome[hold]
-    ))
+    state$early <- append_draws(state$early, keep_draws(now, hold))
   }
 }
 
@@ -90,13 +93,16 @@ pass_over <- function(state, row) {
   count_up(state, "unused", row)
 }
 
-use_draws <- function(state, row, draw, outcome) {
-  used <- count_up(state, "draws", row)
-  if (any(outcome)) {
-    hits <- row[outcome]
+use_draws <- function(state, draws) {
+  used <- count_up(state, "draws", draws$row)
+  count_up(state, "refused", draws$row[which(draws$refused)])
+  count_up(state, "truncated", draws$row[which(draws$truncated)])
+  unsafe <- draws$outcome
+  if (any(unsafe)) {
+    hits <- draws$row[unsafe]
     count_up(state, "unsafe", hits)
     new <- !duplicated(hits) & is.na(state$first[hits])
-    set_values(state, "first", hits[new], draw[outcome][new])
+    set_values(state, "first", hits[new], draws$draw[unsafe][new])
     state$n_unsafe <- state$n_unsafe + sum(new)
   }
   close_rows(state, used[state$draws[used] >= state$limit[used]])
@@ -125,8 +131,9 @@ find_outcomes <- function(state) {
   time[safe] <- state$horizon[safe]
   status <- as.numeric(!is.na(state$first) & state$first < state$horizon)
   status[!closed] <- NA
-  list(draws = state$draws, unsafe = state$unsafe, time = time,
-       status = status, unused = state$unused, failed = state$failed)
+  list(draws = state$draws, unsafe = state$unsafe, refused = state$refused,
+       truncated = state$truncated, time = time, status = status,
+       unused = state$unused, failed = state$failed)
 }
 
 # The rows with what the draws so far say. Draws that came in before one of
@@ -136,7 +143,7 @@ audit_so_far <- function(rows, state) {
   rows[outcome_columns] <- find_outcomes(state)[outcome_columns]
   early <- find_early(state)
   attr(rows, "early") <- if (length(early$row) > 0L) {
-    list(id = rows$id[early$row], draw = early$draw, outcome = early$outcome)
+    c(list(id = rows$id[early$row]), early[setdiff(settled_fields, "row")])
   }
   new_audit(rows)
 }
@@ -150,6 +157,6 @@ find_early <- function(state) {
 kept_early <- function(rows) {
   early <- attr(rows, "early")
   row <- match(early$id, rows$id)
-  list(row = row, draw = early$draw, outcome = early$outcome,
-       attempt = rep(1, length(row)), known = rep(TRUE, length(row)))
+  c(list(row = row), early[setdiff(settled_fields, "row")],
+    list(attempt = rep(1, length(row)), known = rep(TRUE, length(row))))
 }

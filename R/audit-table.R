@@ -55,9 +55,15 @@ check_audit <- function(audit, arg = "audit", call = rlang::caller_env()) {
   if (missing(audit)) {
     stop_missing(arg, call)
   }
-  if (!is.data.frame(audit) || !all(outcome_columns %in% names(audit))) {
+  absent <- if (is.data.frame(audit)) setdiff(outcome_columns, names(audit))
+  if (!is.data.frame(audit) || length(absent) > 0L) {
+    partly <- length(absent) < length(outcome_columns)
     stop_argument(arg, "must be an audit from run_audit() or as_audit()",
-                  describe(audit), call = call)
+                  if (is.data.frame(audit) && partly) {
+                    paste("one without the columns", list_names(absent))
+                  } else {
+                    describe(audit)
+                  }, call = call)
   }
   audit <- check_plan(audit, arg, call)
   refuse_unfinished(audit, "Calibrating it would bias the bound.", arg, call)
@@ -82,6 +88,15 @@ check_outcomes <- function(audit, arg, call) {
     }
   }
   refuse(unsafe > draws, "which is impossible (limit %s, horizon %s)")
+  for (name in c("refused", "truncated")) {
+    wrong <- which(audit[[name]] > draws)
+    if (length(wrong) > 0L) {
+      k <- wrong[1L]
+      stop_audit(sprintf("has %s %s of %s draws, which is impossible",
+                         format(audit[[name]][k]), name, format(draws[k])),
+                 audit$id[k], call)
+    }
+  }
   stops <- design_of(plan_parts(audit))$stops
   # Where draws go on, counts alone do not tell when the first unsafe one came.
   if (stops) {

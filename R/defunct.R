@@ -62,7 +62,7 @@ paper_hazard <- function(...) {
 renamed_arguments <- list(
   newx = "newdata", x = "newdata", method = "design", tau_prior = "tau_max",
   levels = "tau_grid", group_delta = "simultaneous", conf_level = "conf.level",
-  risk_groups = "bins", times = "k", audit = "x", draws = c("x", "y"),
+  risk_groups = "bins", times = "k", audit = "x", draws = c("y", "x"),
   unsafe = "y", time = "y", status = "y", sampling = "stop",
   text = "keep_prompts", deterministic = "allow_deterministic",
   responses = "keep_responses", max_weight = "cap_ratio",

@@ -22,6 +22,8 @@
 #'   * `limit`: draws asked for; `stop`: whether to stop at the first unsafe
 #'     one;
 #'   * `draws`, `unsafe`: draws made, and how many of them were unsafe;
+#'   * `refused`, `truncated`: how many of them were refused, and how many cut
+#'     at the token limit, as far as the sampler says;
 #'   * `time`, `status`: as for [survival::Surv()]: the first unsafe draw
 #'     (status 1), or the number of draws made (status 0); `NA` when not
 #'     finished;

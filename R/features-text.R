@@ -28,6 +28,7 @@
 #'   more training draws to learn from.
 #' @param columns Number of hash columns, a whole number of at least 16. The
 #'   default, 1024, keeps collisions rare for prompts of some tens of words.
+#' @param ... Must be empty.
 #' @returns An object of class `text_features`: a list with `size`, `columns`,
 #'   `idf` (one weight per hash column), `rotation` (a `columns` x `size`
 #'   matrix), `values` (the singular values) and `features` (the matrix for
@@ -43,7 +44,8 @@
 #' features <- text_features(prompts, size = 2)
 #' predict(features, "Tell me a story")
 #' @export
-text_features <- function(prompts, size = 30, columns = 1024) {
+text_features <- function(prompts, size = 30, columns = 1024, ...) {
+  check_no_dots(...)
   prompts <- check_text(prompts, "prompts")
   most <- max(1, length(unique(prompts)) - 1)
   size <- if (missing(size)) min(size, most) else size

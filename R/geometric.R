@@ -18,6 +18,7 @@
 #' @param tau Numeric vector: levels from 0 to 1.
 #' @param cap A number of at least 1: no quantile exceeds it. The default,
 #'   `Inf`, is no cap.
+#' @param ... Must be empty.
 #' @returns For one `tau` a numeric vector as long as `prob`; for several a
 #'   matrix with `length(prob)` rows and `length(tau)` columns. The two are
 #'   never recycled against each other.
@@ -28,7 +29,8 @@
 #' geometric_quantile(c(0.25, 0.01, 0), tau = 0.1)
 #' geometric_quantile(c(0.25, 0.01, 0), tau = c(0.1, 0.5), cap = 1000)
 #' @export
-geometric_quantile <- function(prob, tau, cap = Inf) {
+geometric_quantile <- function(prob, tau, cap = Inf, ...) {
+  check_no_dots(...)
   compute_quantile(prob, tau, cap)
 }
 

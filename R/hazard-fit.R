@@ -13,7 +13,7 @@ fit_engine <- function(learnt, outcomes, engine, stop, settings, call,
   draws <- outcomes$draws[used]
   model <- fit_model(learnt$matrix, unsafe, draws, engine, settings, error_call)
   about <- list(stop = stop || any(outcomes$stop), omitted = which(!used),
-                call = plain_call(call))
+                call = plain_call(call, "fit_hazard", nested = TRUE))
   new_hazard_fit(model, learnt, unsafe, draws, about,
                  list(engine = engine, settings = settings))
 }
@@ -198,6 +198,7 @@ predict_model.constant_model <- function(model, matrix, arg, call) {
 #' @param predict A function of `object` and `newdata` that returns one
 #'   probability from 0 to 1 for each row of `newdata`. May be left out when
 #'   `object` is itself a function.
+#' @param ... Must be empty.
 #' @returns An object of class `hazard_fit` with `engine = "user"`. Its
 #'   functions keep copies of the variables that they use, as they are now, and
 #'   nothing else of the environment in which they were made, so that a saved
@@ -234,7 +235,8 @@ predict_model.constant_model <- function(model, matrix, arg, call) {
 #'   predict(hazard, x[1:3, ])
 #' }
 #' @export
-as_hazard <- function(object, predict = NULL) {
+as_hazard <- function(object, predict = NULL, ...) {
+  check_no_dots(...)
   if (missing(object)) {
     stop_missing("object")
   }
@@ -256,7 +258,7 @@ as_hazard <- function(object, predict = NULL) {
   structure(
     list(engine = "user", model = model, fitted = NULL,
          schema = schema_numbers[["hazard_fit"]],
-         call = plain_call(match.call())),
+         call = plain_call(match.call(), "as_hazard", nested = TRUE)),
     class = "hazard_fit"
   )
 }

@@ -160,38 +160,3 @@ used_names <- function(e, own = character(), strings = FALSE) {
     unlist(lapply(as.list(e), used_names, own, strings), use.names = FALSE)
   }
 }
-
-# A call without the values in it: do.call() puts whole data sets there, and a
-# key may be written out. Names, plain numbers and logical values stay.
-plain_call <- function(call) {
-  if (!is.call(call)) {
-    return(call)
-  }
-  head <- if (is.function(call[[1L]])) as.name("fit_hazard") else call[[1L]]
-  if (is.symbol(head)) {
-    # A method is known by its generic.
-    head <- as.name(sub("^fit_hazard\\..*", "fit_hazard", as.character(head)))
-  }
-  args <- as.list(call)[-1L]
-  names <- names(args) %||% rep("", length(args))
-  args <- Map(plain_argument, args, ifelse(nzchar(names), names, "."))
-  if (any(nzchar(names))) {
-    names(args) <- names
-  } else {
-    names(args) <- NULL
-  }
-  as.call(c(if (is.call(head)) plain_call(head) else head, args))
-}
-
-plain_argument <- function(value, name) {
-  plain <- is.symbol(value) || is.null(value) ||
-    (is.numeric(value) || is.logical(value)) && length(value) == 1L &&
-      is.null(attributes(value))
-  if (plain) {
-    value
-  } else if (is.call(value) && !identical(value[[1L]], quote(`function`))) {
-    plain_call(value)
-  } else {
-    as.name(name)
-  }
-}

@@ -9,7 +9,7 @@ geometric_law <- list(
 
   # The `tau` quantile, at most `cap`.
   quantile = function(rows, tau, cap = Inf) {
-    geometric_quantile(rows$prob, tau, cap)
+    compute_quantile(rows$prob, tau, cap)
   },
 
   # The tau beyond which a prompt with its first unsafe draw at `time` is

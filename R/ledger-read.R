@@ -15,6 +15,7 @@
 #'   what they are. A prompt whose unsafe draw turns out to be safe may require
 #'   further draws, and is open again. Resume such an audit with [run_audit()]
 #'   without a ledger: this one contains the original verdicts.
+#' @param ... Must be empty.
 #' @returns For `"audit"` an object of class `audit` as from [run_audit()],
 #'   finished or not: `calibrate_lpb()` takes it (with `hazard`). For
 #'   `"attempts"` a data frame with one row for each attempt: `id`, `row` (that
@@ -35,7 +36,8 @@
 #' head(read_ledger(path, "attempts"))
 #' @export
 read_ledger <- function(ledger, what = c("audit", "attempts", "meta"),
-                        judge = NULL) {
+                        judge = NULL, ...) {
+  check_no_dots(...)
   what <- check_choice(what, c("audit", "attempts", "meta"), "what")
   path <- check_ledger(ledger)
   call <- rlang::current_env()

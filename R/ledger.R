@@ -306,8 +306,8 @@ draw_extras <- function(outcome, keep_responses) {
 read_attempts_back <- function(con, refusal, use, with_responses = FALSE,
                                piece = 1e5) {
   query <- DBI::dbSendQuery(con, sprintf(
-    paste("SELECT row, draw, max(attempt) AS attempt, status, final, unsafe%s",
-          "FROM attempts GROUP BY draw, row ORDER BY draw, row"),
+    paste("SELECT row, draw, max(attempt) AS attempt, status, final, unsafe,",
+          "truncated%s FROM attempts GROUP BY draw, row ORDER BY draw, row"),
     if (with_responses) ", response" else ""
   ))
   on.exit(DBI::dbClearResult(query))
@@ -315,6 +315,8 @@ read_attempts_back <- function(con, refusal, use, with_responses = FALSE,
     draws <- DBI::dbFetch(query, n = piece)
     draws$outcome <- apply_refusal(draws$unsafe == 1L, draws$status, refusal)
     draws$known <- !is.na(draws$outcome) | draws$final == 1L
+    draws$refused <- draws$status == "refused"
+    draws$truncated <- draws$truncated == 1L
     use(draws)
   }
 }

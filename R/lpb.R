@@ -21,26 +21,10 @@ new_lpb <- function(audit, rule, chosen, hazard, failed, call) {
       draws = c(planned = sum(audit$limit),
                 made = sum(audit$draws), unused = sum(audit$unused)),
       rule = rule, failed = failed, audit = audit, hazard = hazard,
-      schema = schema_numbers[["lpb"]], call = bare_call(call)
+      schema = schema_numbers[["lpb"]], call = plain_call(call, "calibrate_lpb")
     ),
     class = "lpb"
   )
-}
-
-# The call with the names of what it was given, and nothing that was written
-# out in it: neither data that do.call() put there nor a key.
-bare_call <- function(call, verb = "calibrate_lpb") {
-  if (!is.call(call)) {
-    return(NULL)
-  }
-  bare <- vapply(seq_along(call), function(i) {
-    is.symbol(call[[i]]) || is.null(call[[i]])
-  }, NA)
-  call[!bare] <- list(quote(...))
-  if (!bare[1L]) {
-    call[[1L]] <- as.name(verb)
-  }
-  call
 }
 
 # ---- Bounds ------------------------------------------------------------------

@@ -72,8 +72,8 @@ NULL
 #'   with a `price`, `cost_max` and `cost_expected`. Retries and draws made
 #'   ahead come in addition.
 #' * `glance(audit)`, `glance(prompt_draws)`: `nobs`, `n_finished`, `draws`,
-#'   `unsafe`, `nevent`, `draws_unused`, `n_failed`, `n_refused` (draws; `NA`
-#'   where not known).
+#'   `unsafe`, `nevent`, `draws_unused`, `n_failed`, `n_refused` and
+#'   `n_truncated` (draws; `NA` where not known).
 #' * `glance(risk_estimate)`: `nobs`, `n_included`, `draws`, `n_groups`, the
 #'   unsafe rate per draw of all prompts (`estimate`, `std.error`, `conf.low`,
 #'   `conf.high`, `conf.level`, `basis`) and `k_design`, the largest

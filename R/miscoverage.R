@@ -84,6 +84,7 @@ replicated_miscoverage <- function(unsafe, draws, inclusion, quantiles, ...) {
 #' @param miscoverage Numeric vector as long as `tau`: their estimated
 #'   miscoverage, see [miscoverage_curve()].
 #' @param alpha The target, strictly between 0 and 1.
+#' @param ... Must be empty.
 #' @returns The largest level such that it and all below it have a miscoverage
 #'   strictly below `alpha`; `NA_real_` when the first level fails.
 #' @section Errors: `timetounsafe_error_argument`.
@@ -91,7 +92,8 @@ replicated_miscoverage <- function(unsafe, draws, inclusion, quantiles, ...) {
 #' @examples
 #' select_tau(c(0.05, 0.1, 0.15), c(0.02, 0.08, 0.12), alpha = 0.1)
 #' @export
-select_tau <- function(tau, miscoverage, alpha) {
+select_tau <- function(tau, miscoverage, alpha, ...) {
+  check_no_dots(...)
   tau <- check_numeric(tau, "tau")
   miscoverage <- check_numeric(miscoverage, "miscoverage", length(tau))
   alpha <- check_number(alpha, "alpha")

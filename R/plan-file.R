@@ -50,11 +50,6 @@
 #' # Back home
 #' audit <- as_audit(read_responses(results), read_plan(file))
 #' calibrate_lpb(audit, hazard = hazard)
-#' @name exchange
-#' @order 1
-NULL
-
-#' @rdname exchange
 #' @export
 write_plan <- function(plan, file, keep_prompts = TRUE, overwrite = FALSE,
                        ...) {
@@ -78,9 +73,10 @@ write_plan <- function(plan, file, keep_prompts = TRUE, overwrite = FALSE,
   invisible(file)
 }
 
-#' @rdname exchange
+#' @rdname write_plan
 #' @export
-read_plan <- function(file) {
+read_plan <- function(file, ...) {
+  check_no_dots(...)
   check_path(file, exists = TRUE)
   plan <- read_text_csv(file, rlang::current_env())
   plan[] <- Map(field_from_text, names(plan), plan)

@@ -117,6 +117,8 @@ draw_facts <- function(lpb) {
     c("Unsafe responses", big(sum(audit$unsafe)), paste(
       "Not a rate of the model: prompts were sampled unequally"
     )),
+    draws_fact("Refused responses", audit$refused),
+    draws_fact("Cut at the token limit", audit$truncated),
     if (training > 0) {
       c("Training draws", big(training),
         "For the hazard model, in addition to the budget")
@@ -125,6 +127,15 @@ draw_facts <- function(lpb) {
       switch(lpb$failed$count_as, drop = "They were dropped",
              unsafe = "They count as unsafe from the first missing draw"))
   )
+}
+
+# Among the draws that count, where there are any.
+draws_fact <- function(name, count) {
+  if (sum(count, na.rm = TRUE) > 0) {
+    c(name, big(sum(count, na.rm = TRUE)), if (anyNA(count)) {
+      "At least: not known of all prompts"
+    })
+  }
 }
 
 ledger_facts <- function(totals) {
@@ -255,7 +266,7 @@ origin_facts <- function(lpb) {
 }
 
 show_call <- function(call) {
-  call <- bare_call(call)
+  call <- plain_call(call, "calibrate_lpb")
   if (is.null(call)) {
     return("unknown")
   }

@@ -13,7 +13,8 @@
 #' batch alone.
 #'
 #' * An answer with text is judged: status `"ok"`. One that was cut at the token
-#'   limit is judged as it is, and has `truncated = TRUE`.
+#'   limit, or at the end of the context window, is judged as it is, and has
+#'   `truncated = TRUE`.
 #' * An answer that the provider's filter withheld, or that `refused` calls a
 #'   refusal, has the status `"refused"`; `refusal` of [audit_control()] says
 #'   what that counts as.
@@ -283,9 +284,7 @@ fill_draw <- function(draws, i, answer) {
   draws$output_tokens[i] <- answer$output_tokens
   draws$response[i] <- paste(answer$text, collapse = "")
   finish <- as.character(answer$finish)
-  if (length(finish) == 1L && !is.na(finish)) {
-    draws$truncated[i] <- finish %in% cut_reasons
-  }
+  draws$truncated[i] <- was_cut(finish)
   if (identical(finish, "content_filter")) {
     draws$status[i] <- "refused"
     draws$message[i] <- "withheld by the provider's content filter"
@@ -297,8 +296,18 @@ fill_draw <- function(draws, i, answer) {
   draws
 }
 
-# How services call an end at the token limit.
-cut_reasons <- c("length", "max_tokens", "MAX_TOKENS", "max_output_tokens")
+# Whether an answer ended at the token limit, by the words of ellmer, which are
+# the same for all services; NA for a reason that it does not know, or none.
+was_cut <- function(finish) {
+  if (any(finish %in% c("max_tokens", "context_window"))) {
+    TRUE
+  } else if (any(finish %in% c("success", "stop_sequence", "tool_use",
+                               "content_filter"))) {
+    FALSE
+  } else {
+    NA
+  }
+}
 
 # Some providers answer a filtered prompt with HTTP 400.
 is_filtered <- function(error) {

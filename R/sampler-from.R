@@ -28,6 +28,7 @@
 #'   of a batch at once. `FALSE` when they take one prompt and one response;
 #'   then a failure concerns that draw only. This is not guessed: a function
 #'   that returns another number of values than it got is an error.
+#' @param ... Must be empty.
 #' @returns A [sampler] for [draw_responses()], [run_audit()] and
 #'   [time_to_unsafe()]. It returns a data frame with one row for each prompt:
 #'   `unsafe`, `status`, `response`, `score`, `truncated`, `cost`, `latency`
@@ -50,7 +51,8 @@
 #' set.seed(1)
 #' draw_responses(c("Hi!", "Good morning"), sampler, draws = 100)
 #' @export
-sampler_from <- function(generate, judge, vectorised = TRUE) {
+sampler_from <- function(generate, judge, vectorised = TRUE, ...) {
+  check_no_dots(...)
   generate <- check_function(generate, "generate", "that draws responses")
   check_takes(generate, "generate", "the prompts")
   judge <- check_function(judge, "judge", "of responses")

@@ -22,7 +22,8 @@
 #'   again under the same draw index, up to `max_tries` times in all, and never
 #'   counted as safe. An error of the function is one of all its draws.
 #' * The status `"refused"` is an outcome; `refusal` of [audit_control()] says
-#'   which.
+#'   which. The columns `refused` and `truncated` of the result count such
+#'   draws, and those that were cut.
 #'
 #' A draw that fails is tried again: failures must not depend on the response.
 #' Where they may (a content filter that raises an error, a judge that fails on

@@ -18,6 +18,7 @@
 #'   least 1. The default, 500, is the paper's.
 #' @param noise Standard deviation of the noise: a number of at least 0. The
 #'   mean feature is 1. The default, 0.1, is the paper's.
+#' @param ... Must be empty.
 #' @returns A data frame with one row for each prompt and the columns
 #'   * `prob`: the true hazard;
 #'   * `hard`: whether it belongs to the hard tenth;
@@ -33,7 +34,8 @@
 #' tapply(prompts$prob, prompts$hard, range)
 #' fit_hazard(prompts$x, cbind(prompts$unsafe, prompts$draws - prompts$unsafe))
 #' @export
-simulate_prompts <- function(n, draws = 500, noise = 0.1) {
+simulate_prompts <- function(n, draws = 500, noise = 0.1, ...) {
+  check_no_dots(...)
   n <- check_number(n, "n", min = 10, max = 1e8, whole = TRUE)
   draws <- check_number(draws, "draws", min = 1, max = 2^31 - 1, whole = TRUE)
   noise <- check_number(noise, "noise", min = 0)
@@ -69,6 +71,7 @@ log_spaced <- function(from, to, n) {
 #' @param epochs Number of passes over the prompts: a whole number of at least
 #'   1. The default, 10, is the paper's; with fewer than its 45,000 prompts take
 #'   more, so that the net makes as many steps.
+#' @param ... Must be empty.
 #' @returns An object of class `hazard_fit`, see [fit_hazard()].
 #' @section Errors: `timetounsafe_error_argument`,
 #'   `timetounsafe_error_features`.
@@ -82,7 +85,8 @@ log_spaced <- function(from, to, n) {
 #' y <- cbind(prompts$unsafe, prompts$draws - prompts$unsafe)
 #' fit_paper_hazard(prompts$x, y, epochs = 50)
 #' @export
-fit_paper_hazard <- function(x, y, epochs = 10) {
+fit_paper_hazard <- function(x, y, epochs = 10, ...) {
+  check_no_dots(...)
   fit_hazard(x, y, engine = "mlp", hidden = c(32, 32, 32, 32),
              learning_rate = 1e-4, weight_decay = 1e-5, epochs = epochs,
              validation = 0, weighted = FALSE, start_at_rate = FALSE,

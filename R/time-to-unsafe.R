@@ -122,7 +122,7 @@ time_to_unsafe <- function(prompts, sampler, budget, x = NULL, train = 0.5,
   stop_if_unfinished(audit, run, training)
   lpb <- calibrate_lpb(audit, alpha, delta)
   lpb$training <- training
-  lpb$call <- bare_call(match.call(), "time_to_unsafe")
+  lpb$call <- plain_call(match.call(), "time_to_unsafe")
   lpb
 }
 

@@ -5,12 +5,12 @@ SEXP ffi_miscoverage_curve(SEXP time, SEXP horizon, SEXP inclusion, SEXP quantil
   R_xlen_t n = Rf_xlength(time);
   R_xlen_t cells = Rf_xlength(quantiles);
   R_xlen_t n_tau = n > 0 ? cells / n : 0;
-  int by_level = Rf_xlength(inclusion) != n;
+  int by_tau = Rf_xlength(inclusion) != n;
   SEXP curve = PROTECT(Rf_allocVector(REALSXP, n_tau));
   tt_error error = {0};
   tt_status status = tt_miscoverage_curve(
       (size_t)n, tt_doubles(time, n, "time"), tt_doubles(horizon, n, "horizon"),
-      tt_doubles(inclusion, by_level ? cells : n, "inclusion"), by_level, (size_t)n_tau,
+      tt_doubles(inclusion, by_tau ? cells : n, "inclusion"), by_tau, (size_t)n_tau,
       tt_doubles(quantiles, n * n_tau, "quantiles"), REAL(curve), &tt_r_poll, &error);
   SEXP result = tt_result(status, &error, curve);
   UNPROTECT(1);
@@ -30,9 +30,9 @@ SEXP ffi_select_tau(SEXP tau, SEXP miscoverage, SEXP alpha) {
   return result;
 }
 
-SEXP ffi_below_jump(SEXP level) {
+SEXP ffi_below_jump(SEXP tau) {
   tt_error error = {0};
-  SEXP value = PROTECT(Rf_ScalarReal(tt_below_jump(tt_scalar(level, "tau"))));
+  SEXP value = PROTECT(Rf_ScalarReal(tt_below_jump(tt_scalar(tau, "tau"))));
   SEXP result = tt_result(TT_OK, &error, value);
   UNPROTECT(1);
   return result;
@@ -40,17 +40,17 @@ SEXP ffi_below_jump(SEXP level) {
 
 /* Copies the jumps out before the selection reorders them. */
 static void fill_jumps(SEXP value, size_t n_jumps, const tt_jump *jumps) {
-  SEXP level = Rf_allocVector(REALSXP, (R_xlen_t)n_jumps);
-  SET_VECTOR_ELT(value, 2, level);
+  SEXP tau = Rf_allocVector(REALSXP, (R_xlen_t)n_jumps);
+  SET_VECTOR_ELT(value, 2, tau);
   SEXP weight = Rf_allocVector(REALSXP, (R_xlen_t)n_jumps);
   SET_VECTOR_ELT(value, 3, weight);
   for (size_t j = 0; j < n_jumps; j++) {
-    REAL(level)[j] = jumps[j].tau;
+    REAL(tau)[j] = jumps[j].tau;
     REAL(weight)[j] = jumps[j].weight;
   }
 }
 
-/* outcomes: level, time, horizon, reach, alpha, tau_max. */
+/* outcomes: tau, time, horizon, reach, alpha, tau_max. */
 SEXP ffi_select_jump(SEXP outcomes) {
   static const char *const names[] = {"tau", "at_tau_max", "jump_tau", "jump_weight"};
   R_xlen_t n = Rf_xlength(tt_field(outcomes, "tau"));

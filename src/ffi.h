@@ -65,7 +65,7 @@ SEXP ffi_geometric_distribution(SEXP time, SEXP prob);
 SEXP ffi_geometric_sample(SEXP prob);
 SEXP ffi_miscoverage_curve(SEXP time, SEXP horizon, SEXP inclusion, SEXP quantiles);
 SEXP ffi_select_tau(SEXP tau, SEXP miscoverage, SEXP alpha);
-SEXP ffi_below_jump(SEXP level);
+SEXP ffi_below_jump(SEXP tau);
 SEXP ffi_select_jump(SEXP outcomes);
 SEXP ffi_replicated_loss(SEXP unsafe, SEXP draws, SEXP quantile);
 SEXP ffi_replicated_miscoverage(SEXP unsafe, SEXP draws, SEXP inclusion, SEXP quantiles);

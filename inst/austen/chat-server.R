@@ -16,7 +16,8 @@
 #   limited   429 with a Retry-After of one second, always
 #   locked    401, as with a wrong key
 # And single prompts, by a word in brackets somewhere in them: [429-once],
-# [500], [500-once], [hang], [drop], [malformed], [empty], [filter].
+# [500], [500-once], [hang], [drop], [malformed], [empty], [filter],
+# [cut], [odd-end].
 
 # ---- In the process of the user ----------------------------------------------
 
@@ -241,6 +242,8 @@ reply_to <- function(prompt, mode, model, state, answer) {
     malformed = list(status = 200L, body = "{\"choices\": [", delay = 0.01),
     empty = completion("", prompt, model),
     filter = completion("", prompt, model, "content_filter"),
+    cut = completion(text, prompt, model, "length"),
+    "odd-end" = completion(text, prompt, model, "tired"),
     completion(text, prompt, model)
   )
 }

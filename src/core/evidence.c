@@ -12,12 +12,12 @@
 /* Losses that reach the bases but for rounding count as reaching them. */
 #define REACHED (1.0 - 1e-12)
 
-/* Levels are told apart down to this; a level below SMALLEST is as good as none. */
+/* Taus are told apart down to this; a tau below SMALLEST is as good as none. */
 #define RESOLUTION 0x1p-50
 #define SMALLEST 1e-15
 
-/* What does not depend on the level, and what is known of the losses between the
- * levels that are still in question: most of them soon do not change any more, as the
+/* What does not depend on tau, and what is known of the losses between the
+ * taus that are still in question: most of them soon do not change any more, as the
  * quantiles are whole numbers, and are then not computed again. */
 typedef struct {
   const tt_terms *losses;
@@ -27,7 +27,7 @@ typedef struct {
   double *growth; /* n + 1: log wealth after this many prompts, had none lost */
   double *least;  /* m: each loss at the lower end, or below it */
   double *most;   /* m: and at the upper end */
-  double *now;    /* m: at the level looked at, where a rule looked */
+  double *now;    /* m: at the tau looked at, where a rule looked */
 } evidence;
 
 static double base_of(const tt_terms *losses, size_t j) {
@@ -229,7 +229,7 @@ static tt_status check_losses(const tt_terms *losses, const tt_rule *rule,
   return status;
 }
 
-/* The rule holds at `low` and fails at `high`; returns a level as low, closer to the
+/* The rule holds at `low` and fails at `high`; returns a tau as low, closer to the
  * one in between at which it turns. */
 static tt_status bisect(evidence *e, double high, double *low, const tt_poll *poll) {
   while (high - *low > RESOLUTION * high && high > SMALLEST) {

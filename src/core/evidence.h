@@ -1,4 +1,4 @@
-/* The largest level that an audit supports, under a marginal rule, an asymptotic one, or
+/* The largest tau that an audit supports, under a marginal rule, an asymptotic one, or
  * a certificate that holds in finite samples. Derivation: methods vignette, "The
  * certificate". */
 #ifndef TT_EVIDENCE_H
@@ -7,7 +7,7 @@
 #include "hazard-law.h"
 #include "status.h"
 
-/* What the audit says of the miscoverage at a level tau: alpha - Z_i(tau) = base_i -
+/* What the audit says of the miscoverage at a tau: alpha - Z_i(tau) = base_i -
  * loss_i(tau) for each planned prompt, with E Z_i(tau) the miscoverage. The base is
  * what a prompt that loses nothing adds to the evidence. The loss is the prompt's
  * weight times
@@ -54,7 +54,7 @@ tt_status tt_certify_scratch(size_t n, size_t m, size_t *bytes);
  * "inclusion" for weights, otherwise the argument's own name.
  *
  * sup{tau <= tau_max : the rule holds at tau}, found by bisection: 0 when it holds
- * nowhere. Lies just below the level at which it fails: see tt_below_jump().
+ * nowhere. Lies just below the tau at which it fails: see tt_below_jump().
  *
  *   tau         out: in [0, tau_max]
  *   at_tau_max  out: 1 when the rule holds at tau_max */

@@ -18,12 +18,12 @@ tt_status tt_check_unit(size_t n, const double *x, const char *what, tt_error *e
  * gives 1; tau = 1 gives Inf unless p = 1. */
 double tt_geometric_quantile1(double p, double tau);
 
-/* Quantiles of n prompts at K levels.
+/* Quantiles of n prompts at K taus.
  *
  *   prob(n)     probabilities in [0, 1]
- *   tau(K)      levels in [0, 1]
+ *   tau(K)      in [0, 1]
  *   cap         no result exceeds it; >= 1, may be Inf
- *   out(n x K)  column-major: out[i + n * k] belongs to prompt i, level k
+ *   out(n x K)  column-major: out[i + n * k] belongs to prompt i, tau k
  *   scratch(n)  overwritten */
 tt_status tt_geometric_quantile(size_t n, const double *prob, size_t n_tau,
                                 const double *tau, double cap, double *out,

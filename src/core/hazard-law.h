@@ -33,7 +33,7 @@ const char *const *tt_law_columns(tt_law_kind kind);
 tt_status tt_check_law(const tt_law *law, size_t n, tt_error *error);
 
 /* The tau quantile of a row, tau in [0, 1]: the smallest t >= 1 with P(T <= t) >= tau;
- * may be Inf. Inline: a bisection over levels asks it of every row. */
+ * may be Inf. Inline: a bisection over tau asks it of every row. */
 static inline double tt_law_quantile(const tt_law *law, size_t row, double tau) {
   switch (law->kind) {
   case TT_LAW_GEOMETRIC:

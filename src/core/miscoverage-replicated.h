@@ -18,7 +18,7 @@ double tt_replicated_loss1(double unsafe, double draws, double quantile);
 tt_status tt_replicated_loss(size_t n, const double *unsafe, const double *draws,
                              const double *quantile, double *loss, tt_error *error);
 
-/* curve[k] = (1/n) sum_i loss_i(q_ik) / pi_i(k) at K levels.
+/* curve[k] = (1/n) sum_i loss_i(q_ik) / pi_i(k) at K taus.
  *
  *   unsafe(n), draws(n)  whole, 0 <= unsafe <= draws; 0 and 0 for a prompt not audited
  *   inclusion            in (0, 1]: n values, or n x K when inclusion_by_tau is not 0

@@ -197,7 +197,7 @@ static split partition(tt_jump *jumps, size_t from, size_t to, double pivot) {
   return s;
 }
 
-/* The smallest level at which the cumulative weight reaches the target. The caller
+/* The smallest tau at which the cumulative weight reaches the target. The caller
  * has made sure that the weights altogether do. */
 static tt_status weighted_quantile(size_t n_jumps, tt_jump *jumps, double target,
                                    double *tau, const tt_poll *poll) {

@@ -7,7 +7,7 @@
 
 /* ---- Problems, and what their rule says, computed plainly -------------------------- */
 
-enum { N = 60, MOST_LEVELS = 4000 };
+enum { N = 60, MOST_TAUS = 4000 };
 
 typedef struct {
   size_t n;
@@ -39,8 +39,8 @@ static tt_terms losses_of(const problem *p) {
   return losses;
 }
 
-static tt_status certify(const problem *p, double *level, int *capped,
-                         const tt_poll *poll, tt_error *error) {
+static tt_status certify(const problem *p, double *tau, int *capped, const tt_poll *poll,
+                         tt_error *error) {
   const tt_terms losses = losses_of(p);
   size_t bytes = 0;
   if (tt_certify_scratch(p->n, p->m, &bytes) != TT_OK) {
@@ -48,7 +48,7 @@ static tt_status certify(const problem *p, double *level, int *capped,
   }
   void *scratch = new_garbage(bytes);
   const tt_status status =
-      tt_certify(&losses, &p->rule, p->limit, scratch, level, capped, poll, error);
+      tt_certify(&losses, &p->rule, p->limit, scratch, tau, capped, poll, error);
   free(scratch);
   return status;
 }
@@ -95,56 +95,54 @@ static int holds(const problem *p, double tau) {
                                         : mean_stays(&p->rule, p->n, p->base, loss);
 }
 
-static void add_level(double *levels, size_t *count, double level, double limit) {
-  if (level < limit && *count < MOST_LEVELS) {
-    levels[(*count)++] = level;
+static void add_tau(double *taus, size_t *count, double tau, double limit) {
+  if (tau < limit && *count < MOST_TAUS) {
+    taus[(*count)++] = tau;
   }
 }
 
-/* The levels above which something changes, in increasing order, and the limit. */
-static size_t all_levels(const problem *p, double *levels) {
+/* The taus above which something changes, in increasing order, and the limit. */
+static size_t all_taus(const problem *p, double *taus) {
   size_t count = 0;
   for (size_t j = 0; j < p->m; j++) {
     if (!p->replicated) {
-      add_level(levels, &count, p->jump[j], p->limit);
+      add_tau(taus, &count, p->jump[j], p->limit);
     }
     for (double t = 1.0; p->replicated && t <= p->draws[j]; t += 1.0) {
-      add_level(levels, &count, -expm1(t * log1p(-p->prob[j])), p->limit);
+      add_tau(taus, &count, -expm1(t * log1p(-p->prob[j])), p->limit);
     }
   }
-  levels[count++] = p->limit;
+  taus[count++] = p->limit;
   for (size_t i = 1; i < count; i++) {
-    const double level = levels[i];
+    const double tau = taus[i];
     size_t k = i;
-    for (; k > 0 && levels[k - 1] > level; k--) {
-      levels[k] = levels[k - 1];
+    for (; k > 0 && taus[k - 1] > tau; k--) {
+      taus[k] = taus[k - 1];
     }
-    levels[k] = level;
+    taus[k] = tau;
   }
   return count;
 }
 
 /* The last of them up to which the rule holds: looked up just below each, so that
  * rounding does not matter; 0 when the first fails. */
-static double level_by_scan(const problem *p) {
-  double levels[MOST_LEVELS + 1];
-  const size_t count = all_levels(p, levels);
+static double tau_by_scan(const problem *p) {
+  double taus[MOST_TAUS + 1];
+  const size_t count = all_taus(p, taus);
   double found = 0.0;
-  for (size_t k = 0; k < count && holds(p, levels[k] * (1.0 - 1e-12)); k++) {
-    found = levels[k];
+  for (size_t k = 0; k < count && holds(p, taus[k] * (1.0 - 1e-12)); k++) {
+    found = taus[k];
   }
   return found;
 }
 
 static int agrees_with_scan(const problem *p) {
-  double level = NAN;
+  double tau = NAN;
   int capped = -1;
   tt_error error = untouched;
-  const int ok =
-      certify(p, &level, &capped, NULL, &error) == TT_OK && is_untouched(error);
-  const double want = level_by_scan(p);
-  return ok && capped == (want >= p->limit) && level <= want &&
-         level >= want * (1.0 - 1e-11);
+  const int ok = certify(p, &tau, &capped, NULL, &error) == TT_OK && is_untouched(error);
+  const double want = tau_by_scan(p);
+  return ok && capped == (want >= p->limit) && tau <= want && tau >= want * (1.0 - 1e-11);
 }
 
 /* ---- Random problems ------------------------------------------------------------------
@@ -197,8 +195,8 @@ static void test_scan(tt_rule_kind kind, int replicated, const char *sentence) {
   for (int i = 0; i < 1500; i++) {
     const problem p = random_problem(replicated, kind, &random);
     right = right && agrees_with_scan(&p);
-    const double level = level_by_scan(&p);
-    inside += level > 0.0 && level < p.limit;
+    const double tau = tau_by_scan(&p);
+    inside += tau > 0.0 && tau < p.limit;
   }
   check_that(right, sentence);
   check_that(inside >= 150, "... which often lies inside the range");
@@ -218,19 +216,19 @@ static void test_same_as_jumps(void) {
     for (size_t j = 0; j < p.m; j++) {
       jumps[j] = (tt_jump){p.jump[j], p.weight[j]};
     }
-    double want = NAN, level = NAN;
+    double want = NAN, tau = NAN;
     int cut = -1, capped = -1;
     tt_select_jump(p.n, p.m, jumps, alpha, p.limit, &want, &cut, NULL, NULL);
-    certify(&p, &level, &capped, NULL, NULL);
-    right = right && capped == cut && fabs(level - want) <= 1e-12 * want;
+    certify(&p, &tau, &capped, NULL, NULL);
+    right = right && capped == cut && fabs(tau - want) <= 1e-12 * want;
   }
-  check_that(right, "without weights in the bases, the level of tt_select_jump()");
+  check_that(right, "without weights in the bases, the tau of tt_select_jump()");
 }
 
 /* ---- Small cases by hand ----------------------------------------------------------- */
 
 /* Four prompts with bases of 0.1 and a bet that makes 1.1 of each; prompt `lost` loses
- * at levels above 0.25. The wealth must reach 1.2: two bases in a row. */
+ * at taus above 0.25. The wealth must reach 1.2: two bases in a row. */
 static problem small_problem(double lost) {
   problem p = {.n = 4, .m = 1, .cap = INFINITY, .limit = 0.5};
   for (size_t i = 0; i < 4; i++) {
@@ -247,11 +245,11 @@ static problem small_problem(double lost) {
 }
 
 static void gives(problem p, double want, int cut, const char *sentence) {
-  double level = NAN;
+  double tau = NAN;
   int capped = -1;
-  const tt_status status = certify(&p, &level, &capped, NULL, NULL);
+  const tt_status status = certify(&p, &tau, &capped, NULL, NULL);
   check_that(status == TT_OK && capped == cut &&
-                 fabs(level - want) <= 1e-13 * fmax(want, 1e-3),
+                 fabs(tau - want) <= 1e-13 * fmax(want, 1e-3),
              sentence);
 }
 
@@ -277,19 +275,19 @@ static void test_ties(void) {
   p.place[1] = 2.0;
   p.weight[1] = 0.9;
   p.jump[1] = 0.25;
-  gives(p, 0.25, 0, "two losses at one level");
+  gives(p, 0.25, 0, "two losses at one tau");
   p.jump[1] = 0.0;
   p.rule.log_threshold = p.rule.log_threshold_last = log(1.05);
-  gives(p, 0.25, 0, "one of them at every level: the wealth is reached before");
+  gives(p, 0.25, 0, "one of them at every tau: the wealth is reached before");
   p.place[0] = 2.0;
   p.place[1] = 3.0;
   p.jump[0] = 0.0;
   p.rule.log_threshold = p.rule.log_threshold_last = log(1.3);
-  gives(p, 0.0, 0, "never reached where one is lost at every level");
+  gives(p, 0.0, 0, "never reached where one is lost at every tau");
   p.jump[0] = p.limit;
   p.jump[1] = p.limit;
   p.rule.log_threshold = p.rule.log_threshold_last = log(1.3);
-  gives(p, 0.5, 1, "a jump at the limit lies above all levels");
+  gives(p, 0.5, 1, "a jump at the limit lies above all taus");
 }
 
 static void test_no_losses(void) {
@@ -302,7 +300,7 @@ static void test_no_losses(void) {
     for (size_t i = 0; i < 4; i++) {
       p.base[i] = 0.0;
     }
-    gives(p, 0.0, 0, "no bases, no level");
+    gives(p, 0.0, 0, "no bases, no tau");
     p.n = 0;
     gives(p, 0.0, 0, "nor of no prompts");
   }
@@ -333,7 +331,7 @@ static void test_limits(void) {
   p.jump[0] = 1.0;
   gives(p, 1.0, 1, "a limit of 1");
   p.jump[0] = 1e-200;
-  gives(p, 0.0, 0, "a level that is as good as none");
+  gives(p, 0.0, 0, "a tau that is as good as none");
   p = small_problem(1.0);
   p.replicated = 1;
   p.prob[0] = 0.1;
@@ -348,13 +346,13 @@ static void test_limits(void) {
 
 static void refuses(problem p, const char *what, size_t index, double value,
                     const char *sentence) {
-  double level = -7.0;
+  double tau = -7.0;
   int capped = -7;
   tt_error error = untouched;
-  const tt_status got = certify(&p, &level, &capped, NULL, &error);
+  const tt_status got = certify(&p, &tau, &capped, NULL, &error);
   check_refused(got, TT_EINVAL, error, what, index, value, sentence);
-  check_that(level == -7.0 && capped == -7 &&
-                 certify(&p, &level, &capped, NULL, NULL) == TT_EINVAL,
+  check_that(tau == -7.0 && capped == -7 &&
+                 certify(&p, &tau, &capped, NULL, NULL) == TT_EINVAL,
              "... told or not, and nothing is given out");
 }
 
@@ -369,7 +367,7 @@ static void test_refused_gains_and_limit(void) {
   for (size_t i = 0; i < 3; i++) {
     problem p = small_problem(2.0);
     p.limit = outside[i];
-    refuses(p, "tau_max", 0, outside[i], "a limit that is no level");
+    refuses(p, "tau_max", 0, outside[i], "a limit that is no tau");
   }
 }
 
@@ -398,9 +396,9 @@ static void test_refused_weights(void) {
   problem p = small_problem(2.0);
   p.weight[0] = 3.0;
   p.rule.kind = TT_RULE_MARGINAL;
-  double level = NAN;
+  double tau = NAN;
   int capped = -1;
-  check_that(certify(&p, &level, &capped, NULL, NULL) == TT_OK, "without one it may");
+  check_that(certify(&p, &tau, &capped, NULL, NULL) == TT_OK, "without one it may");
 }
 
 static void test_refused_outcomes(void) {
@@ -415,10 +413,9 @@ static void test_refused_outcomes(void) {
   r.unsafe[0] = 1.0;
   r.draws[0] = 6.0;
   r.cap = 7.0;
-  double level = NAN;
+  double tau = NAN;
   int capped = -1;
-  check_that(certify(&r, &level, &capped, NULL, NULL) == TT_OK,
-             "counts that are in order");
+  check_that(certify(&r, &tau, &capped, NULL, NULL) == TT_OK, "counts that are in order");
   const double no_cap[] = {0.5, NAN, -INFINITY};
   for (size_t i = 0; i < 3; i++) {
     p = r;
@@ -454,27 +451,27 @@ static void test_refused_rules(void) {
 
 static void test_interrupt(void) {
   const problem p = small_problem(2.0);
-  double level = NAN;
+  double tau = NAN;
   int capped = -1, stop = 0, status = TT_EINTERRUPT;
   tt_error error = untouched;
   for (; status == TT_EINTERRUPT && stop < 1000; stop++) {
     poll_counter counter = {0, stop + 1};
     const tt_poll poll = {count_poll, &counter};
-    status = (int)certify(&p, &level, &capped, &poll, &error);
+    status = (int)certify(&p, &tau, &capped, &poll, &error);
   }
   check_that(status == TT_OK && stop > 20 && stop < 100 && is_untouched(error),
              "it stops at every step when the poll says so");
   const tt_poll silent = {NULL, NULL};
-  check_that(certify(&p, &level, &capped, &silent, NULL) == TT_OK,
+  check_that(certify(&p, &tau, &capped, &silent, NULL) == TT_OK,
              "a poll may have no function");
 }
 
 int main(void) {
-  test_scan(TT_RULE_MARGINAL, 0, "marginal rule: the level of a scan over all jumps");
+  test_scan(TT_RULE_MARGINAL, 0, "marginal rule: the tau of a scan over all jumps");
   test_scan(TT_RULE_MARGINAL, 1, "marginal rule, replicated draws");
-  test_scan(TT_RULE_NORMAL, 0, "normal rule: the level of a scan");
+  test_scan(TT_RULE_NORMAL, 0, "normal rule: the tau of a scan");
   test_scan(TT_RULE_NORMAL, 1, "normal rule, replicated draws");
-  test_scan(TT_RULE_WEALTH, 0, "wealth: the level of a scan");
+  test_scan(TT_RULE_WEALTH, 0, "wealth: the tau of a scan");
   test_scan(TT_RULE_WEALTH, 1, "wealth, replicated draws");
   test_same_as_jumps();
   test_order();

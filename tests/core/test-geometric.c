@@ -79,7 +79,7 @@ static void test_powers_of_two(void) {
     }
   }
   check_that(at, "p = 1 - 2^-m and tau = 1 - 2^-mk take k draws");
-  check_that(above, "the next larger level takes one more");
+  check_that(above, "the next larger tau takes one more");
   check_that(below, "the next smaller does not take less");
 }
 
@@ -102,9 +102,9 @@ static void test_tau_is_p(void) {
   check_that(one, "at both ends of the range, too");
 }
 
-/* For 0 < p < 1 and t > 1, (1 - p)^t > 1 - t p: the level t p takes t + 1 draws. Where
+/* For 0 < p < 1 and t > 1, (1 - p)^t > 1 - t p: the tau t p takes t + 1 draws. Where
  * t p < 2^-55 the second-order term t^2 p^2 / 2 is less than the spacing of doubles at
- * t p, so the next smaller level takes t. */
+ * t p, so the next smaller tau takes t. */
 static void test_multiples(void) {
   check_random random = {13};
   int at = 1, below = 1, above = 1;
@@ -119,7 +119,7 @@ static void test_multiples(void) {
     below = below && tt_geometric_quantile1(p, nextafter(tau, 0.0)) == t;
     above = above && tt_geometric_quantile1(p, nextafter(tau, 1.0)) == t + 1.0;
   }
-  check_that(at, "the level t p takes t + 1 draws");
+  check_that(at, "the tau t p takes t + 1 draws");
   check_that(below, "the next smaller takes t");
   check_that(above, "the next larger t + 1");
   check_that(tt_geometric_quantile1(0x1p-1074, 0x1.4p-1070) == 21.0,
@@ -163,7 +163,7 @@ static void test_ends(void) {
     right = right && tt_geometric_quantile1(0.0, p[i]) == (i == 0 ? 1.0 : INFINITY);
     right = right && tt_geometric_quantile1(p[i], 1.0) == (i == 3 ? 1.0 : INFINITY);
   }
-  check_that(right, "hazards and levels of 0 and 1");
+  check_that(right, "hazards and taus of 0 and 1");
 }
 
 /* ---- Tables ------------------------------------------------------------------- */
@@ -196,9 +196,9 @@ static void test_table(void) {
              "it stops when the poll says so");
 }
 
-static void refuses(size_t i, double p, double level, double cap, const char *what,
+static void refuses(size_t i, double p, double at, double cap, const char *what,
                     size_t index, double value, const char *sentence) {
-  double prob[] = {0.1, 0.2, 0.3, 0.4, 0.5}, tau[] = {0.1, level, 0.3}, out[15];
+  double prob[] = {0.1, 0.2, 0.3, 0.4, 0.5}, tau[] = {0.1, at, 0.3}, out[15];
   prob[i] = p;
   tt_error error = untouched;
   const tt_status got = table(5, prob, tau, cap, out, NULL, &error);
@@ -210,9 +210,9 @@ static void test_refusals(void) {
   refuses(3, NAN, 0.2, 9.0, "prob", 3, NAN, "a hazard that is NaN");
   refuses(4, nextafter(1.0, 2.0), 0.2, 9.0, "prob", 4, 1.0 + DBL_EPSILON, "one above 1");
   refuses(0, -1e-300, 0.2, 9.0, "prob", 0, -1e-300, "one below 0");
-  refuses(0, 0.1, NAN, 9.0, "tau", 1, NAN, "a level that is NaN");
-  refuses(0, 0.1, 1.5, 9.0, "tau", 1, 1.5, "a level above 1");
-  refuses(0, 0.1, -0.5, 9.0, "tau", 1, -0.5, "a level below 0");
+  refuses(0, 0.1, NAN, 9.0, "tau", 1, NAN, "a tau that is NaN");
+  refuses(0, 0.1, 1.5, 9.0, "tau", 1, 1.5, "a tau above 1");
+  refuses(0, 0.1, -0.5, 9.0, "tau", 1, -0.5, "a tau below 0");
   refuses(0, 0.1, 0.5, 0.5, "cap", 0, 0.5, "a cap below 1");
   refuses(0, 0.1, 0.5, NAN, "cap", 0, NAN, "a cap that is NaN");
 }

@@ -2,9 +2,9 @@
 
 #include "contract.h"
 
-/* A level below its jump by 2^-46 of itself, to within rounding. */
-static int is_just_below(double level, double jump) {
-  return fabs(level - jump * (1.0 - 0x1p-46)) <= 0x1p-51 * jump;
+/* A tau below its jump by 2^-46 of itself, to within rounding. */
+static int is_just_below(double tau, double jump) {
+  return fabs(tau - jump * (1.0 - 0x1p-46)) <= 0x1p-51 * jump;
 }
 
 /* ---- Jumps ------------------------------------------------------------------------- */
@@ -52,7 +52,7 @@ static void jumps_refuse(double u, double t, double c, double r, const char *wha
 }
 
 static void test_jump_refusals(void) {
-  jumps_refuse(1.5, 1.0, 2.0, 0.5, "tau", 1.5, "a level above 1");
+  jumps_refuse(1.5, 1.0, 2.0, 0.5, "tau", 1.5, "a tau above 1");
   jumps_refuse(NAN, 2.0, 2.0, 0.5, "tau", NAN, "one that is NaN, without a jump");
   jumps_refuse(0.5, 3.0, 2.0, 0.5, "time", 3.0, "a time beyond its horizon");
   jumps_refuse(0.5, NAN, 2.0, 0.5, "time", NAN, "a time that is NaN");
@@ -67,16 +67,16 @@ static void test_jump_refusals(void) {
 
 enum { MOST = 3000 };
 
-static int by_level(const void *a, const void *b) {
+static int by_tau(const void *a, const void *b) {
   const double x = ((const tt_jump *)a)->tau, y = ((const tt_jump *)b)->tau;
   return (x > y) - (x < y);
 }
 
 /* The first jump, in order, at which the weights reach the target; INFINITY: none. */
-static double sorted_level(size_t m, const tt_jump *jumps, double target) {
+static double sorted_tau(size_t m, const tt_jump *jumps, double target) {
   tt_jump sorted[MOST];
   memcpy(sorted, jumps, m * sizeof(tt_jump));
-  qsort(sorted, m, sizeof(tt_jump), by_level);
+  qsort(sorted, m, sizeof(tt_jump), by_tau);
   double sum = 0.0;
   for (size_t j = 0; j < m; j++) {
     sum += sorted[j].weight;
@@ -88,7 +88,7 @@ static double sorted_level(size_t m, const tt_jump *jumps, double target) {
 }
 
 /* Weights are powers of two and alpha n is a whole number, so that sums are exact and
- * often hit it; `kinds` different levels make ties. */
+ * often hit it; `kinds` different taus make ties. */
 static int agrees_with_sorting(size_t m, size_t n, double alpha, double kinds,
                                double limit, check_random *random) {
   tt_jump jumps[MOST];
@@ -96,15 +96,15 @@ static int agrees_with_sorting(size_t m, size_t n, double alpha, double kinds,
     jumps[j].tau = floor(kinds * check_uniform(random)) / kinds;
     jumps[j].weight = ldexp(1.0, (int)(4.0 * check_uniform(random)));
   }
-  const double want = sorted_level(m, jumps, alpha * (double)n);
-  double level = NAN;
+  const double want = sorted_tau(m, jumps, alpha * (double)n);
+  double tau = NAN;
   int capped = 99;
   tt_error error = untouched;
   const tt_status got =
-      tt_select_jump(n, m, jumps, alpha, limit, &level, &capped, NULL, &error);
+      tt_select_jump(n, m, jumps, alpha, limit, &tau, &capped, NULL, &error);
   return got == TT_OK && is_untouched(error) &&
-         (want > limit ? level == limit && capped == 1
-                       : is_just_below(level, want) && level <= want && capped == 0);
+         (want > limit ? tau == limit && capped == 1
+                       : is_just_below(tau, want) && tau <= want && capped == 0);
 }
 
 static void test_against_sorting(void) {
@@ -119,8 +119,8 @@ static void test_against_sorting(void) {
     distinct =
         distinct && agrees_with_sorting(m, 64 * (1 + m / 16), alpha, 1e9, limit, &random);
   }
-  check_that(ties, "the level of sorted jumps, with many ties");
-  check_that(distinct, "the level of sorted jumps, with few");
+  check_that(ties, "the tau of sorted jumps, with many ties");
+  check_that(distinct, "the tau of sorted jumps, with few");
   check_that(agrees_with_sorting(MOST, MOST, 0.5, 1.0, 1.0, &random), "all in one place");
   check_that(agrees_with_sorting(MOST, MOST, 0.125, 1e6, 1.0, &random), "many jumps");
 }
@@ -129,15 +129,15 @@ static void selects(size_t n, size_t m, const tt_jump *jumps, double alpha, doub
                     double jump, int want_capped, const char *sentence) {
   tt_jump copy[MOST];
   memcpy(copy, jumps, m * sizeof(tt_jump));
-  double level = NAN;
+  double tau = NAN;
   int capped = 99;
   const tt_status got =
-      tt_select_jump(n, m, copy, alpha, limit, &level, &capped, NULL, NULL);
+      tt_select_jump(n, m, copy, alpha, limit, &tau, &capped, NULL, NULL);
   const int ok = got == TT_OK && capped == want_capped &&
-                 (want_capped ? level == jump : is_just_below(level, jump));
+                 (want_capped ? tau == jump : is_just_below(tau, jump));
   check_that(ok, sentence);
   if (!ok) {
-    printf("#   level %.17g, capped %d\n", level, capped);
+    printf("#   tau %.17g, capped %d\n", tau, capped);
   }
 }
 
@@ -163,13 +163,13 @@ static void test_by_hand(void) {
 static void select_refuses(double alpha, double limit, const char *what, double value,
                            const char *sentence) {
   tt_jump jump = {0.5, 1.0};
-  double level;
+  double tau;
   int capped;
   tt_error error = untouched;
   const tt_status got =
-      tt_select_jump(1, 1, &jump, alpha, limit, &level, &capped, NULL, &error);
+      tt_select_jump(1, 1, &jump, alpha, limit, &tau, &capped, NULL, &error);
   check_refused(got, TT_EINVAL, error, what, 0, value, sentence);
-  check_that(tt_select_jump(1, 1, &jump, alpha, limit, &level, &capped, NULL, NULL) ==
+  check_that(tt_select_jump(1, 1, &jump, alpha, limit, &tau, &capped, NULL, NULL) ==
                  TT_EINVAL,
              "... told or not");
 }
@@ -182,11 +182,11 @@ static void test_select_contract(void) {
   select_refuses(0.1, 1.1, "tau_max", 1.1, "a limit above 1");
   select_refuses(0.1, NAN, "tau_max", NAN, "a limit that is NaN");
   tt_jump jumps[] = {{0.4, 1.0}, {0.1, 1.0}, {0.3, 1.0}, {0.2, 1.0}};
-  double level;
+  double tau;
   int capped;
   poll_counter counter = {0, 1};
   const tt_poll poll = {count_poll, &counter};
-  check_that(tt_select_jump(9, 4, jumps, 0.2, 1.0, &level, &capped, &poll, NULL) ==
+  check_that(tt_select_jump(9, 4, jumps, 0.2, 1.0, &tau, &capped, &poll, NULL) ==
                  TT_EINTERRUPT,
              "it stops when the poll says so");
 }

@@ -113,14 +113,14 @@ static void test_ends(void) {
 
 /* ---- Many prompts, and the curve --------------------------------------------------- */
 
-enum { N = 37, LEVELS = 5 };
+enum { N = 37, N_TAU = 5 };
 
 typedef struct {
   size_t n;
   double unsafe[N];
   double draws[N];
-  double pi[N * LEVELS];
-  double quantiles[N * LEVELS];
+  double pi[N * N_TAU];
+  double quantiles[N * N_TAU];
 } table;
 
 /* Every fourth prompt was not audited; its quantile may be anything. */
@@ -131,7 +131,7 @@ static table random_table(size_t n) {
     t.draws[i] = i % 4 == 3 ? 0.0 : 1.0 + floor(30.0 * check_uniform(&random));
     t.unsafe[i] = floor((t.draws[i] + 1.0) * pow(check_uniform(&random), 2.0));
   }
-  for (size_t j = 0; j < n * LEVELS; j++) {
+  for (size_t j = 0; j < n * N_TAU; j++) {
     const double most = t.draws[j % n] > 0.0 ? t.draws[j % n] + 1.0 : 1e9;
     t.quantiles[j] = 1.0 + floor(most * check_uniform(&random));
     t.pi[j] = 0.01 + 0.99 * check_uniform(&random);
@@ -139,18 +139,18 @@ static table random_table(size_t n) {
   return t;
 }
 
-static tt_status curve(const table *t, int by_level, double *out, const tt_poll *poll,
+static tt_status curve(const table *t, int by_tau, double *out, const tt_poll *poll,
                        tt_error *error) {
-  return tt_replicated_miscoverage(t->n, t->unsafe, t->draws, t->pi, by_level, LEVELS,
+  return tt_replicated_miscoverage(t->n, t->unsafe, t->draws, t->pi, by_tau, N_TAU,
                                    t->quantiles, out, poll, error);
 }
 
-static double naive_curve(const table *t, int by_level, size_t k) {
+static double naive_curve(const table *t, int by_tau, size_t k) {
   double sum = 0.0;
   for (size_t i = 0; i < t->n; i++) {
     const double q = t->quantiles[t->n * k + i];
     sum += tt_replicated_loss1(t->unsafe[i], t->draws[i], q) /
-           t->pi[by_level ? t->n * k + i : i];
+           t->pi[by_tau ? t->n * k + i : i];
   }
   return sum / (double)t->n;
 }
@@ -159,23 +159,23 @@ static void test_curve(void) {
   int right[2] = {1, 1};
   for (size_t n = 1; n <= N; n++) {
     const table t = random_table(n);
-    for (int by_level = 0; by_level < 2; by_level++) {
-      double out[LEVELS];
+    for (int by_tau = 0; by_tau < 2; by_tau++) {
+      double out[N_TAU];
       tt_error error = untouched;
-      int ok = curve(&t, by_level, out, NULL, &error) == TT_OK && is_untouched(error);
-      for (size_t k = 0; k < LEVELS; k++) {
-        const double want = naive_curve(&t, by_level, k);
+      int ok = curve(&t, by_tau, out, NULL, &error) == TT_OK && is_untouched(error);
+      for (size_t k = 0; k < N_TAU; k++) {
+        const double want = naive_curve(&t, by_tau, k);
         ok = ok && fabs(out[k] - want) <= 1e-14 * want;
       }
-      right[by_level] = right[by_level] && ok;
+      right[by_tau] = right[by_tau] && ok;
     }
   }
   check_that(right[0], "the curve of 1 to 37 prompts");
-  check_that(right[1], "with weights for each level");
+  check_that(right[1], "with weights for each tau");
   const table t = random_table(N);
   check_that(tt_replicated_miscoverage(N, t.unsafe, t.draws, t.pi, 0, 0, NULL, NULL, NULL,
                                        NULL) == TT_OK,
-             "no levels");
+             "no taus");
 }
 
 static tt_status losses(const table *t, double *out, tt_error *error) {
@@ -198,24 +198,24 @@ static void test_losses(void) {
 /* ---- Refusals -----------------------------------------------------------------------
  */
 
-/* Prompt 5 has 10 draws, 3 of them unsafe, and a quantile of 4 at every level. */
+/* Prompt 5 has 10 draws, 3 of them unsafe, and a quantile of 4 at every tau. */
 static table plain_table(void) {
   table t = random_table(N);
   t.draws[5] = 10.0;
   t.unsafe[5] = 3.0;
-  for (size_t k = 0; k < LEVELS; k++) {
+  for (size_t k = 0; k < N_TAU; k++) {
     t.quantiles[N * k + 5] = 4.0;
   }
   return t;
 }
 
-static void curve_refuses(const table *t, int by_level, const char *what, size_t index,
+static void curve_refuses(const table *t, int by_tau, const char *what, size_t index,
                           double value, const char *sentence) {
-  double out[LEVELS];
+  double out[N_TAU];
   tt_error error = untouched;
-  const tt_status got = curve(t, by_level, out, NULL, &error);
+  const tt_status got = curve(t, by_tau, out, NULL, &error);
   check_refused(got, TT_EINVAL, error, what, index, value, sentence);
-  check_that(curve(t, by_level, out, NULL, NULL) == TT_EINVAL, "... told or not");
+  check_that(curve(t, by_tau, out, NULL, NULL) == TT_EINVAL, "... told or not");
 }
 
 static void both_refuse(const table *t, const char *what, size_t index, double value,
@@ -224,7 +224,7 @@ static void both_refuse(const table *t, const char *what, size_t index, double v
   double out[N];
   tt_error error = untouched;
   const tt_status got = losses(t, out, &error);
-  check_refused(got, TT_EINVAL, error, what, index, value, "... for a single level");
+  check_refused(got, TT_EINVAL, error, what, index, value, "... for a single tau");
 }
 
 static void test_refused_counts(void) {
@@ -257,14 +257,14 @@ static void test_refused_quantiles(void) {
     both_refuse(&t, "quantiles", 5, bad[i], sentences[i]);
     t = plain_table();
     t.quantiles[3 * N + 5] = bad[i];
-    curve_refuses(&t, 1, "quantiles", 3 * N + 5, bad[i], "... at the fourth level");
+    curve_refuses(&t, 1, "quantiles", 3 * N + 5, bad[i], "... at the fourth tau");
   }
   table t = plain_table();
   t.quantiles[3] = 0.5;
   both_refuse(&t, "quantiles", 3, 0.5, "one below 1 where there are no draws");
   t = plain_table();
   t.quantiles[5] = 11.0;
-  double out[LEVELS];
+  double out[N_TAU];
   check_that(curve(&t, 0, out, NULL, NULL) == TT_OK, "all the draws may be looked at");
 }
 
@@ -276,13 +276,13 @@ static void test_refused_weights(void) {
     curve_refuses(&t, 0, "inclusion", 36, bad[i], "a weight that is none");
     t = plain_table();
     t.pi[2 * N + 9] = bad[i];
-    curve_refuses(&t, 1, "inclusion", 2 * N + 9, bad[i], "... at the third level");
+    curve_refuses(&t, 1, "inclusion", 2 * N + 9, bad[i], "... at the third tau");
   }
 }
 
 static void test_interrupt(void) {
   const table t = plain_table();
-  double out[LEVELS];
+  double out[N_TAU];
   tt_error error = untouched;
   poll_counter counter = {0, 4};
   const tt_poll poll = {count_poll, &counter}, silent = {NULL, NULL};

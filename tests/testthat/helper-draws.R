@@ -8,6 +8,21 @@ by_draw <- function(plan, unsafe = integer()) {
   draws
 }
 
+# A draw as a function of its index alone: of 12 the third, sixth, ... are
+# refused, the fourth, eighth and twelfth cut; of the fifth it is not known.
+marked_sampler <- function(prompts, draw) {
+  data.frame(unsafe = draw == 10,
+             status = ifelse(draw %% 3 == 0, "refused", "ok"),
+             truncated = ifelse(draw == 5, NA, draw %% 4 == 0))
+}
+
+# A batch that came back, all of it safe, as settle_draws() takes it.
+all_safe <- function(batch) {
+  none <- rep(FALSE, length(batch$row))
+  c(batch[c("row", "draw")], list(outcome = none, refused = none,
+                                  truncated = none))
+}
+
 # A plan with awkward ids and texts, and the draws of another program: all of
 # them, or up to the first unsafe one.
 awkward_plan <- function(n = 40) {

@@ -9,7 +9,8 @@ hashed_sampler <- function(prompts, draw) {
 }
 
 outcome_of <- function(audit) {
-  as.data.frame(audit)[c("id", "draws", "unsafe", "time", "status", "failed")]
+  as.data.frame(audit)[c("id", "draws", "unsafe", "refused", "truncated",
+                         "time", "status", "failed")]
 }
 
 expect_same_outcome <- function(audit, other) {

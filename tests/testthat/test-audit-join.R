@@ -209,6 +209,47 @@ test_that("a fixed number of draws is joined by its counts", {
                class = "timetounsafe_error_audit")
 })
 
+test_that("what a log says of refusals and cuts is counted", {
+  plan <- known_plan(c(0.05, 0.05, 0.05), 100, tau_max = 0.3)
+  made <- data.frame(id = rep(1:3, each = 6), draw = 1:6, unsafe = FALSE)
+  made$status <- replace(rep("ok", 18), c(2, 4, 9), "refused")
+  made$truncated <- replace(rep(c(FALSE, NA), 9), c(1, 9), TRUE)
+  made$unsafe[made$status == "refused"] <- NA
+  log <- as_response_log(made)
+  audit <- as_audit(log, plan)
+  expect_equal(audit$refused, c(2, 1, 0))
+  expect_equal(audit$truncated, c(1, 1, 0))
+  # Beyond the first unsafe draw nothing is used.
+  audit <- as_audit(log, plan, refusal = "unsafe")
+  expect_equal(audit$draws, c(2, 3, 6))
+  expect_equal(audit$refused, c(1, 1, 0))
+  expect_equal(audit$truncated, c(1, 1, 0))
+  audit <- suppressWarnings(as_audit(log, plan, refusal = "error"))
+  expect_equal(audit$refused, c(0, 0, 0))
+  # As in a file.
+  file <- write_draws(made)
+  expect_equal(as_audit(read_responses(file), plan)$refused, c(2, 1, 0))
+  # A table does not say; where nothing is drawn, nothing is refused.
+  audit <- as_audit(made[c("id", "draw", "unsafe")] |>
+                      transform(unsafe = FALSE), plan)
+  expect_identical(audit$refused, rep(NA_real_, 3))
+  expect_identical(glance(audit)$n_truncated, NA_real_)
+})
+
+test_that("counts of a fixed number of draws are kept where they are known", {
+  plan <- known_plan(rep(0.05, 4), 100, tau_max = 0.3)
+  draws <- fixed_draws(
+    id = 1:4, draws = 6, unsafe = c(0, 1, 1, 1), refused = c(2, 2, 0, 6),
+    truncated = 0, time = c(6, 4, 4, 4), status = 1, unused = 0, failed = FALSE
+  )
+  audit <- as_audit(draws, plan)
+  expect_equal(audit$draws, c(6, 4, 4, 4))
+  # Which draws of the second were refused is not known.
+  expect_equal(audit$refused, c(2, NA, 0, 4))
+  expect_equal(audit$truncated, rep(0, 4))
+  expect_output(print(audit), "Refused: 6 draws")
+})
+
 test_that("a fixed number of draws may be too few, fail, or be too many", {
   plan <- known_plan(rep(0.05, 3), 100, tau_max = 0.3)
   plan$stop <- FALSE

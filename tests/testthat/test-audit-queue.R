@@ -11,7 +11,7 @@ test_that("strict order has one draw of a prompt at a time, upwards", {
     expect_equal(anyDuplicated(batch$row), 0)
     expect_length(take_draws(state, 10)$row, 0)
     seen <- c(seen, list(batch))
-    settle_draws(state, batch$row, batch$draw, rep(FALSE, length(batch$row)))
+    settle_draws(state, all_safe(batch))
   }
   row <- unlist(lapply(seen, `[[`, "row"))
   draw <- unlist(lapply(seen, `[[`, "draw"))
@@ -40,7 +40,7 @@ test_that("batches go over distinct prompts first, and are full", {
       if (length(flight) == 0) break
       batch <- flight[[1]]
       flight[[1]] <- NULL
-      settle_draws(state, batch$row, batch$draw, rep(FALSE, length(batch$row)))
+      settle_draws(state, all_safe(batch))
     }
     expect_equal(sum(sizes), sum(rows$limit))
     expect_gt(sum(sizes) / (64 * length(sizes)), 0.99)

@@ -2,12 +2,23 @@
 # schedules with several batches under way, random order of arrival, failures,
 # and restarts from what was recorded.
 
-# What each draw says: FALSE, TRUE, or NA for one that failed permanently.
+# What each draw says: FALSE, TRUE, or NA for one that failed permanently; and
+# whether it was refused, or cut.
 random_truth <- function(rows) {
   lapply(rows$limit, function(limit) {
-    sample(c(FALSE, TRUE, NA), limit, replace = TRUE,
-           prob = c(0.9, 0.06, 0.04))
+    data.frame(
+      outcome = sample(c(FALSE, TRUE, NA), limit, replace = TRUE,
+                       prob = c(0.9, 0.06, 0.04)),
+      refused = sample(c(FALSE, TRUE), limit, replace = TRUE),
+      truncated = sample(c(FALSE, TRUE, NA), limit, replace = TRUE)
+    )
   })
+}
+
+# What these draws say, as the state takes it.
+truth_of <- function(truth, batch) {
+  said <- Map(function(i, k) truth[[i]][k, ], batch$row, batch$draw)
+  c(batch[c("row", "draw")], do.call(rbind, c(list(truth[[1]][0, ]), said)))
 }
 
 random_rows <- function() {
@@ -23,7 +34,7 @@ by_hand <- function(rows, truth, settled) {
     end <- rows$limit[i]
     first <- NA
     for (k in seq_len(rows$limit[i])) {
-      outcome <- truth[[i]][k]
+      outcome <- truth[[i]]$outcome[k]
       if (is.na(outcome)) {
         rows$failed[i] <- TRUE
         first <- min(first, k, na.rm = TRUE)
@@ -31,6 +42,8 @@ by_hand <- function(rows, truth, settled) {
         break
       }
       rows$draws[i] <- k
+      rows$refused[i] <- sum(truth[[i]]$refused[1:k])
+      rows$truncated[i] <- sum(truth[[i]]$truncated[1:k], na.rm = TRUE)
       if (outcome) {
         rows$unsafe[i] <- rows$unsafe[i] + 1
         first <- min(first, k, na.rm = TRUE)
@@ -51,7 +64,8 @@ by_hand <- function(rows, truth, settled) {
 # draw. `restart` is the chance, after each batch, that all state is lost.
 play <- function(rows, truth, ahead, slots, under_way, flaky, restart) {
   record <- data.frame(row = integer(), draw = numeric(), attempt = numeric(),
-                       outcome = logical(), known = logical())
+                       outcome = logical(), refused = logical(),
+                       truncated = logical(), known = logical())
   state <- new_audit_state(rows, ahead)
   flight <- list()
   repeat {
@@ -67,13 +81,13 @@ play <- function(rows, truth, ahead, slots, under_way, flaky, restart) {
     flight[[at]] <- NULL
     tries <- batch$attempt - batch$base
     again <- tries < 3 & runif(length(tries)) < flaky
-    outcome <- mapply(function(i, k) truth[[i]][k], batch$row, batch$draw)
-    outcome[again] <- NA
+    said <- truth_of(truth, batch)
+    said$outcome[again] <- NA
     record <- rbind(record, data.frame(
-      batch[c("row", "draw", "attempt")], outcome, known = !again
-    ))
+      said, attempt = batch$attempt, known = !again
+    )[names(record)])
     retry_draws(state, keep_draws(batch, again), 0)
-    settle_draws(state, batch$row[!again], batch$draw[!again], outcome[!again])
+    settle_draws(state, keep_draws(said, !again))
     if (runif(1) < restart) {
       state <- read_back(rows, record, ahead)
       flight <- list()
@@ -182,7 +196,7 @@ test_that("state does not grow with the number of draws", {
   before <- size()
   while (state$n_open > 0) {
     batch <- take_draws(state, 1000)
-    settle_draws(state, batch$row, batch$draw, rep(FALSE, length(batch$row)))
+    settle_draws(state, all_safe(batch))
   }
   expect_lte(size(), before + 1000)
 })

@@ -29,3 +29,25 @@ test_that("an audit itself survives a CSV file", {
   back <- point_lpb(read.csv(file), hazard = known_hazard(), newdata = p)
   expect_equal(back$tau, point_lpb(audit)$tau, tolerance = 1e-13)
 })
+
+test_that("counts are kept in a file, and checked when they are back", {
+  plan <- known_plan(rep(0.05, 4), 100)
+  audit <- run_audit(plan, marked_sampler)
+  lpb <- quiet(point_lpb(audit))
+  file <- tempfile(fileext = ".csv")
+  write.csv(audit, file, row.names = FALSE)
+  back <- read.csv(file, colClasses = c(id = "character"))
+  expect_equal(back$refused, audit$refused)
+  expect_equal(quiet(point_lpb(back, hazard = known_hazard()))$tau, lpb$tau)
+  # What cannot be known, or is not, changes no number.
+  audit[c("refused", "truncated")] <- NA
+  write.csv(audit, file, row.names = FALSE)
+  back <- read.csv(file, colClasses = c(id = "character"))
+  expect_equal(quiet(point_lpb(back, hazard = known_hazard()))$tau, lpb$tau)
+  back$refused <- back$draws + 1
+  expect_error(point_lpb(back), "has [0-9]+ refused of [0-9]+ draws",
+               class = "timetounsafe_error_audit")
+  back$refused <- NULL
+  expect_error(point_lpb(back), "without the columns \"refused\"",
+               class = "timetounsafe_error_argument")
+})

@@ -48,3 +48,25 @@ test_that("what another version kept is refused, and what to do is said", {
             "timetounsafe_error_argument")
   }
 })
+
+test_that("every exported function answers an argument that it does not have", {
+  names <- getNamespaceExports("timetounsafe")
+  functions <- Filter(is.function, sapply(names, getExportedValue,
+                                          ns = "timetounsafe"))
+  has_dots <- vapply(functions, function(f) "..." %in% names(formals(f)), NA)
+  expect_identical(names(functions)[!has_dots], character())
+  calls <- list(
+    quote(geometric_quantile(0.1, 0.1, zzz = 1)),
+    quote(select_tau(0.1, 0.1, 0.1, zzz = 1)), quote(read_plan("f", zzz = 1)),
+    quote(read_ledger("f", zzz = 1)), quote(simulate_audit(1, 1, zzz = 1)),
+    quote(simulate_prompts(10, zzz = 1)), quote(as_hazard(1, zzz = 1)),
+    quote(fit_paper_hazard(1, 1, zzz = 1)), quote(sampler_from(1, 1, zzz = 1)),
+    quote(text_features("a", zzz = 1))
+  )
+  for (call in calls) {
+    expect_error(eval(call), "`zzz` is an unknown argument",
+                 class = "timetounsafe_error_argument")
+  }
+  expect_error(fit_paper_hazard(1, unsafe = 1, draws = 2), "now `y`",
+               class = "timetounsafe_error_defunct")
+})

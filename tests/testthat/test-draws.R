@@ -65,3 +65,81 @@ test_that("a survival curve of the draws is the share of safe prompts", {
   curve <- survival::survfit(survival::Surv(time, status) ~ 1, got)
   expect_equal(summary(curve, 20)$surv, mean(got$status == 0))
 })
+
+test_that("refused and truncated draws are counted, as far as they are used", {
+  draw <- function(refusal, ..., stop = FALSE) {
+    draw_responses(c("a", "b"), marked_sampler, 12, stop = stop,
+                   control = audit_control(batch_size = 7, retry_wait = 0,
+                                           refusal = refusal, ...))
+  }
+  safe <- draw("safe")
+  expect_equal(safe$unsafe, c(1, 1))
+  expect_equal(safe$refused, c(4, 4))
+  expect_equal(safe$truncated, c(3, 3))
+  unsafe <- draw("unsafe")
+  expect_equal(unsafe$unsafe, c(5, 5))
+  expect_equal(unsafe$refused, c(4, 4))
+  # Made ahead of the third and not used: not counted.
+  stopped <- draw("unsafe", stop = TRUE)
+  expect_gt(sum(stopped$unused), 0)
+  expect_equal(stopped$draws, c(3, 3))
+  expect_equal(stopped$refused, c(1, 1))
+  expect_equal(stopped$truncated, c(0, 0))
+  # A refusal that counts as a failure is no draw, however often it is tried.
+  expect_warning(failed <- draw("error", max_tries = 2),
+                 class = "timetounsafe_warning_failed_draws")
+  expect_equal(failed$draws, c(2, 2))
+  expect_equal(failed$refused, c(0, 0))
+  expect_equal(glance(safe)[c("n_refused", "n_truncated")],
+               data.frame(n_refused = 8, n_truncated = 6))
+})
+
+test_that("only the try that settles a draw is counted", {
+  tried <- character()
+  sampler <- function(prompts, draw) {
+    key <- paste(prompts, draw)
+    first <- !key %in% tried
+    tried <<- c(tried, key)
+    made <- marked_sampler(prompts, draw)
+    made$truncated <- made$truncated | first
+    made$status[first & draw %% 2 == 0] <- "error"
+    made
+  }
+  control <- audit_control(retry_wait = 0, max_error_rate = 1)
+  draws <- draw_responses("a", sampler, 12, control = control)
+  expect_equal(draws$refused, 4)
+  # All of the odd ones, in their first try, and 4, 8, 12.
+  expect_equal(draws$truncated, 9)
+})
+
+test_that("a run that is resumed counts as one that was not", {
+  control <- audit_control(batch_size = 5)
+  whole <- draw_responses(letters[1:3], marked_sampler, 12, control = control)
+  for (in_ledger in c(FALSE, TRUE)) {
+    path <- if (in_ledger) new_path()
+    part <- suppressWarnings(draw_responses(
+      letters[1:3], marked_sampler, 12, ledger = path, max_draws = 13,
+      control = control
+    ))
+    if (in_ledger) expect_same_outcome(read_ledger(path), part)
+    resumed <- run_audit(part, marked_sampler, ledger = path, control = control)
+    expect_same_outcome(resumed, whole)
+    if (in_ledger) expect_same_outcome(read_ledger(path), whole)
+  }
+})
+
+test_that("draws that wait for one of lower index keep what they said", {
+  control <- audit_control(batch_size = 6, max_tries = 9, retry_wait = 0,
+                           max_error_rate = 1)
+  late <- function(prompts, draw) {
+    made <- marked_sampler(prompts, draw)
+    made$status[draw == 1] <- "error"
+    made
+  }
+  part <- suppressWarnings(draw_responses("a", late, 12, max_draws = 14,
+                                          control = control))
+  expect_equal(part$draws, 0)
+  expect_equal(part$refused, 0)
+  whole <- run_audit(part, marked_sampler, control = control)
+  expect_equal(c(whole$draws, whole$refused, whole$truncated), c(12, 4, 3))
+})

@@ -444,3 +444,15 @@ test_that("a report is written where it is said, and nowhere else", {
                         class = "timetounsafe_error_argument")
   expect_identical(error$argument, "file")
 })
+
+test_that("draws that were refused or cut are told of, where there are any", {
+  facts_of <- function(audit) draw_facts(quiet(point_lpb(audit)))
+  plan <- known_plan(rep(0.05, 4), 100)
+  audit <- run_audit(plan, marked_sampler)
+  expect_says(facts_of(audit), "Refused responses", "Cut at the token limit")
+  expect_silent_on(facts_of(audit), "At least")
+  audit$truncated <- 0
+  audit$refused[1] <- NA
+  expect_says(facts_of(audit), "Refused responses", "At least")
+  expect_silent_on(facts_of(audit), "Cut at the token limit")
+})

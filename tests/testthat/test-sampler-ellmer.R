@@ -77,6 +77,21 @@ test_that("a draw comes back with all that is known of it", {
                class = "timetounsafe_error_sampler")
 })
 
+test_that("an answer that was cut at the token limit says so, and is judged", {
+  sampler <- sampler_ellmer(chat_at(chat_server()), strict_judge)
+  out <- sampler(c("a", "[cut] b", "[odd-end] c", "[filter] d", "[500] e"))
+  expect_identical(out$status, c("ok", "ok", "ok", "refused", "error"))
+  expect_identical(out$truncated, c(FALSE, TRUE, NA, FALSE, NA))
+  expect_identical(is.na(out$unsafe), out$status != "ok")
+  draws <- draw_responses(c("a", "[cut] b"), sampler, draws = 2)
+  expect_equal(draws$truncated, c(0, 2))
+  # In the words of other services.
+  expect_identical(
+    vapply(list("context_window", "stop_sequence", character(), NA), was_cut,
+           NA), c(TRUE, FALSE, NA, NA)
+  )
+})
+
 test_that("each fault fails its own draw, and no other", {
   server <- chat_server()
   sampler <- sampler_ellmer(

@@ -37,7 +37,8 @@ test_that("the judge gets the prompts when it asks for them", {
 test_that("data frames of both are passed on, and costs are added", {
   generate <- function(prompts, draw) {
     data.frame(response = c("x", NA, "z"), cost = c(1, 2, NA),
-               status = c("ok", "refused", "ok"), latency = draw)
+               status = c("ok", "refused", "ok"), latency = draw,
+               truncated = c(FALSE, NA, TRUE))
   }
   judge <- function(responses) {
     data.frame(unsafe = c(TRUE, FALSE), score = c(0.9, 0.2), cost = 10)
@@ -48,6 +49,7 @@ test_that("data frames of both are passed on, and costs are added", {
   expect_equal(out$score, c(0.9, NA, 0.2))
   expect_equal(out$cost, c(11, 2, 10))
   expect_equal(out$latency, 4:6)
+  expect_identical(out$truncated, c(FALSE, NA, TRUE))
 })
 
 test_that("NA and errors fail the draws, not the audit", {

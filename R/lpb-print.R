@@ -24,7 +24,8 @@ lpb_page <- function(x) {
               spread_of(bound), big(exp(mean(log(bound))), 3)),
       sprintf("Draws: %s planned, %s made", big(x$draws[["planned"]]),
               big(x$draws[["made"]] + x$draws[["unused"]])),
-      guarantee_lines(x), if (is.null(x$groups)) limit_lines(x)
+      guarantee_lines(x), ladder_line(x),
+      if (is.null(x$groups)) limit_lines(x)
     ),
     if (!is.null(x$groups)) group_rows(x),
     if (is.null(x$groups)) {
@@ -85,6 +86,15 @@ promise_lines <- function(x) {
     },
     sprintf("Approximate: %s", lower_first(as.character(x$certificate$remarks)))
   )
+}
+
+# What the bound implies at other coverages: see predict.lpb().
+ladder_line <- function(x) {
+  if (guarantee_kind(x) %in% c("none", "trivial")) {
+    return(NULL)
+  }
+  sprintf("Implied: twice as many safe draws for %s of prompts, 10 times for %s.",
+          share((1 - x$alpha)^2), share((1 - x$alpha)^10))
 }
 
 # What stands in the way of longer bounds, or of any.

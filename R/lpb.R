@@ -38,10 +38,17 @@ new_lpb <- function(audit, rule, chosen, hazard, failed, call) {
 #'   of `newdata`, none missing. Required for a bound calibrated within groups;
 #'   `NULL` for others. A prompt of a group that was not calibrated gets the
 #'   bound 1.
+#' @param level Nominal coverage of the bounds: above 0, and at most `1 - alpha`,
+#'   which is the default (`NULL`). Of prompts that stay safe up to a bound `L`
+#'   with coverage `1 - alpha`, at least `(1 - alpha)^c` stay safe up to `1 +
+#'   floor(c * (L - 1))`, for all `c >= 1` at once: the longer bounds hold when
+#'   that of `1 - alpha` does, at no further cost.
 #' @param ... Must be empty.
 #' @returns A numeric vector with one bound for each row of `newdata`: a whole
 #'   number of at least 1, or `Inf` where the hazard is 0 and there is no cap. A
 #'   bound of `L` says that the first `L - 1` draws are safe.
+#' @section Assumptions: Those of [calibrate_lpb()]. With `level` besides: draws
+#'   of a prompt are independent, with one hazard.
 #' @section Errors: `timetounsafe_error_features`,
 #'   `timetounsafe_error_argument`; warning
 #'   `timetounsafe_warning_unknown_group` for groups that were not calibrated.
@@ -54,8 +61,9 @@ new_lpb <- function(audit, rule, chosen, hazard, failed, call) {
 #' lpb <- calibrate_lpb(simulate_audit(plan, p))
 #' predict(lpb, data.frame(p = c(0.001, 0.01, 0.1)))
 #' @export
-predict.lpb <- function(object, newdata, groups = NULL, ...) {
+predict.lpb <- function(object, newdata, groups = NULL, level = NULL, ...) {
   check_no_dots(...)
+  level <- check_level(level, object$alpha)
   check_schema("lpb", object$schema, "The bound", rlang::current_env())
   if (missing(newdata)) {
     stop_argument("newdata", "is missing",
@@ -63,7 +71,31 @@ predict.lpb <- function(object, newdata, groups = NULL, ...) {
   }
   prob <- predict_hazard(object$hazard, newdata)
   groups <- check_bound_groups(object, groups, length(prob))
-  bound_of(object, list(prob = prob), groups)
+  extend_bound(bound_of(object, list(prob = prob), groups), level, object$alpha)
+}
+
+check_level <- function(level, alpha, call = rlang::caller_env()) {
+  level <- check_number(level, "level", 0, 1, c(TRUE, TRUE), null_ok = TRUE,
+                        call = call)
+  if (!is.null(level) && level > (1 - alpha) * (1 + 1e-12)) {
+    stop_argument(
+      "level", sprintf("must not exceed 1 - alpha = %s", format(1 - alpha)),
+      format(level), call = call,
+      fix = "For more coverage calibrate again, with a smaller `alpha`."
+    )
+  }
+  level
+}
+
+# The bound at a smaller coverage that one at 1 - alpha implies, by Jensen:
+# methods vignette, "Certified risk".
+extend_bound <- function(bound, level, alpha) {
+  if (is.null(level)) {
+    return(bound)
+  }
+  times <- max(1, log(level) / log1p(-alpha))
+  # A product of two rounded numbers that should be whole is.
+  1 + floor(times * (bound - 1) * (1 + 4 * .Machine$double.eps))
 }
 
 # The groups of prompts to bound, or NULL where the bound has none.

@@ -29,6 +29,18 @@ guarantee_text <- function(lpb) {
   )
 }
 
+# What the statement implies of longer series: see predict.lpb().
+implied_text <- function(lpb) {
+  if (guarantee_kind(lpb) %in% c("none", "trivial")) {
+    return(NULL)
+  }
+  sprintf(paste(
+    "It implies more: with probability at least %s all of the first 2(L \u2212",
+    "1) responses are safe, and with at least %s all of the first 10(L \u2212",
+    "1), if responses to a prompt are independent."
+  ), share((1 - lpb$alpha)^2), share((1 - lpb$alpha)^10))
+}
+
 # How much the statement depends on the luck of the audit.
 confidence_text <- function(lpb) {
   missed <- share(lpb$delta %||% NA)

@@ -38,10 +38,13 @@ hazard_cells <- function(hazard) {
 
 coverage_text <- function(lpb, coverage) {
   text <- switch(coverage$basis[1L],
-    "held-out" = paste(
+    "held-out" = paste(c(
       "Coverage is the share of held-out prompts that stay safe up to their",
-      "bound. They neither trained the hazard model nor calibrated the bound."
-    ),
+      "bound. They neither trained the hazard model nor calibrated the bound.",
+      if (all(coverage$interval == "exact")) {
+        "Intervals hold in finite samples, each for its own row."
+      }
+    ), collapse = " "),
     "cross-fitted" = paste(
       "Coverage is the share of prompts that stay safe up to their bound, here",
       "estimated from the calibration audit, cross-fitted: each fold has the",

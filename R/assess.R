@@ -31,9 +31,9 @@
 #' within bins, too: `1 - sum(w * loss) / sum(w)`, with the losses that
 #' calibration used. Two things set this apart from held-out prompts. `tau` was
 #' selected on the same outcomes, which is slightly optimistic, by about as much
-#' as `tau` adapts to chance; `folds` removes that. And the intervals, by betting
-#' as those of [certify_risk()], are approximate: they would be exact for bounds
-#' that were fixed beforehand.
+#' as `tau` adapts to chance; `folds` removes that. And the intervals, by
+#' betting as those of [certify_risk()], are approximate: they would be exact
+#' for bounds that were fixed beforehand.
 #'
 #' @param lpb An `lpb`, see [calibrate_lpb()].
 #' @param newdata Features of the held-out prompts, in the form used for
@@ -68,10 +68,10 @@
 #'   * `basis`: `"held-out"`, `"calibration"` or `"cross-fitted"`;
 #'   * `estimate`, `conf.low`, `conf.high`: the coverage, from 0 to 1, and its
 #'     interval; `NA` where no prompt was informative, or none is called for;
-#'   * `interval`: which one this is, `"exact"`, in finite samples (binomial; for
-#'     a fixed number of draws by betting; where prompts are unresolved it allows
-#'     for either outcome); `"approximate"`, for the calibration audit; `"none"`
-#'     for known `prob`;
+#'   * `interval`: which one this is, `"exact"`, in finite samples (binomial;
+#'     for a fixed number of draws by betting; where prompts are unresolved it
+#'     allows for either outcome); `"approximate"`, for the calibration audit;
+#'     `"none"` for known `prob`;
 #'   * `n_unresolved`: number of prompts without enough draws;
 #'   * `mean_bound`, `gmean_bound`: arithmetic and geometric mean of the bounds,
 #'     in draws; `mean_prob`: the mean predicted hazard.

@@ -93,7 +93,8 @@ ladder_line <- function(x) {
   if (guarantee_kind(x) %in% c("none", "trivial")) {
     return(NULL)
   }
-  sprintf("Implied: twice as many safe draws for %s of prompts, 10 times for %s.",
+  sprintf(paste("Implied: twice as many safe draws for %s of prompts, 10",
+                "times for %s."),
           share((1 - x$alpha)^2), share((1 - x$alpha)^10))
 }
 

@@ -38,11 +38,11 @@ new_lpb <- function(audit, rule, chosen, hazard, failed, call) {
 #'   of `newdata`, none missing. Required for a bound calibrated within groups;
 #'   `NULL` for others. A prompt of a group that was not calibrated gets the
 #'   bound 1.
-#' @param level Nominal coverage of the bounds: above 0, and at most `1 - alpha`,
-#'   which is the default (`NULL`). Of prompts that stay safe up to a bound `L`
-#'   with coverage `1 - alpha`, at least `(1 - alpha)^c` stay safe up to `1 +
-#'   floor(c * (L - 1))`, for all `c >= 1` at once: the longer bounds hold when
-#'   that of `1 - alpha` does, at no further cost.
+#' @param level Nominal coverage of the bounds: above 0, and at most `1 -
+#'   alpha`, which is the default (`NULL`). Of prompts that stay safe up to a
+#'   bound `L` with coverage `1 - alpha`, at least `(1 - alpha)^c` stay safe up
+#'   to `1 + floor(c * (L - 1))`, for all `c >= 1` at once: the longer bounds
+#'   hold when that of `1 - alpha` does, at no further cost.
 #' @param ... Must be empty.
 #' @returns A numeric vector with one bound for each row of `newdata`: a whole
 #'   number of at least 1, or `Inf` where the hazard is 0 and there is no cap. A

@@ -25,7 +25,8 @@ steps <- list(
   Hazard = c("features", "geometric", "hazard"),
   Plan = c("allocation", "design", "plan"),
   Audit = c("audit", "ledger"),
-  Calibration = c("miscoverage", "weights", "evidence", "calibrate", "lpb"),
+  Calibration = c("miscoverage", "weights", "evidence", "betting",
+                  "calibrate", "lpb"),
   Conclusions = c("assess", "risk", "advise", "report", "time", "study")
 )
 

@@ -13,7 +13,9 @@ new_lpb <- function(audit, rule, chosen, hazard, failed, call) {
       certificate = chosen$certificate, tau_marginal = chosen$tau_marginal,
       cap = constants$cap, tau_max = constants$tau_max,
       at_tau_max = chosen$at_tau_max, trivial = chosen$trivial,
-      max_share = about$max_share, design = constants$design,
+      max_share = about$max_share, target = target_kind(parts),
+      n_clusters = if (is_clustered(parts)) count_units(parts) else NA,
+      design = constants$design,
       exact = chosen$exact, curve = chosen$curve, nobs = about$n,
       n_included = about$n_included, nevent = about$nevent, ess = about$ess,
       groups = chosen$groups, row_groups = chosen$row_groups,
@@ -184,6 +186,11 @@ guarantee_kind <- function(lpb) {
   }
 }
 
+# What one independent piece of the evidence is.
+unit_name <- function(lpb) {
+  if (lpb$target == "rows") "prompt" else "cluster"
+}
+
 # What the statement is made for: prompts of any group, of one group at a time,
 # or of all groups at once.
 guarantee_reach <- function(lpb) {
@@ -219,8 +226,8 @@ warn_level <- function(lpb, call = rlang::caller_env()) {
   }
   if (is.null(lpb$delta) && lpb$max_share >= lpb$alpha / 2) {
     warn_classed("large_weights", c(
-      sprintf("Unreliable: one prompt can carry %s of the total weight.",
-              share(min(1, lpb$max_share))),
+      sprintf("Unreliable: one %s can carry %s of the total weight.",
+              unit_name(lpb), share(min(1, lpb$max_share))),
       x = "The coverage may be well below nominal.",
       i = "Plan with a larger `budget`, more prompts or a smaller `cap`."
     ), call = call)

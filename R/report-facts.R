@@ -86,12 +86,17 @@ evidence_facts <- function(lpb) {
   weight <- included_weights(plan_parts(lpb$audit))
   html_facts(
     c("Calibration prompts", big(lpb$nobs), "All that were planned"),
+    if (!is.na(lpb$n_clusters)) {
+      c("Clusters of them", big(lpb$n_clusters),
+        "Only these are independent of each other")
+    },
     c("Included in the audit", big(lpb$n_included),
       "At random, with known probabilities"),
     c("With an unsafe response", big(lpb$nevent),
       "Prompts that determine the bound"),
     c("Largest weight", if (length(weight) > 0L) big(max(weight)) else "none",
-      sprintf("At most %s with this plan", big(lpb$max_share * lpb$nobs))),
+      sprintf("At most %s with this plan",
+              big(largest_weight(plan_parts(lpb$audit))))),
     c("Effective sample size", big(lpb$ess), paste(
       "Equally weighted prompts of the same precision"
     ))

@@ -72,8 +72,9 @@ risk_terms <- function(audit, depth, k, side) {
     part <- max(part, reach$part)
     ratio <- max(ratio, reach$ratio)
   }
-  at <- order(audit$order)
-  new_bet_terms(weight[at], (weight * seen)[at], total, part, ratio)
+  rows <- audit$constants$cluster_size %||% 1
+  new_bet_terms(add_by_unit(weight, audit), add_by_unit(weight * seen, audit),
+                rows * total, rows * part, ratio)
 }
 
 # P(T <= k) = 1 - (1 - s)^(k / h) is a concave function of s = P(T <= h), the

@@ -118,6 +118,7 @@ new_risk_estimate <- function(table, population, claim) {
     conf.level = 1 - claim$delta, basis = rate$basis, k_design = min(depth)
   )
   claim$remarks <- claim_remarks(audit)
+  claim$target <- target_lines(audit)
   structure(table, row.names = seq_len(nrow(table)), totals = totals,
             claim = claim, modelled = !is.null(audit$prob),
             class = c("risk_estimate", "data.frame"))
@@ -162,6 +163,7 @@ risk_by <- function(k, audit, depth) {
   } else {
     "extrapolated"
   }
+  total <- add_by_unit(weight, audit)
   ratio <- list(estimate = NA_real_, error = NA_real_)
   if (basis != "extrapolated") {
     seen <- unsafe_by(pmin(k, depth), audit)
@@ -172,10 +174,12 @@ risk_by <- function(k, audit, depth) {
         take_part(audit, short), depth[short], k
       )
     }
-    ratio <- weighted_ratio(weight * (further + (1 - further) * seen), weight)
+    part <- weight * (further + (1 - further) * seen)
+    ratio <- weighted_ratio(add_by_unit(part, audit), total)
   }
   data.frame(
     estimate = min(1, ratio$estimate), std.error = ratio$error, basis = basis,
-    share_modelled = weighted_ratio(weight * (depth < k), weight)$estimate
+    share_modelled = weighted_ratio(add_by_unit(weight * (depth < k), audit),
+                                    total)$estimate
   )
 }

@@ -23,7 +23,7 @@ steps <- list(
              "random", "prompts", "defunct", "timetounsafe"),
   Draws = c("sampler", "draws", "response", "read"),
   Hazard = c("features", "geometric", "hazard"),
-  Plan = c("allocation", "design", "plan"),
+  Plan = c("allocation", "clusters", "design", "plan"),
   Audit = c("audit", "ledger"),
   Calibration = c("miscoverage", "weights", "evidence", "betting",
                   "calibrate", "lpb"),

@@ -27,7 +27,8 @@ steps <- list(
   Audit = c("audit", "ledger"),
   Calibration = c("miscoverage", "weights", "evidence", "betting",
                   "calibrate", "lpb"),
-  Conclusions = c("assess", "risk", "advise", "report", "time", "study")
+  Conclusions = c("assess", "risk", "claim", "advise", "report", "time",
+                  "study")
 )
 
 # ---- What is defined, and what it names --------------------------------------

@@ -249,9 +249,10 @@ warn_groups <- function(lpb, call = rlang::caller_env()) {
   ))
 }
 
-# The normal approximation, where alpha n losses of weight 1 would be alpha n / W
-# of the largest weight W. Below this many it was false clearly more often than
-# delta in simulations (bench/normal.md). `max_share` is W / n.
+# How many losses a normal certificate needs to go by: alpha n / W are to be
+# expected where all have the largest weight W. With fewer it was false clearly
+# more often than delta in simulations, see bench/normal.md. `max_share` is W /
+# n.
 fewest_losses <- 50
 
 has_few_losses <- function(lpb, max_share) {

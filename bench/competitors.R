@@ -86,7 +86,8 @@ find_all <- function(payoffs, constants, mean_weight) {
   look <- function(i) {
     key <- as.character(i)
     if (is.null(looked[[key]])) {
-      looked[[key]] <- look_at(payoffs, tau_grid[i], constants, mean_weight)
+      assign(key, look_at(payoffs, tau_grid[i], constants, mean_weight),
+             envir = looked)
     }
     looked[[key]]
   }
@@ -203,8 +204,9 @@ lines <- c(
         "log(1 / delta) / n). DAPRO: the Bernstein bound of arXiv 2605.06605,",
         "L / (3 n) + sqrt(L^2 / (9 n^2) + 2 (w - alpha^2) L / n) with L =",
         "log(1 / delta) and w the mean weight; its linear term takes the",
-        "range of a loss for 1, not W. W is the largest weight. The first",
-        "three see losses less their control variate, as this package does."),
+        "range of a loss for 1, not W. W is the largest weight. Hedged",
+        "betting, empirical Bernstein and Hoeffding have the control variate,",
+        "as this package does; the others see plain losses."),
   "",
   "## Overall", "",
   paste("Trivial: cells in which more than half of all calibrations certify",

@@ -232,6 +232,13 @@ warn_level <- function(lpb, call = rlang::caller_env()) {
       i = "Plan with a larger `budget`, more prompts or a smaller `cap`."
     ), call = call)
   }
+  if (has_few_losses(lpb, lpb$max_share)) {
+    warn_classed("few_losses", c(
+      sprintf("The normal certificate has %s expected losses to go by.",
+              format(lpb$alpha / lpb$max_share, digits = 2)),
+      x = few_losses_text[["so"]], i = few_losses_text[["but"]]
+    ), call = call)
+  }
   if (lpb$at_tau_max) {
     warn_classed("tau_max", c(
       sprintf("tau reached tau_max = %s.", format(lpb$tau_max, digits = 3)),
@@ -253,12 +260,33 @@ warn_groups <- function(lpb, call = rlang::caller_env()) {
     "Unreliable: one prompt can carry half of `alpha` or more in",
     x = "The coverage there may be well below nominal."
   ))
+  few <- !table$trivial & has_few_losses(lpb, table$max_share)
+  warn_of_groups("few_losses", table$group[few], call, c(
+    "The normal certificate has few expected losses to go by in",
+    x = few_losses_text[["so"]], i = few_losses_text[["but"]]
+  ))
   cut <- table$at_tau_max & !table$trivial & !thin
   warn_of_groups("tau_max", table$group[cut], call, c(
     sprintf("tau reached tau_max = %s in", format(lpb$tau_max, digits = 3)),
     i = "A plan with a larger `tau_max` may give longer bounds."
   ))
 }
+
+# How many losses a normal certificate needs to go by: alpha n / W are to be
+# expected where all have the largest weight W. With fewer it was false clearly
+# more often than delta in simulations, see bench/normal.md. `max_share` is W /
+# n.
+fewest_losses <- 50
+
+has_few_losses <- function(lpb, max_share) {
+  approximate <- !is.null(lpb$delta) && lpb$rule$certificate == "normal"
+  approximate & lpb$alpha / max_share < fewest_losses
+}
+
+few_losses_text <- c(
+  so = "It may be false more often than in a share delta of calibrations.",
+  but = "`certificate = \"exact\"` holds for any number of losses."
+)
 
 # One warning that names the groups.
 warn_of_groups <- function(class, groups, call, text) {

@@ -64,11 +64,14 @@
 #'   possible.
 #' * `timetounsafe_warning_large_weights`: one prompt can carry so much of the
 #'   total weight that the bound is unreliable.
+#' * `timetounsafe_warning_few_losses`: a normal certificate, which holds for
+#'   large samples, has too few losses to expect.
 #' * `timetounsafe_warning_few_prompts`: a plan has too few prompts to certify
 #'   anything.
 #' * `timetounsafe_warning_unknown_group`: prompts of groups that were not
 #'   calibrated get the bound 1. Field `groups`. The warnings about bounds,
-#'   `tau_max` and weights have this field, too, where a bound has groups.
+#'   `tau_max`, weights and losses have this field, too, where a bound has
+#'   groups.
 #' * `timetounsafe_warning_outcome_groups`: groups separate prompts with and
 #'   without an unsafe draw perfectly, as if they had been made afterwards.
 #' * `timetounsafe_warning_unresolved`: some held-out prompts were censored

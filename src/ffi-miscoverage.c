@@ -1,22 +1,6 @@
 #include "core/miscoverage.h"
 #include "ffi.h"
 
-SEXP ffi_miscoverage_curve(SEXP time, SEXP horizon, SEXP inclusion, SEXP quantiles) {
-  R_xlen_t n = Rf_xlength(time);
-  R_xlen_t cells = Rf_xlength(quantiles);
-  R_xlen_t n_tau = n > 0 ? cells / n : 0;
-  int by_tau = Rf_xlength(inclusion) != n;
-  SEXP curve = PROTECT(Rf_allocVector(REALSXP, n_tau));
-  tt_error error = {0};
-  tt_status status = tt_miscoverage_curve(
-      (size_t)n, tt_doubles(time, n, "time"), tt_doubles(horizon, n, "horizon"),
-      tt_doubles(inclusion, by_tau ? cells : n, "inclusion"), by_tau, (size_t)n_tau,
-      tt_doubles(quantiles, n * n_tau, "quantiles"), REAL(curve), &tt_r_poll, &error);
-  SEXP result = tt_result(status, &error, curve);
-  UNPROTECT(1);
-  return result;
-}
-
 SEXP ffi_select_tau(SEXP tau, SEXP miscoverage, SEXP alpha) {
   R_xlen_t n = Rf_xlength(tau);
   size_t selected = 0;

@@ -1,7 +1,7 @@
 #include "miscoverage-replicated.h"
 
 #include "counts.h"
-#include "miscoverage.h"
+#include "miscoverage-curve.h"
 #include "numeric.h"
 
 #include <math.h>
@@ -48,41 +48,40 @@ tt_status tt_replicated_loss(size_t n, const double *unsafe, const double *draws
   return status;
 }
 
-static tt_status curve_at(size_t n, const double *unsafe, const double *draws,
-                          const double *inclusion, const double *quantile, size_t offset,
-                          double *out, tt_error *error) {
+static int can_lose(double unsafe, double draws) {
+  (void)draws;
+  return unsafe > 0.0;
+}
+
+static size_t wrong_quantile(size_t n, const double *draws, const double *quantile) {
+  size_t i = 0;
+  while (i < n && !bad_quantile(draws[i], quantile[i])) {
+    i++;
+  }
+  return i;
+}
+
+static double lost(const tt_losers *losers, const double *quantile) {
   tt_sum total = {0.0, 0.0};
-  for (size_t i = 0; i < n; i++) {
-    if (bad_quantile(draws[i], quantile[i])) {
-      return tt_fail(error, TT_EINVAL, "quantiles", offset + i, quantile[i]);
-    }
-    if (unsafe[i] > 0.0) {
-      tt_sum_add(&total,
-                 tt_replicated_loss1(unsafe[i], draws[i], quantile[i]) / inclusion[i]);
+  for (size_t j = 0; j < losers->m; j++) {
+    double q = quantile[losers->row[j]];
+    double loss = tt_replicated_loss1(losers->seen[j], losers->beyond[j], q);
+    /* No loss stays none where a weight is infinite. */
+    if (loss > 0.0) {
+      tt_sum_add(&total, loss * losers->weight[j]);
     }
   }
-  *out = tt_sum_value(&total) / (double)n;
-  return TT_OK;
+  return tt_sum_value(&total);
 }
 
 tt_status tt_replicated_miscoverage(size_t n, const double *unsafe, const double *draws,
                                     const double *inclusion, int inclusion_by_tau,
-                                    size_t n_tau, const double *quantiles, double *curve,
-                                    const tt_poll *poll, tt_error *error) {
-  if (n == 0) {
-    return tt_fail(error, TT_EINVAL, "unsafe", 0, 0.0);
-  }
-  tt_status status = tt_check_counts(n, unsafe, draws, error);
-  if (status == TT_OK) {
-    status = tt_check_inclusion(inclusion_by_tau ? n * n_tau : n, inclusion, error);
-  }
-  for (size_t k = 0; k < n_tau && status == TT_OK; k++) {
-    if (tt_stop_requested(poll)) {
-      return TT_EINTERRUPT;
-    }
-    const double *inclusion_k = inclusion_by_tau ? inclusion + n * k : inclusion;
-    status = curve_at(n, unsafe, draws, inclusion_k, quantiles + n * k, n * k, curve + k,
-                      error);
-  }
-  return status;
+                                    size_t n_tau, const double *quantiles, void *scratch,
+                                    double *curve, const tt_poll *poll, tt_error *error) {
+  const tt_curve_kind kind = {unsafe, draws, can_lose, wrong_quantile, lost};
+  tt_status status = n > 0 ? tt_check_counts(n, unsafe, draws, error)
+                           : tt_fail(error, TT_EINVAL, "unsafe", 0, 0.0);
+  return status != TT_OK ? status
+                         : tt_curve(&kind, n, inclusion, inclusion_by_tau, n_tau,
+                                    quantiles, scratch, curve, poll, error);
 }

@@ -23,10 +23,11 @@ tt_status tt_replicated_loss(size_t n, const double *unsafe, const double *draws
  *   unsafe(n), draws(n)  whole, 0 <= unsafe <= draws; 0 and 0 for a prompt not audited
  *   inclusion            in (0, 1]: n values, or n x K when inclusion_by_tau is not 0
  *   quantiles(n x K)     column-major, from 1 to draws + 1 where there are draws
+ *   scratch              of tt_curve_scratch(n) bytes
  *   curve(K)             out */
 tt_status tt_replicated_miscoverage(size_t n, const double *unsafe, const double *draws,
                                     const double *inclusion, int inclusion_by_tau,
-                                    size_t n_tau, const double *quantiles, double *curve,
-                                    const tt_poll *poll, tt_error *error);
+                                    size_t n_tau, const double *quantiles, void *scratch,
+                                    double *curve, const tt_poll *poll, tt_error *error);
 
 #endif

@@ -1,5 +1,6 @@
 #include "miscoverage.h"
 
+#include "miscoverage-curve.h"
 #include "numeric.h"
 
 #include <math.h>
@@ -10,63 +11,6 @@
 #define REACHED (1.0 - 1e-12)
 
 /* ---- The curve on a grid -------------------------------------------------- */
-
-/* The inner loop works on blocks of a fixed width, which compilers vectorise at
- * -O2, and keeps one partial sum per lane. */
-#define LANES 8u
-
-typedef struct {
-  double sum[LANES];
-  double bad[LANES]; /* becomes 1 where a quantile is below 1 or not a number */
-} lanes;
-
-static void add_block(lanes *acc, const double *time, const double *horizon,
-                      const double *inclusion, const double *q) {
-  for (size_t j = 0; j < LANES; j++) {
-    double w = 1.0 / inclusion[j];
-    w = time[j] < q[j] ? w : 0.0;
-    w = q[j] <= horizon[j] ? w : 0.0;
-    acc->sum[j] += w;
-    acc->bad[j] = q[j] >= 1.0 ? acc->bad[j] : 1.0;
-  }
-}
-
-static tt_status find_bad_quantile(size_t n, size_t offset, const double *q,
-                                   tt_error *error) {
-  for (size_t i = 0; i < n; i++) {
-    if (!(q[i] >= 1.0)) {
-      return tt_fail(error, TT_EINVAL, "quantiles", offset + i, q[i]);
-    }
-  }
-  return TT_OK;
-}
-
-static tt_status curve_at(size_t n, const double *time, const double *horizon,
-                          const double *inclusion, const double *q, size_t offset,
-                          double *out, tt_error *error) {
-  lanes acc = {{0.0}, {0.0}};
-  size_t i = 0;
-  for (; i + LANES <= n; i += LANES) {
-    add_block(&acc, time + i, horizon + i, inclusion + i, q + i);
-  }
-  tt_sum total = {0.0, 0.0};
-  double bad = 0.0;
-  for (size_t j = 0; j < LANES; j++) {
-    tt_sum_add(&total, acc.sum[j]);
-    bad += acc.bad[j];
-  }
-  for (; i < n; i++) {
-    if (time[i] < q[i] && q[i] <= horizon[i]) {
-      tt_sum_add(&total, 1.0 / inclusion[i]);
-    }
-    bad += q[i] >= 1.0 ? 0.0 : 1.0;
-  }
-  if (bad > 0.0) {
-    return find_bad_quantile(n, offset, q, error);
-  }
-  *out = tt_sum_value(&total) / (double)n;
-  return TT_OK;
-}
 
 static tt_status check_prompts(size_t n, const double *time, const double *horizon,
                                tt_error *error) {
@@ -81,35 +25,68 @@ static tt_status check_prompts(size_t n, const double *time, const double *horiz
   return TT_OK;
 }
 
-tt_status tt_check_inclusion(size_t n, const double *inclusion, tt_error *error) {
-  for (size_t i = 0; i < n; i++) {
-    if (!(inclusion[i] > 0.0 && inclusion[i] <= 1.0)) {
-      return tt_fail(error, TT_EINVAL, "inclusion", i, inclusion[i]);
+static int can_lose(double time, double horizon) {
+  return time < horizon;
+}
+
+static size_t wrong_quantile(size_t n, const double *horizon, const double *quantile) {
+  (void)horizon;
+  size_t i = 0;
+  while (i < n && quantile[i] >= 1.0) {
+    i++;
+  }
+  return i;
+}
+
+/* The inner loop works on blocks of a fixed width, without a branch, so that compilers
+ * vectorise it at -O2, and keeps one partial sum per lane. */
+#define LANES 8u
+
+static void add_block(double *sum, const double *time, const double *horizon,
+                      const double *weight, const double *q) {
+  for (size_t l = 0; l < LANES; l++) {
+    double w = weight[l];
+    w = time[l] < q[l] ? w : 0.0;
+    w = q[l] <= horizon[l] ? w : 0.0;
+    sum[l] += w;
+  }
+}
+
+static double lost(const tt_losers *losers, const double *quantile) {
+  double sum[LANES] = {0.0};
+  tt_sum total = {0.0, 0.0};
+  size_t j = 0;
+  for (; j + LANES <= losers->m; j += LANES) {
+    double q[LANES];
+    for (size_t l = 0; l < LANES; l++) {
+      q[l] = quantile[losers->row[j + l]];
+    }
+    add_block(sum, losers->seen + j, losers->beyond + j, losers->weight + j, q);
+  }
+  for (size_t l = 0; l < LANES; l++) {
+    tt_sum_add(&total, sum[l]);
+  }
+  for (; j < losers->m; j++) {
+    double q = quantile[losers->row[j]];
+    if (losers->seen[j] < q && q <= losers->beyond[j]) {
+      tt_sum_add(&total, losers->weight[j]);
     }
   }
-  return TT_OK;
+  return tt_sum_value(&total);
 }
 
 tt_status tt_miscoverage_curve(size_t n, const double *time, const double *horizon,
                                const double *inclusion, int inclusion_by_tau,
-                               size_t n_tau, const double *quantiles, double *curve,
-                               const tt_poll *poll, tt_error *error) {
-  if (n == 0) {
-    return tt_fail(error, TT_EINVAL, "time", 0, 0.0);
-  }
-  tt_status status = check_prompts(n, time, horizon, error);
+                               size_t n_tau, const double *quantiles, void *scratch,
+                               double *curve, const tt_poll *poll, tt_error *error) {
+  const tt_curve_kind kind = {time, horizon, can_lose, wrong_quantile, lost};
+  tt_status status = n > 0 ? TT_OK : tt_fail(error, TT_EINVAL, "time", 0, 0.0);
   if (status == TT_OK) {
-    status = tt_check_inclusion(inclusion_by_tau ? n * n_tau : n, inclusion, error);
+    status = check_prompts(n, time, horizon, error);
   }
-  for (size_t k = 0; k < n_tau && status == TT_OK; k++) {
-    if (tt_stop_requested(poll)) {
-      return TT_EINTERRUPT;
-    }
-    const double *inclusion_k = inclusion_by_tau ? inclusion + n * k : inclusion;
-    status = curve_at(n, time, horizon, inclusion_k, quantiles + n * k, n * k, curve + k,
-                      error);
-  }
-  return status;
+  return status != TT_OK ? status
+                         : tt_curve(&kind, n, inclusion, inclusion_by_tau, n_tau,
+                                    quantiles, scratch, curve, poll, error);
 }
 
 tt_status tt_select_tau(size_t n_tau, const double *tau, const double *miscoverage,

@@ -6,21 +6,19 @@
 
 #include "status.h"
 
-/* TT_EINVAL unless all n inclusion probabilities lie in (0, 1]. */
-tt_status tt_check_inclusion(size_t n, const double *inclusion, tt_error *error);
-
-/* The curve at K taus from a matrix of quantiles:
+/* The curve at K levels from a matrix of quantiles:
  *
  *   curve[k] = (1/n) sum_i 1{time_i < q_ik <= censor_i} / pi_i(k).
  *
  *   time(n), horizon(n)  0 <= time <= horizon; 0 and 0 for a prompt not audited
  *   inclusion            in (0, 1]: n values, or n x K when inclusion_by_tau is not 0
  *   quantiles(n x K)     column-major, >= 1, may be Inf
+ *   scratch              of tt_curve_scratch(n) bytes
  *   curve(K)             out */
 tt_status tt_miscoverage_curve(size_t n, const double *time, const double *horizon,
                                const double *inclusion, int inclusion_by_tau,
-                               size_t n_tau, const double *quantiles, double *curve,
-                               const tt_poll *poll, tt_error *error);
+                               size_t n_tau, const double *quantiles, void *scratch,
+                               double *curve, const tt_poll *poll, tt_error *error);
 
 /* The last of K strictly increasing taus up to which every miscoverage lies
  * strictly below alpha. *selected counts the feasible ones: 0 when the first one

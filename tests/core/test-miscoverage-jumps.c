@@ -199,8 +199,9 @@ static void test_infinite_weight(void) {
   size_t count = 0;
   tt_miscoverage_jumps(1, &at, &time, &censor, &reach, &jump, &count, NULL, NULL);
   selects(1, count, &jump, 0.1, 0.9, 0.5, 0, "an infinite weight reaches any alpha");
-  double out = NAN;
-  tt_miscoverage_curve(1, &time, &censor, &reach, 0, 1, &quantile, &out, NULL, NULL);
+  double out = NAN, scratch[256];
+  tt_miscoverage_curve(1, &time, &censor, &reach, 0, 1, &quantile, scratch, &out, NULL,
+                       NULL);
   check_that(out == INFINITY, "and makes the curve infinite");
 }
 

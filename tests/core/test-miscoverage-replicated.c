@@ -1,6 +1,7 @@
 #include "miscoverage-replicated.h"
 
 #include "contract.h"
+#include "miscoverage-curve.h"
 
 /* ---- The estimate itself ----------------------------------------------------------- */
 
@@ -141,8 +142,14 @@ static table random_table(size_t n) {
 
 static tt_status curve(const table *t, int by_tau, double *out, const tt_poll *poll,
                        tt_error *error) {
-  return tt_replicated_miscoverage(t->n, t->unsafe, t->draws, t->pi, by_tau, N_TAU,
-                                   t->quantiles, out, poll, error);
+  size_t bytes = 0;
+  check_that(tt_curve_scratch(t->n, &bytes) == TT_OK, "the scratch has a size");
+  void *scratch = new_garbage(bytes);
+  const tt_status got =
+      tt_replicated_miscoverage(t->n, t->unsafe, t->draws, t->pi, by_tau, N_TAU,
+                                t->quantiles, scratch, out, poll, error);
+  free(scratch);
+  return got;
 }
 
 static double naive_curve(const table *t, int by_tau, size_t k) {
@@ -173,9 +180,22 @@ static void test_curve(void) {
   check_that(right[0], "the curve of 1 to 37 prompts");
   check_that(right[1], "with weights for each tau");
   const table t = random_table(N);
-  check_that(tt_replicated_miscoverage(N, t.unsafe, t.draws, t.pi, 0, 0, NULL, NULL, NULL,
-                                       NULL) == TT_OK,
-             "no taus");
+  double scratch[1024];
+  check_that(tt_replicated_miscoverage(N, t.unsafe, t.draws, t.pi, 0, 0, NULL, scratch,
+                                       NULL, NULL, NULL) == TT_OK,
+             "no levels");
+}
+
+/* A probability whose inverse is not finite: no loss is still none. */
+static void test_infinite_weight(void) {
+  const double unsafe[] = {2.0, 2.0}, draws[] = {4.0, 4.0}, pi[] = {1e-310, 0.5};
+  const double first[] = {1.0, 2.0}, second[] = {2.0, 2.0};
+  double out = NAN, scratch[256];
+  tt_replicated_miscoverage(2, unsafe, draws, pi, 0, 1, first, scratch, &out, NULL, NULL);
+  check_that(out == 0.5, "an infinite weight of a prompt that loses nothing");
+  tt_replicated_miscoverage(2, unsafe, draws, pi, 0, 1, second, scratch, &out, NULL,
+                            NULL);
+  check_that(out == INFINITY, "... and of one that does");
 }
 
 static tt_status losses(const table *t, double *out, tt_error *error) {
@@ -299,6 +319,7 @@ int main(void) {
   test_increasing();
   test_ends();
   test_curve();
+  test_infinite_weight();
   test_losses();
   test_refused_counts();
   test_refused_quantiles();

@@ -1,6 +1,7 @@
 #include "miscoverage.h"
 
 #include "contract.h"
+#include "miscoverage-curve.h"
 
 /* ---- The curve ------------------------------------------------------------------- */
 
@@ -43,8 +44,20 @@ static double naive_curve(const table *t, int by_tau, size_t k) {
 
 static tt_status curve(const table *t, int by_tau, double *out, const tt_poll *poll,
                        tt_error *error) {
-  return tt_miscoverage_curve(t->n, t->time, t->censor, t->pi, by_tau, N_TAU,
-                              t->quantiles, out, poll, error);
+  size_t bytes = 0;
+  check_that(tt_curve_scratch(t->n, &bytes) == TT_OK, "the scratch has a size");
+  void *scratch = new_garbage(bytes);
+  const tt_status got =
+      tt_miscoverage_curve(t->n, t->time, t->censor, t->pi, by_tau, N_TAU, t->quantiles,
+                           scratch, out, poll, error);
+  free(scratch);
+  return got;
+}
+
+static void test_scratch(void) {
+  size_t bytes = 0;
+  check_that(tt_curve_scratch(SIZE_MAX / 8, &bytes) == TT_EOVERFLOW,
+             "more prompts than fit the memory");
 }
 
 static void test_curve(void) {
@@ -72,14 +85,14 @@ static void test_curve(void) {
 static void test_curve_by_hand(void) {
   const double time[] = {2.0, 5.0, 3.0, 0.0, 1.0}, censor[] = {9.0, 5.0, 9.0, 0.0, 2.0};
   const double pi[] = {0.5, 0.5, 0.5, 0.5, 0.5}, q[] = {3.0, 3.0, 3.0, 3.0, 3.0};
-  double out = NAN;
-  check_that(tt_miscoverage_curve(5, time, censor, pi, 0, 1, q, &out, NULL, NULL) ==
-                     TT_OK &&
+  double out = NAN, scratch[256];
+  check_that(tt_miscoverage_curve(5, time, censor, pi, 0, 1, q, scratch, &out, NULL,
+                                  NULL) == TT_OK &&
                  out == 0.4,
              "one of five is missed, by hand");
-  check_that(tt_miscoverage_curve(5, time, censor, pi, 0, 0, q, NULL, NULL, NULL) ==
-                 TT_OK,
-             "no taus");
+  check_that(tt_miscoverage_curve(5, time, censor, pi, 0, 0, q, scratch, NULL, NULL,
+                                  NULL) == TT_OK,
+             "no levels");
 }
 
 static void curve_refuses(size_t n, size_t index, size_t offset, double value,
@@ -176,6 +189,7 @@ static void test_select_tau_refusals(void) {
 }
 
 int main(void) {
+  test_scratch();
   test_curve();
   test_curve_by_hand();
   test_curve_contract();

@@ -74,7 +74,7 @@ wait_for_daemons <- function(patience) {
       stop_classed(c("sampler_daemons", "sampler"),
                    "All daemons have disconnected.", call = NULL)
     }
-    Sys.sleep(0.2)
+    pause_for(0.2)
   }
 }
 

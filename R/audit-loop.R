@@ -134,7 +134,7 @@ limit_reached <- function(run, control) {
 wait_for_retries <- function(run, control) {
   until <- max(run$pause, min(next_due(run$state), now() + 60))
   until <- min(until, run$began + control$max_seconds)
-  Sys.sleep(max(0.001, until - now()))
+  pause_for(max(0.001, until - now()))
 }
 
 # ---- The end -----------------------------------------------------------------

@@ -43,7 +43,7 @@ await_requests <- function(wait, active) {
     curl::multi_run(timeout = 0)
     later::run_now(min(wait, 0.02))
   } else {
-    Sys.sleep(min(wait, 1))
+    pause_for(min(wait, 1))
   }
 }
 

@@ -149,6 +149,3 @@ stop_contract <- function(must, found) {
   stop_classed(c("sampler_contract", "sampler"),
                paste0("The sampler ", must, ", not ", found, "."), call = NULL)
 }
-
-# In seconds: for waits, limits and latencies.
-now <- function() as.numeric(Sys.time())

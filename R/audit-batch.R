@@ -133,6 +133,8 @@ receive_batch <- function(done, run, control) {
     run$error <- run$error %||% outcome
     return(invisible())
   }
+  # What else it said is wrong: that ends the run, but its draws count.
+  run$error <- run$error %||% outcome$broken
   tries <- batch$attempt - batch$base
   missing <- is.na(outcome$unsafe)
   run$done <- run$done + length(missing)
@@ -166,24 +168,49 @@ read_batch <- function(value, n, control) {
                 message = rep_len(conditionMessage(value), n)))
   }
   outcome <- read_outcome(value, n, control$refusal)
-  check_truncated(outcome$truncated)
-  for (name in setdiff(extra_columns, c("response", "message", "truncated"))) {
-    found <- outcome[[name]]
-    if (!is.null(found) && !is.numeric(found) && !all(is.na(found))) {
-      stop_contract(sprintf("must return a numeric `%s`", name),
-                    describe(found))
-    }
-  }
-  if (is.null(outcome$cost) && is.finite(control$max_cost)) {
-    stop_contract("must return a column `cost` where `max_cost` is set",
-                  "one without it")
+  for (name in c("truncated", "score", "cost", "latency")) {
+    outcome <- tryCatch(
+      read_extra(outcome, name, control),
+      timetounsafe_error_sampler_contract = function(e) {
+        outcome[[name]] <- NULL
+        outcome$broken <- outcome$broken %||% e
+        outcome
+      }
+    )
   }
   outcome
 }
 
-check_truncated <- function(truncated) {
-  if (!is.null(truncated) && !is.logical(truncated)) {
-    stop_contract("must return a logical `truncated`", describe(truncated))
+read_extra <- function(outcome, name, control) {
+  found <- outcome[[name]]
+  if (name == "truncated") {
+    outcome$truncated <- as_verdict(found)
+    if (!is.null(found) && is.null(outcome$truncated)) {
+      stop_contract("must return TRUE or FALSE as `truncated`",
+                    describe_verdict(found))
+    }
+    return(outcome)
+  }
+  known <- !is.na(found)
+  if (any(known) && !(is.numeric(found) && !inherits(found, "integer64"))) {
+    stop_contract(sprintf("must return a numeric `%s`", name), describe(found))
+  }
+  if (name == "cost") {
+    check_cost(found, control)
+  }
+  outcome
+}
+
+# What is not known counts for nothing; what cannot be would lift `max_cost`.
+check_cost <- function(cost, control) {
+  if (is.null(cost) && is.finite(control$max_cost)) {
+    stop_contract("must return a column `cost` where `max_cost` is set",
+                  "one without it")
+  }
+  wrong <- cost[is_impossible(cost)]
+  if (length(wrong) > 0L) {
+    stop_contract("must return costs of at least 0, or NA where unknown",
+                  format(wrong[1L]))
   }
 }
 
@@ -249,8 +276,10 @@ check_error_rate <- function(run, control) {
 
 # Most attempts failed, by what the sampler returned or raised.
 broken <- function(message, last) {
-  if (!is.null(last)) {
-    message <- sprintf("%s; the last error: %s", message, last$message)
+  if (is.null(last$raised)) {
+    message <- paste(c(message, last$message), collapse = "; the last error: ")
+  } else {
+    message <- paste0(message, ".")
   }
   rlang::error_cnd(
     paste0("timetounsafe_error", c("_sampler_broken", "_sampler", "")),

@@ -119,7 +119,8 @@ test_that("errors on a daemon are blamed on the sampler", {
     error = identity
   )
   expect_s3_class(error, "timetounsafe_error_sampler")
-  expect_match(conditionMessage(error), "`sampler` failed: no key")
+  expect_match(conditionMessage(error), "^`sampler` failed[.]")
+  expect_length(gregexpr("no key", conditionMessage(error))[[1]], 1)
   expect_match(conditionMessage(error$parent), "no key")
   error <- tryCatch(run_audit(plan, portable(function(p) "yes")),
                     error = identity)

@@ -498,11 +498,11 @@ test_that("a ledger has the tables, columns and keys that its help lists", {
                     "logical_columns", "schema") %in%
                     names(read_ledger(path, "meta"))))
   error <- tryCatch(
-    draw_responses("a", function(p) data.frame(unsafe = FALSE, truncated = 1),
+    draw_responses("a", function(p) data.frame(unsafe = FALSE, truncated = 7),
                    draws = 1),
     error = identity
   )
   expect_s3_class(error, "timetounsafe_error_sampler")
-  expect_match(conditionMessage(error), "logical `truncated`")
-  expect_s3_class(error$parent, "timetounsafe_error_sampler_contract")
+  expect_match(conditionMessage(error), "TRUE or FALSE as `truncated`, not 7")
+  expect_s3_class(error, "timetounsafe_error_sampler_contract")
 })

@@ -158,7 +158,7 @@ receive_batch <- function(done, run, control) {
     count_batch(batch, outcome, missing & !final, tries, run, control)
   })
   run$cost <- run$cost + sum(outcome$cost, na.rm = TRUE)
-  run$watch(batch$row, outcome$response)
+  run$watch(batch$row, outcome$response, outcome$status)
 }
 
 # An error of the whole call is one of every draw.
@@ -290,33 +290,42 @@ broken <- function(message, last) {
 # ---- The same answer every time ----------------------------------------------
 
 # A cache, a fixed seed or a temperature of 0 returns one and the same text for
-# every draw of a prompt, which then are not draws. Looks at the first thousand
-# responses, and warns once.
+# every draw of a prompt, which then are not draws. Looks at responses until two
+# of a prompt differ, or there are enough copies to warn, once. Keeps the hash of
+# a response of each prompt, as texts may be long; refusals may well be alike.
 new_watch <- function() {
-  row <- integer()
-  response <- character()
-  done <- FALSE
-  function(new_row, new_response) {
-    if (done || is.null(new_response)) {
+  seen <- new.env(parent = emptyenv())
+  copies <- several <- 0
+  function(row, response, status) {
+    if (is.null(response) || is.null(seen)) {
       return(invisible())
     }
-    row <<- c(row, new_row)
-    response <<- c(response, as.character(new_response))
-    several <- row %in% as.integer(names(which(table(row) >= 4L)))
-    if (sum(several) >= 12L && all_repeated(row[several], response[several])) {
-      warn_classed("identical_responses", c(
-        "So far every prompt has received identical responses.",
-        i = "Is there a cache, a fixed seed, or a temperature of 0?",
-        i = paste("Draws must be independent: copies carry no information",
-                  "about the hazard.")
-      ), call = NULL)
-      done <<- TRUE
+    response <- as.character(response)
+    for (i in which(!is.na(response) & status != "refused")) {
+      key <- as.character(row[i])
+      hash <- rlang::hash(response[i])
+      n <- (seen[[key]]$n %||% 0) + 1
+      if (n > 1 && seen[[key]]$hash != hash) {
+        seen <<- NULL
+        return(invisible())
+      }
+      seen[[key]] <- list(hash = hash, n = n)
+      # Copies of all prompts; responses of those that were drawn several times.
+      copies <<- copies + (n > 1)
+      several <<- several + if (n == 4) 4 else n > 4
     }
-    done <<- done || length(row) >= 1000L
+    if (several >= 12 || copies >= 50) {
+      seen <<- NULL
+      warn_copies()
+    }
   }
 }
 
-all_repeated <- function(row, response) {
-  !anyNA(response) &&
-    !anyDuplicated(row[!duplicated(paste(row, response))])
+warn_copies <- function() {
+  warn_classed("identical_responses", c(
+    "So far every prompt has received identical responses.",
+    i = "Is there a cache, a fixed seed, or a temperature of 0?",
+    i = paste("Draws must be independent: copies carry no information about",
+              "the hazard.")
+  ), call = NULL)
 }

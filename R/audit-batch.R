@@ -291,34 +291,38 @@ broken <- function(message, last) {
 
 # A cache, a fixed seed or a temperature of 0 returns one and the same text for
 # every draw of a prompt, which then are not draws. Looks at responses until two
-# of a prompt differ, or there are enough copies to warn, once. Keeps the hash of
-# a response of each prompt, as texts may be long; refusals may well be alike.
+# of a prompt differ, or there are enough copies to warn, once. Keeps the hash
+# of a response of each prompt, as texts may be long. Refusals may be alike.
 new_watch <- function() {
-  seen <- new.env(parent = emptyenv())
-  copies <- several <- 0
+  # Copies of all prompts; responses of those that were drawn several times.
+  found <- list2env(list(copies = 0, several = 0), parent = emptyenv())
+  found$seen <- new.env(parent = emptyenv())
   function(row, response, status) {
-    if (is.null(response) || is.null(seen)) {
+    if (is.null(response) || is.null(found$seen)) {
       return(invisible())
     }
     response <- as.character(response)
     for (i in which(!is.na(response) & status != "refused")) {
-      key <- as.character(row[i])
-      hash <- rlang::hash(response[i])
-      n <- (seen[[key]]$n %||% 0) + 1
-      if (n > 1 && seen[[key]]$hash != hash) {
-        seen <<- NULL
+      if (!is_copy(as.character(row[i]), rlang::hash(response[i]), found)) {
+        found$seen <- NULL
         return(invisible())
       }
-      seen[[key]] <- list(hash = hash, n = n)
-      # Copies of all prompts; responses of those that were drawn several times.
-      copies <<- copies + (n > 1)
-      several <<- several + if (n == 4) 4 else n > 4
     }
-    if (several >= 12 || copies >= 50) {
-      seen <<- NULL
+    if (found$several >= 12 || found$copies >= 50) {
+      found$seen <- NULL
       warn_copies()
     }
   }
+}
+
+# Whether this response is the first of its prompt, or the same as that.
+is_copy <- function(key, hash, found) {
+  before <- found$seen[[key]]
+  n <- (before$n %||% 0) + 1
+  found$seen[[key]] <- list(hash = hash, n = n)
+  found$copies <- found$copies + (n > 1)
+  found$several <- found$several + if (n == 4) 4 else n > 4
+  n == 1 || before$hash == hash
 }
 
 warn_copies <- function() {

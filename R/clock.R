@@ -1,5 +1,5 @@
-# Time that only goes forwards: for waits, limits and latencies. The clock on the
-# wall may be set back, and R's own Sys.sleep() and proc.time() follow it.
+# Time that only goes forwards: for waits, limits and latencies. The clock on
+# the wall may be set back, and R's own Sys.sleep() and proc.time() follow it.
 
 # Seconds since some moment in the past.
 now <- function() .Call(ffi_clock)

@@ -33,8 +33,8 @@
 #' written, or after a kill, the latest records are in a second file that ends
 #' in `-wal`: copy both, or open the ledger once more.
 #'
-#' A run with `keep_responses = TRUE` makes the file readable and writable by its
-#' owner alone (mode 0600), where the system has such modes.
+#' A run with `keep_responses = TRUE` makes the file readable and writable by
+#' its owner alone (mode 0600), where the system has such modes.
 #' @name ledger
 #' @seealso [read_ledger()], [run_audit()]
 NULL
@@ -153,8 +153,8 @@ connect_ledger <- function(path, write = TRUE) {
   con
 }
 
-# Responses may be what nobody else should read. SQLite gives the files beside the
-# ledger its mode, so that this comes before there are any.
+# Responses may be what nobody else should read. SQLite gives the files beside
+# the ledger its mode, so that this comes before there are any.
 make_private <- function(path) {
   Sys.chmod(path, file.mode(path) & "700", use_umask = FALSE)
 }

@@ -21,8 +21,8 @@
 #'   without a default, gets the draw indices.
 #' @param judge A function of the responses, or, when its second argument has no
 #'   default, of the prompts and the responses. It returns a logical vector of
-#'   the same length, `TRUE` (or 1) for unsafe, `NA` where it could not judge. Or a
-#'   data frame with a column `unsafe` and optionally `score`, `cost` and
+#'   the same length, `TRUE` (or 1) for unsafe, `NA` where it could not judge.
+#'   Or a data frame with a column `unsafe` and optionally `score`, `cost` and
 #'   `message`. It only gets responses with the status `"ok"`.
 #' @param vectorised `TRUE`, the default, when both functions take all prompts
 #'   of a batch at once. `FALSE` when they take one prompt and one response;
@@ -94,7 +94,8 @@ add_verdict <- function(draws, ok, verdict) {
   why <- rep_len(verdict$message %||% NA_character_, length(ok))
   why[is.na(why)] <- "`judge` returned NA"
   draws$status[ok[failed]] <- "error"
-  draws$message[ok[failed]] <- why[failed]
+  told <- failed | !is.na(verdict$message %||% NA)
+  draws$message[ok[told]] <- why[told]
   if (!is.null(verdict$score)) {
     draws$score[ok] <- as.double(verdict$score)
   }

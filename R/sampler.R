@@ -109,7 +109,8 @@ read_outcome_frame <- function(value, n, refusal) {
   if (!"unsafe" %in% names(value)) {
     stop_contract("must return a column `unsafe`", list_names(names(value)))
   }
-  unsafe <- check_outcome(value$unsafe, n, "must return TRUE or FALSE as `unsafe`")
+  unsafe <- check_outcome(value$unsafe, n,
+                          "must return TRUE or FALSE as `unsafe`")
   extras <- as.list(value)[intersect(extra_columns, names(value))]
   if (!"status" %in% names(value)) {
     return(c(list(unsafe = unsafe), extras))
@@ -136,9 +137,9 @@ check_outcome <- function(unsafe, n, must) {
   verdict
 }
 
-# TRUE, FALSE and NA, or the same as 1, 0 and NA, as a plain logical vector; NULL
-# where `x` is anything else: a score, say, of which nobody has said from where
-# on it means unsafe. NA may have any type, as it comes out of a table.
+# TRUE, FALSE and NA, or the same as 1, 0 and NA, as a plain logical vector;
+# NULL where `x` is anything else: a score, say, of which nobody has said from
+# where on it means unsafe. NA may have any type, as it comes out of a table.
 as_verdict <- function(x) {
   if (is.null(x) || !is.atomic(x) || !is.null(dim(x))) {
     return(NULL)

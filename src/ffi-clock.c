@@ -34,7 +34,9 @@ static void sleep_for(double wait) {
 #endif
 }
 
-SEXP ffi_clock(void) { return Rf_ScalarReal(seconds()); }
+SEXP ffi_clock(void) {
+  return Rf_ScalarReal(seconds());
+}
 
 SEXP ffi_pause(SEXP wait) {
   double until = seconds() + tt_scalar(wait, "wait");

@@ -203,9 +203,9 @@ test_that("the watch keeps hashes, and its work grows with what comes in", {
   for (k in 1:40) {
     watch(k, paste(text, k), "ok")
   }
-  kept <- environment(watch)$seen
+  kept <- environment(watch)$found$seen
   expect_lt(sum(nchar(unlist(as.list(kept)))), 1e4)
   # After the answer is known, nothing.
   watch(1, "other", "ok")
-  expect_null(environment(watch)$seen)
+  expect_null(environment(watch)$found$seen)
 })

@@ -74,7 +74,7 @@ wait_for_daemons <- function(patience) {
       stop_classed(c("sampler_daemons", "sampler"),
                    "All daemons have disconnected.", call = NULL)
     }
-    Sys.sleep(0.2)
+    pause_for(0.2)
   }
 }
 
@@ -133,6 +133,8 @@ receive_batch <- function(done, run, control) {
     run$error <- run$error %||% outcome
     return(invisible())
   }
+  # What else it said is wrong: that ends the run, but its draws count.
+  run$error <- run$error %||% outcome$broken
   tries <- batch$attempt - batch$base
   missing <- is.na(outcome$unsafe)
   run$done <- run$done + length(missing)
@@ -156,7 +158,7 @@ receive_batch <- function(done, run, control) {
     count_batch(batch, outcome, missing & !final, tries, run, control)
   })
   run$cost <- run$cost + sum(outcome$cost, na.rm = TRUE)
-  run$watch(batch$row, outcome$response)
+  run$watch(batch$row, outcome$response, outcome$status)
 }
 
 # An error of the whole call is one of every draw.
@@ -166,24 +168,49 @@ read_batch <- function(value, n, control) {
                 message = rep_len(conditionMessage(value), n)))
   }
   outcome <- read_outcome(value, n, control$refusal)
-  check_truncated(outcome$truncated)
-  for (name in setdiff(extra_columns, c("response", "message", "truncated"))) {
-    found <- outcome[[name]]
-    if (!is.null(found) && !is.numeric(found) && !all(is.na(found))) {
-      stop_contract(sprintf("must return a numeric `%s`", name),
-                    describe(found))
-    }
-  }
-  if (is.null(outcome$cost) && is.finite(control$max_cost)) {
-    stop_contract("must return a column `cost` where `max_cost` is set",
-                  "one without it")
+  for (name in c("truncated", "score", "cost", "latency")) {
+    outcome <- tryCatch(
+      read_extra(outcome, name, control),
+      timetounsafe_error_sampler_contract = function(e) {
+        outcome[[name]] <- NULL
+        outcome$broken <- outcome$broken %||% e
+        outcome
+      }
+    )
   }
   outcome
 }
 
-check_truncated <- function(truncated) {
-  if (!is.null(truncated) && !is.logical(truncated)) {
-    stop_contract("must return a logical `truncated`", describe(truncated))
+read_extra <- function(outcome, name, control) {
+  found <- outcome[[name]]
+  if (name == "truncated") {
+    outcome$truncated <- as_verdict(found)
+    if (!is.null(found) && is.null(outcome$truncated)) {
+      stop_contract("must return TRUE or FALSE as `truncated`",
+                    describe_verdict(found))
+    }
+    return(outcome)
+  }
+  known <- !is.na(found)
+  if (any(known) && !(is.numeric(found) && !inherits(found, "integer64"))) {
+    stop_contract(sprintf("must return a numeric `%s`", name), describe(found))
+  }
+  if (name == "cost") {
+    check_cost(found, control)
+  }
+  outcome
+}
+
+# What is not known counts for nothing; what cannot be would lift `max_cost`.
+check_cost <- function(cost, control) {
+  if (is.null(cost) && is.finite(control$max_cost)) {
+    stop_contract("must return a column `cost` where `max_cost` is set",
+                  "one without it")
+  }
+  wrong <- cost[is_impossible(cost)]
+  if (length(wrong) > 0L) {
+    stop_contract("must return costs of at least 0, or NA where unknown",
+                  format(wrong[1L]))
   }
 }
 
@@ -249,8 +276,10 @@ check_error_rate <- function(run, control) {
 
 # Most attempts failed, by what the sampler returned or raised.
 broken <- function(message, last) {
-  if (!is.null(last)) {
-    message <- sprintf("%s; the last error: %s", message, last$message)
+  if (is.null(last$raised)) {
+    message <- paste(c(message, last$message), collapse = "; the last error: ")
+  } else {
+    message <- paste0(message, ".")
   }
   rlang::error_cnd(
     paste0("timetounsafe_error", c("_sampler_broken", "_sampler", "")),
@@ -261,33 +290,46 @@ broken <- function(message, last) {
 # ---- The same answer every time ----------------------------------------------
 
 # A cache, a fixed seed or a temperature of 0 returns one and the same text for
-# every draw of a prompt, which then are not draws. Looks at the first thousand
-# responses, and warns once.
+# every draw of a prompt, which then are not draws. Looks at responses until two
+# of a prompt differ, or there are enough copies to warn, once. Keeps the hash
+# of a response of each prompt, as texts may be long. Refusals may be alike.
 new_watch <- function() {
-  row <- integer()
-  response <- character()
-  done <- FALSE
-  function(new_row, new_response) {
-    if (done || is.null(new_response)) {
+  # Copies of all prompts; responses of those that were drawn several times.
+  found <- list2env(list(copies = 0, several = 0), parent = emptyenv())
+  found$seen <- new.env(parent = emptyenv())
+  function(row, response, status) {
+    if (is.null(response) || is.null(found$seen)) {
       return(invisible())
     }
-    row <<- c(row, new_row)
-    response <<- c(response, as.character(new_response))
-    several <- row %in% as.integer(names(which(table(row) >= 4L)))
-    if (sum(several) >= 12L && all_repeated(row[several], response[several])) {
-      warn_classed("identical_responses", c(
-        "So far every prompt has received identical responses.",
-        i = "Is there a cache, a fixed seed, or a temperature of 0?",
-        i = paste("Draws must be independent: copies carry no information",
-                  "about the hazard.")
-      ), call = NULL)
-      done <<- TRUE
+    response <- as.character(response)
+    for (i in which(!is.na(response) & status != "refused")) {
+      if (!is_copy(as.character(row[i]), rlang::hash(response[i]), found)) {
+        found$seen <- NULL
+        return(invisible())
+      }
     }
-    done <<- done || length(row) >= 1000L
+    if (found$several >= 12 || found$copies >= 50) {
+      found$seen <- NULL
+      warn_copies()
+    }
   }
 }
 
-all_repeated <- function(row, response) {
-  !anyNA(response) &&
-    !anyDuplicated(row[!duplicated(paste(row, response))])
+# Whether this response is the first of its prompt, or the same as that.
+is_copy <- function(key, hash, found) {
+  before <- found$seen[[key]]
+  n <- (before$n %||% 0) + 1
+  found$seen[[key]] <- list(hash = hash, n = n)
+  found$copies <- found$copies + (n > 1)
+  found$several <- found$several + if (n == 4) 4 else n > 4
+  n == 1 || before$hash == hash
+}
+
+warn_copies <- function() {
+  warn_classed("identical_responses", c(
+    "So far every prompt has received identical responses.",
+    i = "Is there a cache, a fixed seed, or a temperature of 0?",
+    i = paste("Draws must be independent: copies carry no information about",
+              "the hazard.")
+  ), call = NULL)
 }

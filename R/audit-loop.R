@@ -134,20 +134,21 @@ limit_reached <- function(run, control) {
 wait_for_retries <- function(run, control) {
   until <- max(run$pause, min(next_due(run$state), now() + 60))
   until <- min(until, run$began + control$max_seconds)
-  Sys.sleep(max(0.001, until - now()))
+  pause_for(max(0.001, until - now()))
 }
 
 # ---- The end -----------------------------------------------------------------
 
 stop_sampler <- function(error, audit, control, call) {
-  # conditionMessage() would add what the sampler raised a second time.
+  # What the sampler itself raised is told once, as the parent.
   broken <- inherits(error, "timetounsafe_error_sampler_broken")
-  raised <- if (broken) error$parent else error
+  contract <- inherits(error, "timetounsafe_error_sampler_contract")
+  raised <- if (broken) error$parent else if (!contract) error
+  problem <- if (broken || contract) error$message
   stop_classed(
-    "sampler",
+    c(if (contract) "sampler_contract", "sampler"),
     c(
-      paste0("`sampler` failed: ",
-             if (broken) error$message else conditionMessage(error)),
+      paste0("`sampler` failed", if (is.null(problem)) "." else ": ", problem),
       i = sprintf("%s draws made so far are kept in the %s.", format(
         sum(audit$draws, audit$unused, lengths(attr(audit, "early")["draw"]))
       ), if (is.null(control$ledger)) "field `audit`" else "ledger"),
@@ -157,7 +158,7 @@ stop_sampler <- function(error, audit, control, call) {
         "Fix the sampler and repeat the call to resume."
       },
       # No help where the sampler raises errors: those end the run anyway.
-      i = if (is.null(raised)) {
+      i = if (is.null(raised) && !contract) {
         paste("If only these prompts fail, `max_error_rate = 1` counts them as",
               "unsafe.")
       }

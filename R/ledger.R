@@ -32,6 +32,9 @@
 #' was recorded; a loss of power may lose the last batches. While it is being
 #' written, or after a kill, the latest records are in a second file that ends
 #' in `-wal`: copy both, or open the ledger once more.
+#'
+#' A run with `keep_responses = TRUE` makes the file readable and writable by
+#' its owner alone (mode 0600), where the system has such modes.
 #' @name ledger
 #' @seealso [read_ledger()], [run_audit()]
 NULL
@@ -75,6 +78,9 @@ open_ledger <- function(path, rows, refusal, keep_responses,
   on.exit(if (!ready) close())
   with_database(path, {
     con <- connect_ledger(path)
+    if (keep_responses) {
+      make_private(path)
+    }
     set_journal(con)
     check_same_audit(path, find_meta(con, path, rows, refusal, call), rows,
                      refusal, call)
@@ -145,6 +151,12 @@ connect_ledger <- function(path, write = TRUE) {
   DBI::dbExecute(con, "PRAGMA synchronous = NORMAL")
   ready <- TRUE
   con
+}
+
+# Responses may be what nobody else should read. SQLite gives the files beside
+# the ledger its mode, so that this comes before there are any.
+make_private <- function(path) {
+  Sys.chmod(path, file.mode(path) & "700", use_umask = FALSE)
 }
 
 # WAL survives a kill at any moment without a wait for the disk; where the file

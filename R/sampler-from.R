@@ -21,13 +21,14 @@
 #'   without a default, gets the draw indices.
 #' @param judge A function of the responses, or, when its second argument has no
 #'   default, of the prompts and the responses. It returns a logical vector of
-#'   the same length, `TRUE` for unsafe, `NA` where it could not judge. Or a
-#'   data frame with a column `unsafe` and optionally `score`, `cost` and
+#'   the same length, `TRUE` (or 1) for unsafe, `NA` where it could not judge.
+#'   Or a data frame with a column `unsafe` and optionally `score`, `cost` and
 #'   `message`. It only gets responses with the status `"ok"`.
 #' @param vectorised `TRUE`, the default, when both functions take all prompts
 #'   of a batch at once. `FALSE` when they take one prompt and one response;
-#'   then a failure concerns that draw only. This is not guessed: a function
-#'   that returns another number of values than it got is an error.
+#'   then a failure concerns that draw only, and so does a value that is none:
+#'   `NULL`, `character(0)` or `NA`. This is not guessed: a function of a whole
+#'   batch that returns another number of values than it got is an error.
 #' @param ... Must be empty.
 #' @returns A [sampler] for [draw_responses()], [run_audit()] and
 #'   [time_to_unsafe()]. It returns a data frame with one row for each prompt:
@@ -93,7 +94,8 @@ add_verdict <- function(draws, ok, verdict) {
   why <- rep_len(verdict$message %||% NA_character_, length(ok))
   why[is.na(why)] <- "`judge` returned NA"
   draws$status[ok[failed]] <- "error"
-  draws$message[ok[failed]] <- why[failed]
+  told <- failed | !is.na(verdict$message %||% NA)
+  draws$message[ok[told]] <- why[told]
   if (!is.null(verdict$score)) {
     draws$score[ok] <- as.double(verdict$score)
   }
@@ -104,8 +106,10 @@ add_verdict <- function(draws, ok, verdict) {
 }
 
 # A sum in which what is not known counts for nothing, unless all is unknown.
+# What is impossible stays so, for the run to find.
 add_known <- function(a, b) {
-  ifelse(is.na(a), b, a + ifelse(is.na(b), 0, b))
+  sum <- ifelse(is.na(a), b, a + ifelse(is.na(b), 0, b))
+  ifelse(is_impossible(a) | is_impossible(b), NaN, sum)
 }
 
 # ---- The function that draws -------------------------------------------------
@@ -120,11 +124,37 @@ generate_with <- function(generate, vectorised) {
     if (vectorised) {
       return(generate_batch(generator, prompts, draw, vectorised))
     }
-    rows <- lapply(seq_len(n), function(i) {
+    one_by_one(n, function(i) {
       generate_batch(generator, take_rows(prompts, i), draw[i], vectorised)
+    }, function(message) {
+      failed <- new_draws(1L)
+      failed$status <- "error"
+      failed$message <- message
+      failed
     })
-    do.call(rbind, rows)
   }
+}
+
+# Where a function takes one element at a time, what it returned for one of them
+# fails that one alone: the others are drawn, and paid for. What it returned is
+# wrong every time where the function is: then it is blamed as a whole.
+one_by_one <- function(n, call, failed) {
+  broken <- NULL
+  fine <- FALSE
+  rows <- lapply(seq_len(n), function(i) {
+    tryCatch({
+      row <- call(i)
+      fine <<- TRUE
+      row
+    }, timetounsafe_error_sampler = function(e) {
+      broken <<- e
+      failed(e$message)
+    })
+  })
+  if (!fine && !is.null(broken)) {
+    stop(broken)
+  }
+  do.call(rbind, rows)
 }
 
 generate_batch <- function(generator, prompts, draw, vectorised) {
@@ -136,6 +166,11 @@ generate_batch <- function(generator, prompts, draw, vectorised) {
   if (inherits(value, "error")) {
     draws$status <- rep_len("error", nrow(draws))
     draws$message <- rep_len(blame("generate", value), nrow(draws))
+    return(draws)
+  }
+  if (!vectorised && is_nothing(value)) {
+    draws$status <- "error"
+    draws$message <- said_nothing("generate", value)
     return(draws)
   }
   value <- check_responses(value, nrow(draws), vectorised)
@@ -151,25 +186,48 @@ generate_batch <- function(generator, prompts, draw, vectorised) {
   draws
 }
 
+# Where one value was asked for: no answer, in one of the ways to say so.
+is_nothing <- function(value) {
+  if (is.data.frame(value)) nrow(value) == 0L else length(value) == 0L
+}
+
+said_nothing <- function(part, value) {
+  sprintf("`%s` returned %s", part, if (is.null(value)) {
+    "NULL"
+  } else if (is.data.frame(value)) {
+    "no row"
+  } else {
+    sprintf("%s(0)", class(value)[1L])
+  })
+}
+
+# Text, or nothing but NA, of whatever type that is.
+as_responses <- function(x) {
+  absent <- is.atomic(x) && !is.null(x) && all(is.na(x))
+  if (is.factor(x) || absent) as.character(x) else x
+}
+
 check_responses <- function(value, n, vectorised) {
   if (is.data.frame(value)) {
-    if (is.factor(value$response)) {
-      value$response <- as.character(value$response)
-    }
+    value$response <- as_responses(value$response)
     if (!is.character(value$response)) {
       stop_part("generate", "must return a column `response` of text",
                 describe_column(value, "response"))
     }
     check_status(value$status)
-    if (!is.null(value$truncated) && !is.logical(value$truncated)) {
-      stop_part("generate", "must return a logical column `truncated`",
-                describe(value$truncated))
+    cut <- value$truncated
+    value$truncated <- as_verdict(cut)
+    if (!is.null(cut) && is.null(value$truncated)) {
+      stop_part("generate", "must return TRUE or FALSE as `truncated`",
+                describe_verdict(cut))
     }
     check_numbers("generate", value, c("cost", "latency"))
-  } else if (!is.character(value)) {
-    stop_part("generate", "must return text", describe(value))
   } else {
-    value <- data.frame(response = as.vector(value))
+    text <- as_responses(value)
+    if (!is.character(text)) {
+      stop_part("generate", "must return text", describe(value))
+    }
+    value <- data.frame(response = as.vector(text))
   }
   check_count("generate", nrow(value), n, vectorised)
   value
@@ -220,10 +278,9 @@ judge_with <- function(judge, vectorised) {
     if (vectorised) {
       return(judge_batch(judge, prompts, responses, both, vectorised))
     }
-    rows <- lapply(seq_along(responses), function(i) {
+    one_by_one(length(responses), function(i) {
       judge_batch(judge, take_rows(prompts, i), responses[i], both, vectorised)
-    })
-    do.call(rbind, rows)
+    }, no_verdict)
   }
 }
 
@@ -233,17 +290,23 @@ judge_batch <- function(judge, prompts, responses, both, vectorised) {
     if (both) judge(prompts, responses) else judge(responses),
     error = function(e) e
   )
-  verdict <- data.frame(unsafe = rep(NA, n), score = rep(NA_real_, n),
-                        cost = rep(NA_real_, n),
-                        message = rep(NA_character_, n))
   if (inherits(value, "error")) {
-    verdict$message <- rep_len(blame("judge", value), n)
-    return(verdict)
+    return(no_verdict(rep_len(blame("judge", value), n)))
+  }
+  if (!vectorised && is_nothing(value)) {
+    return(no_verdict(said_nothing("judge", value)))
   }
   value <- check_verdict(value, n, vectorised)
+  verdict <- no_verdict(rep(NA_character_, n))
   given <- intersect(names(verdict), names(value))
   verdict[given] <- value[given]
   verdict
+}
+
+no_verdict <- function(message) {
+  n <- length(message)
+  data.frame(unsafe = rep(NA, n), score = rep(NA_real_, n),
+             cost = rep(NA_real_, n), message = message)
 }
 
 check_verdict <- function(value, n, vectorised) {
@@ -252,19 +315,24 @@ check_verdict <- function(value, n, vectorised) {
               "For a judge model write judge = function() ellmer::chat(...).")
   }
   frame <- is.data.frame(value)
-  unsafe <- if (frame) value$unsafe else value
-  if (!is.logical(unsafe) || !is.null(dim(unsafe))) {
-    if (frame) {
-      stop_part("judge", "must return a logical column `unsafe`",
+  found <- if (frame) value$unsafe else value
+  unsafe <- as_verdict(found)
+  if (is.null(unsafe)) {
+    if (frame && is.null(found)) {
+      stop_part("judge", "must return a column `unsafe`",
                 describe_column(value, "unsafe"))
     }
-    stop_part("judge", "must return a logical vector", describe(unsafe))
+    stop_part("judge", paste0("must return TRUE or FALSE",
+                              if (frame) " as `unsafe`"),
+              describe_verdict(found))
   }
-  if (frame) {
-    check_numbers("judge", value, c("score", "cost"))
+  if (!frame) {
+    value <- data.frame(unsafe)
   }
+  check_numbers("judge", value, c("score", "cost"))
   check_count("judge", length(unsafe), n, vectorised)
-  if (frame) value else data.frame(unsafe = as.vector(unsafe))
+  value$unsafe <- unsafe
+  value
 }
 
 # ---- Both of them ------------------------------------------------------------

@@ -23,7 +23,9 @@ send_requests <- function(n, send, limits, id) {
     for (i in take_requests(line)) {
       start_request(send, i, line)
     }
-    hush_finish(await_requests(until_next(line), count_active(line) > 0L))
+    hush_finish(reject_unread(
+      await_requests(until_next(line), count_active(line) > 0L)
+    ))
     expire_requests(line)
   }
   list(value = line$value, latency = line$latency)
@@ -43,8 +45,53 @@ await_requests <- function(wait, active) {
     curl::multi_run(timeout = 0)
     later::run_now(min(wait, 0.02))
   } else {
-    Sys.sleep(min(wait, 1))
+    pause_for(min(wait, 1))
   }
+}
+
+# Where the body of an HTTP error cannot be read, httr2 raises an error to
+# whoever runs curl: here, where the request that it belongs to is not known,
+# and would wait in vain. Its response, and the function that would have failed
+# it, are in the frames that handle it.
+reject_unread <- function(code) {
+  found <- FALSE
+  tryCatch(
+    withCallingHandlers(code, error = function(e) {
+      found <<- reject_request(sys.frames(), e)
+    }),
+    error = function(e) if (!found) stop(e)
+  )
+}
+
+reject_request <- function(frames, error) {
+  for (frame in rev(frames)) {
+    reject <- failure_handler(frame)
+    if (!is.null(reject)) {
+      reject(http_error(frames, error))
+      return(TRUE)
+    }
+  }
+  FALSE
+}
+
+# Of the object that httr2 keeps for each request of a pool.
+failure_handler <- function(frame) {
+  private <- get0("private", parent.env(frame), inherits = FALSE)
+  reject <- if (is.environment(private)) private$on_failure
+  if (is.function(reject)) reject
+}
+
+# The HTTP error without what could not be read; where none was received, the
+# error as it is.
+http_error <- function(frames, error) {
+  for (frame in rev(frames)) {
+    resp <- get0("resp", frame, inherits = FALSE)
+    if (inherits(resp, "httr2_response") && httr2::resp_is_error(resp)) {
+      resp$request <- httr2::request(resp$url)
+      return(tryCatch(httr2::resp_check_status(resp), error = identity))
+    }
+  }
+  error
 }
 
 # ellmer warns of each answer that was filtered or cut short.
@@ -123,7 +170,8 @@ note_failure <- function(line, i, try, error) {
   if (is_wrong(error) || (is_throttled(error) && no_end)) {
     close_line(line, error)
   }
-  again <- is_throttled(error) || identical(limits$again, "always")
+  always <- identical(limits$again, "always") && !is_filtered(error)
+  again <- is_throttled(error) || always
   if (again && try < limits$max_tries && !too_long && !line$closed) {
     line$state[i] <- "waiting"
     line$due[i] <- now() + wait
@@ -196,40 +244,4 @@ lately <- function(id) {
   times <- sent_lately[[id]]
   sent_lately[[id]] <- times[times > now() - 60]
   sent_lately[[id]]
-}
-
-# ---- What an error means -----------------------------------------------------
-
-http_status <- function(error) {
-  if (inherits(error, "httr2_http")) as.integer(error$status)
-}
-
-# Too many requests, service unavailable, overloaded: nothing was drawn.
-is_throttled <- function(error) {
-  isTRUE(http_status(error) %in% c(429L, 503L, 529L))
-}
-
-# No other request would do better: the key or the address is wrong.
-is_wrong <- function(error) isTRUE(http_status(error) %in% c(401L, 404L))
-
-# What the service asks for, or else 1, 2, 4, ... seconds.
-wait_for <- function(error, try) {
-  asked <- if (is_throttled(error) && !is.null(error$resp)) {
-    httr2::resp_retry_after(error$resp)
-  }
-  if (length(asked) == 1L && !is.na(asked)) max(0, asked) else 2^(try - 1)
-}
-
-# For the message of a draw.
-one_line <- function(error) {
-  text <- conditionMessage(error)
-  if (inherits(error$parent, "condition")) {
-    text <- conditionMessage(error$parent)
-  }
-  kind <- if (inherits(error, "httr2_failure")) {
-    "no answer:"
-  } else if (!inherits(error, "httr2_http")) {
-    "the answer could not be used:"
-  }
-  trimws(gsub("\\s+", " ", paste(c(kind, text), collapse = " ")))
 }

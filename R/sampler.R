@@ -13,11 +13,12 @@
 #' * If it has an argument named `draw`, a second argument without a default, or
 #'   dots, it also gets the integer draw index of each element, which stays the
 #'   same over retries.
-#' * It returns a logical vector of the same length, `TRUE` for unsafe; or a
-#'   data frame with a logical column `unsafe` and optionally `status` (`"ok"`,
-#'   `"error"` or `"refused"`), `response`, `score`, `truncated` (logical:
-#'   whether the response was cut at the token limit), `cost`, `latency`
-#'   (seconds) and `message` (why it failed).
+#' * It returns a logical vector of the same length, `TRUE` (or 1) for unsafe
+#'   and `FALSE` (or 0) for safe; or a data frame with such a column `unsafe`
+#'   and optionally `status` (`"ok"`, `"error"` or `"refused"`), `response`,
+#'   `score`, `truncated` (logical: whether the response was cut at the token
+#'   limit), `cost` (at least 0, `NA` where unknown), `latency` (seconds) and
+#'   `message` (why it failed).
 #' * `NA`, or the status `"error"`, means that this draw failed. It is tried
 #'   again under the same draw index, up to `max_tries` times in all, and never
 #'   counted as safe. An error of the function is one of all its draws.
@@ -76,10 +77,12 @@ draw_argument <- function(sampler) {
 
 # Written out, so that an error names the user's function.
 call_sampler <- function(sampler, prompts, draw) {
-  switch(sampler$wants,
-    none = sampler$call(prompts),
-    named = sampler$call(prompts, draw = as.integer(draw)),
-    second = sampler$call(prompts, as.integer(draw))
+  wants <- sampler$wants
+  sampler <- sampler$call
+  switch(wants,
+    none = sampler(prompts),
+    named = sampler(prompts, draw = as.integer(draw)),
+    second = sampler(prompts, as.integer(draw))
   )
 }
 
@@ -99,14 +102,15 @@ read_outcome <- function(value, n, refusal) {
   if (is.data.frame(value)) {
     return(read_outcome_frame(value, n, refusal))
   }
-  list(unsafe = check_outcome(value, n, "must return a logical vector"))
+  list(unsafe = check_outcome(value, n, "must return TRUE or FALSE"))
 }
 
 read_outcome_frame <- function(value, n, refusal) {
   if (!"unsafe" %in% names(value)) {
     stop_contract("must return a column `unsafe`", list_names(names(value)))
   }
-  unsafe <- check_outcome(value$unsafe, n, "must return a logical `unsafe`")
+  unsafe <- check_outcome(value$unsafe, n,
+                          "must return TRUE or FALSE as `unsafe`")
   extras <- as.list(value)[intersect(extra_columns, names(value))]
   if (!"status" %in% names(value)) {
     return(c(list(unsafe = unsafe), extras))
@@ -122,14 +126,31 @@ read_outcome_frame <- function(value, n, refusal) {
 }
 
 check_outcome <- function(unsafe, n, must) {
-  if (!is.logical(unsafe) || !is.null(dim(unsafe))) {
-    stop_contract(must, describe(unsafe))
+  verdict <- as_verdict(unsafe)
+  if (is.null(verdict)) {
+    stop_contract(must, describe_verdict(unsafe))
   }
-  if (length(unsafe) != n) {
+  if (length(verdict) != n) {
     stop_contract(sprintf("must return %d values, one for each prompt", n),
-                  as.character(length(unsafe)))
+                  as.character(length(verdict)))
   }
-  as.vector(unsafe)
+  verdict
+}
+
+# TRUE, FALSE and NA, or the same as 1, 0 and NA, as a plain logical vector;
+# NULL where `x` is anything else: a score, say, of which nobody has said from
+# where on it means unsafe. NA may have any type, as it comes out of a table.
+as_verdict <- function(x) {
+  if (is.null(x) || !is.atomic(x) || !is.null(dim(x))) {
+    return(NULL)
+  }
+  binary <- is.numeric(x) && !is.object(x) && all(x %in% c(0, 1, NA))
+  if (is.logical(x) || binary || all(is.na(x))) as.logical(as.vector(x))
+}
+
+describe_verdict <- function(x) {
+  odd <- if (is.numeric(x) && !is.object(x)) x[!x %in% c(0, 1, NA)]
+  if (length(odd) > 0L && is.null(dim(x))) format(odd[1L]) else describe(x)
 }
 
 # What else a sampler may say of a draw.
@@ -144,11 +165,13 @@ apply_refusal <- function(unsafe, status, refusal) {
   unsafe
 }
 
+# Costs that none can have.
+is_impossible <- function(cost) {
+  is.nan(cost) | (!is.na(cost) & (cost < 0 | cost == Inf))
+}
+
 # A contract that is broken will stay broken: no retry, but a class of its own.
 stop_contract <- function(must, found) {
   stop_classed(c("sampler_contract", "sampler"),
                paste0("The sampler ", must, ", not ", found, "."), call = NULL)
 }
-
-# In seconds: for waits, limits and latencies.
-now <- function() as.numeric(Sys.time())

@@ -82,5 +82,7 @@ SEXP ffi_glm_predict(SEXP x, SEXP centre, SEXP scale, SEXP beta);
 SEXP ffi_mlp_fit(SEXP model);
 SEXP ffi_mlp_predict(SEXP x, SEXP hidden, SEXP weights);
 SEXP ffi_text_ngrams(SEXP text, SEXP n_columns);
+SEXP ffi_clock(void);
+SEXP ffi_pause(SEXP wait);
 
 #endif

@@ -30,6 +30,8 @@ static const R_CallMethodDef entries[] = {ENTRY(ffi_allocate, 5),
                                           ENTRY(ffi_mlp_fit, 1),
                                           ENTRY(ffi_mlp_predict, 3),
                                           ENTRY(ffi_text_ngrams, 2),
+                                          ENTRY(ffi_clock, 0),
+                                          ENTRY(ffi_pause, 1),
                                           {NULL, NULL, 0}};
 
 void attribute_visible R_init_timetounsafe(DllInfo *dll) {

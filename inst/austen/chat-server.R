@@ -15,9 +15,13 @@
 #   cached    the same text for every draw of a prompt
 #   limited   429 with a Retry-After of one second, always
 #   locked    401, as with a wrong key
+#   refusing  a refusal in the message's own field, always
+#   filtering 400, as where a filter withholds the answer, always
 # And single prompts, by a word in brackets somewhere in them: [429-once],
 # [500], [500-once], [hang], [drop], [malformed], [empty], [filter],
-# [cut], [odd-end].
+# [cut], [odd-end]; errors whose body cannot be read: [unread-500],
+# [unread-503-once], [blank-429-once]; and what providers do where they refuse:
+# [filter-400], [policy-403], [refusal]; [403] is no refusal.
 
 # ---- In the process of the user ----------------------------------------------
 
@@ -192,8 +196,11 @@ handle_request <- function(request, state, answer) {
     "/reset" = reset_log(state),
     "/stop" = state$stop <- TRUE
   )
-  if (!endsWith(request$path, "/chat/completions")) {
+  if (request$path %in% c("/reset", "/stop")) {
     return(new_reply(list(done = TRUE)))
+  }
+  if (!endsWith(request$path, "/chat/completions")) {
+    return(failure(404L, "Not found"))
   }
   note_request(state)
   mode <- strsplit(request$path, "/")[[1]][2]
@@ -204,6 +211,12 @@ handle_request <- function(request, state, answer) {
   }
   if (mode == "locked") {
     return(failure(401L, "Incorrect API key provided"))
+  }
+  if (mode == "refusing") {
+    return(completion(NULL, prompt, body$model, refusal = "I cannot help."))
+  }
+  if (mode == "filtering") {
+    return(failure(400L, "Output blocked by content filtering policy"))
   }
   if (!is.null(body$response_format)) {
     state$log$judged <- state$log$judged + 1
@@ -237,6 +250,13 @@ reply_to <- function(prompt, mode, model, state, answer) {
     sub(if (before) ".*-once" else "-once", "", fault),
     "429" = too_many(),
     "500" = failure(500L, "The server had an error"),
+    "403" = failure(403L, "Access denied by a policy of your organization"),
+    "unread-500" = unreadable(500L, "<html>"),
+    "unread-503" = unreadable(503L, "{\"error\": ", "Retry-After: 1"),
+    "blank-429" = unreadable(429L, "", "Retry-After: soon"),
+    "filter-400" = failure(400L, "Output blocked by content filtering policy"),
+    "policy-403" = failure(403L, "Your input was flagged for violence"),
+    refusal = completion(NULL, prompt, model, refusal = "I cannot help."),
     hang = list(delay = 30),
     drop = list(delay = 0.01),
     malformed = list(status = 200L, body = "{\"choices\": [", delay = 0.01),
@@ -250,16 +270,17 @@ reply_to <- function(prompt, mode, model, state, answer) {
 
 new_reply <- function(body, status = 200L, delay = 0, headers = NULL) {
   list(status = status, delay = delay, headers = headers,
-       body = jsonlite::toJSON(body, auto_unbox = TRUE, digits = NA))
+       body = jsonlite::toJSON(body, auto_unbox = TRUE, digits = NA,
+                               null = "null"))
 }
 
-completion <- function(text, prompt, model, finish = "stop") {
-  words <- function(x) length(strsplit(x, " ")[[1]])
+completion <- function(text, prompt, model, finish = "stop", refusal = NULL) {
+  words <- function(x) length(strsplit(paste(x, collapse = " "), " ")[[1]])
   new_reply(delay = 0.02, list(
     id = "chatcmpl-1", object = "chat.completion", created = 0, model = model,
     choices = list(list(
-      index = 0, message = list(role = "assistant", content = text),
-      finish_reason = finish
+      index = 0, finish_reason = finish,
+      message = list(role = "assistant", content = text, refusal = refusal)
     )),
     usage = list(prompt_tokens = words(prompt), completion_tokens = words(text))
   ))
@@ -267,6 +288,11 @@ completion <- function(text, prompt, model, finish = "stop") {
 
 failure <- function(status, message, headers = NULL) {
   new_reply(list(error = list(message = message)), status, 0.01, headers)
+}
+
+# Says that it is JSON, and is not.
+unreadable <- function(status, body, headers = NULL) {
+  list(status = status, body = body, delay = 0.01, headers = headers)
 }
 
 too_many <- function() {

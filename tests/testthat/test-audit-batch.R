@@ -119,7 +119,8 @@ test_that("errors on a daemon are blamed on the sampler", {
     error = identity
   )
   expect_s3_class(error, "timetounsafe_error_sampler")
-  expect_match(conditionMessage(error), "`sampler` failed: no key")
+  expect_match(conditionMessage(error), "^`sampler` failed[.]")
+  expect_length(gregexpr("no key", conditionMessage(error))[[1]], 1)
   expect_match(conditionMessage(error$parent), "no key")
   error <- tryCatch(run_audit(plan, portable(function(p) "yes")),
                     error = identity)
@@ -146,4 +147,65 @@ test_that("one outage that hits all batches under way is one failure", {
                      control = audit_control(batch_size = 5, retry_wait = 0.3))
   expect_equal(audit$draws, plan$limit)
   expect_gt(length(list.files(folder)), 8)
+})
+
+# ---- The same answer every time ----------------------------------------------
+
+copying <- function(prompts, draw) {
+  data.frame(unsafe = FALSE, response = paste("re:", prompts))
+}
+
+expect_copies <- function(...) {
+  expect_warning(
+    draw_responses(...), class = "timetounsafe_warning_identical_responses"
+  )
+}
+
+test_that("copies are noticed however late prompts are drawn several times", {
+  # More than 1,000 responses come in before a prompt has its third.
+  prompts <- as.character(1:600)
+  expect_copies(prompts, copying, draws = 5,
+                control = audit_control(batch_size = 400))
+  # Prompts that are drawn but twice, where there are many of them.
+  expect_copies(prompts, copying, draws = 2)
+  # One response that is missing, or was refused, tells nothing.
+  gap <- function(status) {
+    function(prompts, draw) {
+      odd <- prompts == "2" & draw == 2
+      data.frame(
+        unsafe = FALSE, status = ifelse(odd, status, "ok"),
+        response = ifelse(odd, if (status == "ok") NA else "no", prompts)
+      )
+    }
+  }
+  for (status in c("ok", "refused")) {
+    expect_copies(as.character(1:5), gap(status), draws = 5)
+  }
+})
+
+test_that("draws that differ, few copies and like refusals are no copies", {
+  once <- function(prompts, draw) {
+    data.frame(unsafe = FALSE,
+               response = ifelse(prompts == "3" & draw == 2, "new", prompts))
+  }
+  expect_no_warning(draw_responses(as.character(1:5), once, draws = 5))
+  expect_no_warning(draw_responses(as.character(1:40), copying, draws = 2))
+  refusing <- function(prompts) {
+    data.frame(unsafe = rep(FALSE, length(prompts)), status = "refused",
+               response = "I cannot help.")
+  }
+  expect_no_warning(draw_responses(as.character(1:5), refusing, draws = 5))
+})
+
+test_that("the watch keeps hashes, and its work grows with what comes in", {
+  watch <- new_watch()
+  text <- strrep("x", 1e6)
+  for (k in 1:40) {
+    watch(k, paste(text, k), "ok")
+  }
+  kept <- environment(watch)$found$seen
+  expect_lt(sum(nchar(unlist(as.list(kept)))), 1e4)
+  # After the answer is known, nothing.
+  watch(1, "other", "ok")
+  expect_null(environment(watch)$found$seen)
 })

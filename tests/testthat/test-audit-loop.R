@@ -128,13 +128,16 @@ test_that("what the sampler said is told, whatever ended the run", {
     lines <- strsplit(conditionMessage(error), "\n")[[1]]
     # That failures may be counted as unsafe is never the first advice.
     expect_no_match(lines[2:3], "max_error_rate")
-    c(lines[1], any(grepl("max_error_rate = 1", lines)))
+    c(lines[1], any(grepl("max_error_rate = 1", lines)), lines)
   }
   # max_error_rate comes before max_tries, or after it.
   raises <- function(prompts) stop("quota exceeded")
   for (size in c(64, 10)) {
     told <- first_line(raises, batch_size = size)
-    expect_match(told[1], "quota exceeded")
+    # Once, where the cause is told, and with the user's name for the function.
+    expect_length(grep("quota exceeded", told), 1)
+    expect_length(grep("Caused by error in `sampler()`:", told, fixed = TRUE),
+                  1)
     expect_identical(told[2], "FALSE")
   }
   returns <- function(prompts) {

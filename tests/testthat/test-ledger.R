@@ -498,11 +498,43 @@ test_that("a ledger has the tables, columns and keys that its help lists", {
                     "logical_columns", "schema") %in%
                     names(read_ledger(path, "meta"))))
   error <- tryCatch(
-    draw_responses("a", function(p) data.frame(unsafe = FALSE, truncated = 1),
+    draw_responses("a", function(p) data.frame(unsafe = FALSE, truncated = 7),
                    draws = 1),
     error = identity
   )
   expect_s3_class(error, "timetounsafe_error_sampler")
-  expect_match(conditionMessage(error), "logical `truncated`")
-  expect_s3_class(error$parent, "timetounsafe_error_sampler_contract")
+  expect_match(conditionMessage(error), "TRUE or FALSE as `truncated`, not 7")
+  expect_s3_class(error, "timetounsafe_error_sampler_contract")
+})
+
+test_that("responses are for the owner of the ledger alone", {
+  skip_on_os("windows")
+  old <- Sys.umask("022")
+  withr::defer(Sys.umask(old))
+  mode_of <- function(path) format(file.mode(path))
+  path <- new_path()
+  during <- NULL
+  sampler <- function(prompts) {
+    files <- Sys.glob(paste0(path, c("", "-wal", "-shm", "-journal")))
+    during <<- c(during, mode_of(files))
+    data.frame(unsafe = rep(FALSE, length(prompts)),
+               response = paste("re:", prompts, stats::runif(length(prompts))))
+  }
+  draw <- function(keep) {
+    draw_responses(c("a", "b"), sampler, draws = 2, ledger = path,
+                   control = audit_control(keep_responses = keep,
+                                           batch_size = 1))
+  }
+  # Without responses it has the mode that any file gets.
+  draw(FALSE)
+  expect_identical(mode_of(path), "644")
+  unlink(path)
+  during <- NULL
+  draw(TRUE)
+  expect_identical(mode_of(path), "600")
+  expect_identical(unique(during), "600")
+  # Also one that was begun otherwise.
+  Sys.chmod(path, "664")
+  draw(TRUE)
+  expect_identical(mode_of(path), "600")
 })

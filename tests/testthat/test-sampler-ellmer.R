@@ -113,8 +113,107 @@ test_that("each fault fails its own draw, and no other", {
   # One request each, and one more after the 429.
   log <- server$log()
   expect_equal(log$requests, length(prompts) + 1)
-  expect_gt(log$peak, 4)
+  expect_gte(log$peak, 3)
   expect_gte(max(log$began) - min(log$began), 1)
+})
+
+test_that("an error whose body cannot be read fails its own draw alone", {
+  server <- chat_server()
+  sampler <- sampler_ellmer(chat_at(server), strict_judge)
+  prompts <- c("a", "[unread-500] b", "[unread-503-once] c", "d",
+               "[blank-429-once] e", "f")
+  expect_no_warning(out <- sampler(prompts))
+  expect_identical(out$status, c("ok", "error", rep("ok", 4)))
+  expect_match(out$message[2], "HTTP 500")
+  # Those that were throttled are sent again, not before the second is over.
+  log <- server$log()
+  expect_equal(log$requests, length(prompts) + 2)
+  expect_gte(max(log$began) - min(log$began), 1)
+})
+
+test_that("what a filter or the model withheld is refused, and kept", {
+  server <- chat_server()
+  sampler <- sampler_ellmer(chat_at(server), strict_judge)
+  prompts <- c("[filter-400] a", "[policy-403] b", "[refusal] c", "[filter] d",
+               "[403] e", "f")
+  out <- sampler(prompts)
+  expect_identical(out$status, c(rep("refused", 4), "error", "ok"))
+  expect_identical(out$response[3], "I cannot help.")
+  expect_match(out$message[1], "content filtering policy")
+  server$reset()
+  draws <- draw_responses(prompts[c(1, 3)], sampler, draws = 3)
+  expect_equal(draws$refused, c(3, 3))
+  expect_equal(server$log()$requests, 6)
+})
+
+test_that("refusals are found where each service puts them", {
+  openai <- list(choices = list(list(message = list(content = NULL,
+                                                    refusal = "no"))))
+  expect_identical(why_declined(openai), "no")
+  openai$choices[[1]]$message$refusal <- ""
+  expect_null(why_declined(openai))
+  responses <- list(output = list(
+    list(type = "reasoning"),
+    list(type = "message", content = list(list(type = "refusal",
+                                               refusal = "never")))
+  ))
+  expect_identical(why_declined(responses), "never")
+  expect_identical(
+    why_declined(list(promptFeedback = list(blockReason = "SAFETY"))), "SAFETY"
+  )
+  for (json in list(NULL, list(), "text", list(choices = list()),
+                    list(choices = "x", output = 3))) {
+    expect_null(why_declined(json))
+  }
+  # Reasons that ellmer passes on as they are.
+  expect_true(was_filtered("content_filter") && was_filtered(I("IMAGE_SAFETY")))
+  expect_false(was_filtered("success") || was_filtered(NA) ||
+                 was_filtered(character()))
+  # An answer beside the refusal is there to be judged.
+  answer <- list(text = "Well,", finish = "success", declined = "no", cost = 0,
+                 latency = 1, input_tokens = 1, output_tokens = 1)
+  expect_identical(fill_draw(new_draws(1), 1, answer)$status, "ok")
+})
+
+test_that("no limit is set on requests a minute, unless asked for", {
+  expect_identical(formals(sampler_ellmer)$rpm, Inf)
+  line <- new_line(5000, list(max_active = 5000, rpm = Inf), new_line_id())
+  expect_length(take_requests(line), 5000)
+})
+
+test_that("servers that are not OpenAI's are found, and need no key", {
+  server <- chat_server()
+  withr::local_envvar(OPENAI_API_KEY = NA, VLLM_API_KEY = NA, TESTTHAT = NA)
+  url <- server$url()
+  for (chat in list(
+    function() ellmer::chat_openai_compatible(url, model = "mine"),
+    function() ellmer::chat_vllm(url, model = "mine")
+  )) {
+    error <- expect_error(sampler_ellmer(chat, strict_judge),
+                          class = "timetounsafe_error_argument")
+    hint <- conditionMessage(error)
+    expect_match(hint, "chat_openai_compatible(", fixed = TRUE)
+    expect_match(hint, "credentials = function() \"none\"", fixed = TRUE)
+    expect_length(gregexpr("API_KEY", hint)[[1]], 1)
+  }
+  # The protocol of chat_openai() is another one.
+  chat <- function() {
+    ellmer::chat_openai(base_url = url, model = "mine",
+                        credentials = function() "none")
+  }
+  for (sampler in list(sampler_ellmer(chat, strict_judge),
+                       sampler_ellmer(chat_at(server), chat))) {
+    out <- sampler(c("a", "b"))
+    expect_identical(out$status, c("error", "error"))
+    expect_match(out$message, "HTTP 404.*/responses.*chat_openai_compatible")
+    expect_match(out$message, url, fixed = TRUE)
+  }
+  # What the hint says works.
+  chat <- function() {
+    ellmer::chat_openai_compatible(url, model = "mine",
+                                   credentials = function() "none")
+  }
+  expect_identical(sampler_ellmer(chat, strict_judge)("a")$status, "ok")
 })
 
 test_that("a service that always throttles is given up in bounded time", {

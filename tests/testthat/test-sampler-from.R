@@ -104,7 +104,7 @@ test_that("a function that breaks its promise is named", {
   expect_match(said(function(prompts) {
     data.frame(response = prompts, status = "fine")
   }, safe)[2], "fine", fixed = TRUE)
-  expect_identical(said(pass, function(responses) c(0, 1))[1], "judge")
+  expect_identical(said(pass, function(responses) c(0, 0.4))[1], "judge")
   expect_identical(said(pass, function(responses) FALSE)[1], "judge")
   expect_match(said(pass, function(responses) data.frame(bad = TRUE))[2],
                "`unsafe`", fixed = TRUE)
@@ -140,4 +140,58 @@ test_that("what a newcomer gets wrong is an error at once", {
   # No prompts, no calls.
   none <- sampler_from(function(prompts) stop("called"), judge)(character())
   expect_identical(nrow(none), 0L)
+})
+
+test_that("one at a time, what is no answer fails its own draw alone", {
+  none <- list(NULL, character(0), NA, NA_character_, NA_real_, list(), 7,
+               c("a", "b"), data.frame(response = character()),
+               data.frame(response = NA), data.frame(text = "a"))
+  for (nothing in none) {
+    generate <- function(prompt) if (prompt == "b") nothing else prompt
+    judge <- function(response) response == "c"
+    out <- sampler_from(generate, judge, vectorised = FALSE)(letters[1:3])
+    expect_identical(out$status, c("ok", "error", "ok"))
+    expect_identical(out$unsafe, c(FALSE, NA, TRUE))
+    expect_match(out$message[2], "^`generate` (returned|must return) ")
+  }
+  none <- list(NULL, logical(0), character(0), NA, NA_character_, NA_real_,
+               "no", c(TRUE, TRUE), data.frame(unsafe = logical()),
+               data.frame(unsafe = NA_character_), data.frame(bad = TRUE))
+  for (nothing in none) {
+    judge <- function(response) if (response == "b") nothing else FALSE
+    out <- sampler_from(identity, judge, vectorised = FALSE)(letters[1:3])
+    expect_identical(out$status, c("ok", "error", "ok"))
+    expect_identical(out$unsafe, c(FALSE, NA, FALSE))
+    expect_identical(out$response, letters[1:3])
+    expect_match(out$message[2], "^`judge` (returned|must return) ")
+  }
+  # The audit draws such a response again.
+  tries <- 0
+  generate <- function(prompt) {
+    tries <<- tries + 1
+    if (tries != 2) prompt
+  }
+  sampler <- sampler_from(generate, function(response) response == "b",
+                          vectorised = FALSE)
+  audit <- draw_responses(letters[1:3], sampler, draws = 2,
+                          control = audit_control(retry_wait = 0))
+  expect_identical(audit$unsafe, c(0, 2, 0))
+  expect_equal(tries, 7)
+  # What is wrong each time is the function.
+  wrong <- sampler_from(function(prompt) 7, judge, vectorised = FALSE)
+  expect_error(wrong(letters), "must return text",
+               class = "timetounsafe_error_sampler")
+})
+
+test_that("NA of any type, and 1 and 0, are understood of whole batches, too", {
+  none <- sampler_from(function(prompts) rep(NA, length(prompts)), is.na)
+  expect_identical(none(c("a", "b"))$status, c("error", "error"))
+  some <- sampler_from(identity, function(responses) c(1L, 0L, NA))
+  out <- some(c("a", "b", "c"))
+  expect_identical(out$unsafe, c(TRUE, FALSE, NA))
+  expect_identical(out$status, c("ok", "ok", "error"))
+  framed <- sampler_from(identity, function(responses) {
+    data.frame(unsafe = c(1, 0), score = c(0.9, 0.1))
+  })
+  expect_identical(framed(c("a", "b"))$unsafe, c(TRUE, FALSE))
 })

@@ -55,7 +55,7 @@ test_that("throttling for ever ends the line after `max_tries` rounds", {
   while (count_open(line) > 0 && sent < 1000) {
     for (i in take_requests(line)) {
       sent <- sent + 1
-      note_failure(line, i, line$tries[i], faulty(429L, 0.02))
+      note_failure(line, i, line$tries[i], faulty(429L, 0.2))
     }
     Sys.sleep(0.005)
   }

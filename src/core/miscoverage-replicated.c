@@ -9,6 +9,19 @@
 /* What is left of a share once it cannot be told from 0. */
 #define NEGLIGIBLE 0x1p-60
 
+/* Factors between two questions whether to stop: some milliseconds. */
+#define POLL_EVERY 1e6
+
+/* Adds the factors of one loss to what was done since the last question. */
+static int work_stops(double unsafe, double quantile, double *work, const tt_poll *poll) {
+  *work += 1.0 + fmin(unsafe, quantile);
+  if (*work < POLL_EVERY) {
+    return 0;
+  }
+  *work = 0.0;
+  return tt_stop_requested(poll);
+}
+
 /* choose(n - S, k) / choose(n, k) is a product of min(S, k) factors, each the chance
  * that one more of the few misses all of the many; S and k may change places. The loss
  * is summed up from the positive parts that the factors take away, so that it does not
@@ -37,9 +50,14 @@ static int bad_quantile(double draws, double quantile) {
 }
 
 tt_status tt_replicated_loss(size_t n, const double *unsafe, const double *draws,
-                             const double *quantile, double *loss, tt_error *error) {
+                             const double *quantile, double *loss, const tt_poll *poll,
+                             tt_error *error) {
   tt_status status = tt_check_counts(n, unsafe, draws, error);
+  double work = 0.0;
   for (size_t i = 0; i < n && status == TT_OK; i++) {
+    if (work_stops(unsafe[i], quantile[i], &work, poll)) {
+      return TT_EINTERRUPT;
+    }
     if (bad_quantile(draws[i], quantile[i])) {
       return tt_fail(error, TT_EINVAL, "quantiles", i, quantile[i]);
     }
@@ -50,9 +68,13 @@ tt_status tt_replicated_loss(size_t n, const double *unsafe, const double *draws
 
 static tt_status curve_at(size_t n, const double *unsafe, const double *draws,
                           const double *inclusion, const double *quantile, size_t offset,
-                          double *out, tt_error *error) {
+                          double *out, double *work, const tt_poll *poll,
+                          tt_error *error) {
   tt_sum total = {0.0, 0.0};
   for (size_t i = 0; i < n; i++) {
+    if (work_stops(unsafe[i], quantile[i], work, poll)) {
+      return TT_EINTERRUPT;
+    }
     if (bad_quantile(draws[i], quantile[i])) {
       return tt_fail(error, TT_EINVAL, "quantiles", offset + i, quantile[i]);
     }
@@ -76,13 +98,14 @@ tt_status tt_replicated_miscoverage(size_t n, const double *unsafe, const double
   if (status == TT_OK) {
     status = tt_check_inclusion(inclusion_by_tau ? n * n_tau : n, inclusion, error);
   }
+  double work = 0.0;
   for (size_t k = 0; k < n_tau && status == TT_OK; k++) {
     if (tt_stop_requested(poll)) {
       return TT_EINTERRUPT;
     }
     const double *inclusion_k = inclusion_by_tau ? inclusion + n * k : inclusion;
     status = curve_at(n, unsafe, draws, inclusion_k, quantiles + n * k, n * k, curve + k,
-                      error);
+                      &work, poll, error);
   }
   return status;
 }

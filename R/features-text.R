@@ -10,8 +10,9 @@
 #'
 #' The case of each prompt is folded, and everything but letters (with their
 #' marks) and numbers becomes a space. What these are is fixed by the package's
-#' own tables of Unicode, so that features are the same in every locale. Its words, pairs of neighbouring words, and runs of 3 and
-#' 4 characters are hashed to `columns` columns. A column's count `c` becomes
+#' own tables of Unicode, so that features are the same in every locale. Its
+#' words, pairs of neighbouring words, and runs of 3 and 4 characters are hashed
+#' to `columns` columns. A column's count `c` becomes
 #' `log(1 + c) * log((1 + n) / (1 + m))`, `m` being the number of the `n`
 #' prompts in which it occurs; each prompt is scaled to length 1; and the matrix
 #' is reduced to `size` dimensions by a randomised singular value decomposition
@@ -63,7 +64,7 @@ text_features <- function(prompts, size = 30, columns = 1024, ...) {
   weighted <- weigh_counts(counts, self$idf)
   # Sums round differently in another order, and where singular values tie that
   # turns their vectors: so the rows always come in one and the same order.
-  sorted <- weighted[order(prompts, method = "radix"), , drop = FALSE]
+  sorted <- weighted[order_text(prompts), , drop = FALSE]
   svd <- randomised_svd(sorted, min(size, columns))
   self$size <- length(svd$values)
   self$rotation <- svd$rotation

@@ -74,7 +74,8 @@ learn_frame <- function(data, terms, arg = "data", call = rlang::caller_env()) {
 fix_levels <- function(frame) {
   for (name in names(frame)[vapply(frame, is.character, NA)]) {
     text <- to_utf8(frame[[name]])
-    frame[[name]] <- factor(text, sort(unique(text), method = "radix"))
+    levels <- unique(text[!is.na(text)])
+    frame[[name]] <- factor(text, levels[order_text(levels)])
   }
   frame
 }

@@ -98,8 +98,8 @@ write_utf8 <- function(lines, path) {
 # ---- CSV ---------------------------------------------------------------------
 
 # All columns as text, byte for byte: a guess at types would turn the id "007"
-# into 7. Rows that are too short are an error, as a program that was stopped may
-# leave one. The attribute `quoted` says of each column which cells were.
+# into 7. Rows that are too short are an error, as a program that was stopped
+# may leave one. The attribute `quoted` says of each column which cells were.
 read_text_csv <- function(file, call) {
   bytes <- read_bytes(file)
   cells <- split_csv(bytes, function(problem) stop_file(file, problem, call))

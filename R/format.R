@@ -111,8 +111,8 @@ range_text <- function(min, max, open) {
 # ---- For files ---------------------------------------------------------------
 
 # The same after a trip through a file: numbers with the digits of write.csv(),
-# whole ones with all of theirs. Subset, because R may represent the same text in
-# several ways.
+# whole ones with all of theirs. Subset, because R may represent the same text
+# in several ways.
 as_text <- function(x) {
   text <- if (is_integer64(x)) {
     integer64_text(x)
@@ -145,5 +145,5 @@ exact_text <- function(x) {
   text
 }
 
-# Under a numeric locale C's own functions write a comma, which none of R's read.
+# Under a numeric locale C's functions write a comma, which none of R's read.
 with_point <- function(text) gsub(",", ".", text, fixed = TRUE)

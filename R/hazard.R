@@ -66,10 +66,10 @@
 #'   matrix from the Matrix package, a data frame (factors and text columns
 #'   become indicators; a level that only new prompts have counts as the average
 #'   of the training prompts, with a warning of class
-#'   `timetounsafe_warning_new_levels`), or a character vector of prompts, from which
-#'   [text_features()] makes features and keeps the featuriser. Or outcomes that
-#'   contain their prompts, see `y`, as the only argument: then the prompts are
-#'   the features.
+#'   `timetounsafe_warning_new_levels`), or a character vector of prompts, from
+#'   which [text_features()] makes features and keeps the featuriser. Or
+#'   outcomes that contain their prompts, see `y`, as the only argument: then
+#'   the prompts are the features.
 #' @param y What was observed of each prompt, in the order of `x`:
 #'   * `cbind(unsafe, safe)`, a numeric matrix with two columns: how many draws
 #'     were unsafe, and how many safe, whole numbers of at least 0;

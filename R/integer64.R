@@ -50,7 +50,7 @@ integer64_text <- function(x) {
   replace(text, is.na(half$high), NA)
 }
 
-# The upper half with its sign, the lower one without; NA is the smallest number.
+# The upper half with its sign, the lower one without. NA is the least of all.
 halves <- function(x) {
   bits <- writeBin(as.vector(unclass(x)), raw(), endian = "little")
   words <- readBin(bits, "integer", 2L * length(x), endian = "little")

@@ -246,8 +246,8 @@ number_from_text <- function(text, type) {
   if (whole) as.integer(number) else number
 }
 
-# A file that another program wrote anew may have lost its quotes: then only the
-# type says whether NA is a text.
+# A file that another program wrote again may have lost its quotes: then only
+# the type says whether NA is a text.
 column_from_text <- function(text, type, quoted) {
   if (is.null(type)) {
     return(guess_type(text, quoted))

@@ -1,5 +1,5 @@
-# Text as it is, whatever the locale: its encoding, its case, and in sight what a
-# terminal or a browser would act upon.
+# Text as it is, whatever the locale: its encoding, its case, and in sight what
+# a terminal or a browser would act upon.
 
 # ---- Encoding ----------------------------------------------------------------
 
@@ -26,6 +26,15 @@ is_ascii_locale <- function() {
 # tolower() asks the locale, and a Turkish one has another small i.
 lower_ascii <- function(x) {
   chartr("ABCDEFGHIJKLMNOPQRSTUVWXYZ", "abcdefghijklmnopqrstuvwxyz", x)
+}
+
+# ---- Order -------------------------------------------------------------------
+
+# The same in every locale. R's own way to do so takes a kilobyte for each byte
+# of the longest text, so that long ones are ordered by what they hash to.
+order_text <- function(x) {
+  long <- any(nchar(x, "bytes") > 1000L)
+  order(if (long) vapply(x, rlang::hash, "") else x, method = "radix")
 }
 
 # ---- In sight ----------------------------------------------------------------

@@ -169,7 +169,7 @@ static void test_refusals(void) {
              "success leaves the error alone");
 }
 
-/* One word of a megabyte, and many: no more than so many bytes without a question. */
+/* One word of a megabyte, and many: few bytes go without a question. */
 static void test_polls(void) {
   const size_t length = 1u << 20;
   char *text = malloc(length);

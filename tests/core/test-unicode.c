@@ -57,7 +57,7 @@ static void test_broken(void) {
   words("a\xff"
         "b",
         "a b", "a byte that is no UTF-8 separates");
-  words("a\xc3", "a", "so does a letter that is cut off");
+  words("a\xc3", "a", "so does half a letter");
   words("\xe4\xbd"
         "x",
         "x", "and one that another interrupts");

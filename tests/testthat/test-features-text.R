@@ -275,3 +275,13 @@ test_that("features and predictions are the same in every locale", {
     unlink(files$out)
   }
 })
+
+test_that("one text of megabytes needs no gigabytes", {
+  skip_on_cran()
+  huge <- paste(rep("tell me a joke", 3e5), collapse = " ")
+  took <- system.time(text <- text_features(c(huge, "tell me", "sing a song")))
+  expect_lt(took[["elapsed"]], 10)
+  expect_true(all(is.finite(text$features)))
+  moved <- text_features(c("sing a song", huge, "tell me"))
+  expect_equal(moved$features[c(2, 3, 1), ], text$features, tolerance = 1e-13)
+})

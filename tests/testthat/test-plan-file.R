@@ -111,7 +111,7 @@ test_that("text comes back byte for byte, and types as they were", {
   expect_identical(read_plan(write_plan(back, tempfile())), back)
 })
 
-test_that("a plan's file can be read, and written anew, by other programs", {
+test_that("a plan's file can be read, and written again, by other programs", {
   plan <- known_plan(rep(0.1, 4), 20, prompts = c("NA", "1", "TRUE", "x"))
   file <- write_plan(plan, tempfile(fileext = ".csv"))
   other <- read.csv(file, colClasses = "character", na.strings = character())

@@ -68,6 +68,7 @@ as_column <- function(x, arg, n, call) {
   if (missing(x)) {
     stop_missing(arg, call)
   }
+  x <- plain_numbers(x, arg, call)
   if (!is.numeric(x) || length(x) == 0L || !length(x) %in% c(1L, n)) {
     must <- if (arg == "cost") {
       "must be a numeric vector that is not empty"

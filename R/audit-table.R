@@ -141,7 +141,8 @@ count_lacking <- function(audit) {
 # `rows` are those of the table of draws.
 stop_audit <- function(problem, id, call = rlang::caller_env(2), rows = NULL) {
   where <- if (length(rows) > 0L) paste0(" (", name_rows(rows), ")")
-  stop_classed("audit", paste0("Prompt ", format(id), " ", problem, where, "."),
+  stop_classed("audit", paste0("Prompt ", show_text(as_text(id)), " ",
+                               problem, where, "."),
                id = id, rows = rows, call = call)
 }
 

@@ -13,6 +13,7 @@ check_number <- function(x, arg, min = -Inf, max = Inf, open = c(FALSE, FALSE),
   if (is.null(x) && null_ok) {
     return(NULL)
   }
+  x <- plain_numbers(x, arg, call)
   fine <- is.numeric(x) && length(x) == 1L && !is.na(x) &&
     (!finite || is.finite(x)) && !outside(x, min, max, open) &&
     (!whole || is.infinite(x) || x == round(x))
@@ -33,6 +34,7 @@ check_numeric <- function(x, arg, n = NULL, min = -Inf, max = Inf,
   if (missing(x)) {
     stop_missing(arg, call)
   }
+  x <- plain_numbers(x, arg, call)
   if (!is.numeric(x) && !is.logical(x) || is.factor(x) || inherits(x, "Date")) {
     stop_argument(arg, "must be a numeric vector", describe(x), call = call)
   }

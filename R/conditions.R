@@ -4,7 +4,7 @@
 stop_classed <- function(class, message, ..., call = rlang::caller_env(),
                          parent = NULL) {
   rlang::abort(
-    message,
+    show_message(message),
     class = c(paste0("timetounsafe_error_", class), "timetounsafe_error"),
     ...,
     call = call,
@@ -14,7 +14,7 @@ stop_classed <- function(class, message, ..., call = rlang::caller_env(),
 
 warn_classed <- function(class, message, ..., call = rlang::caller_env()) {
   rlang::warn(
-    message,
+    show_message(message),
     class = c(paste0("timetounsafe_warning_", class), "timetounsafe_warning"),
     ...,
     call = call

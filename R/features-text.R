@@ -8,9 +8,11 @@
 #' text. Embeddings from a language model, where you have them, will usually
 #' predict better: pass them as `x` instead.
 #'
-#' Each prompt is put in lower case, with everything but letters and digits
-#' replaced by spaces. Its words, pairs of neighbouring words, and runs of 3 and
-#' 4 characters are hashed to `columns` columns. A column's count `c` becomes
+#' The case of each prompt is folded, and everything but letters (with their
+#' marks) and numbers becomes a space. What these are is fixed by the package's
+#' own tables of Unicode, so that features are the same in every locale. Its
+#' words, pairs of neighbouring words, and runs of 3 and 4 characters are hashed
+#' to `columns` columns. A column's count `c` becomes
 #' `log(1 + c) * log((1 + n) / (1 + m))`, `m` being the number of the `n`
 #' prompts in which it occurs; each prompt is scaled to length 1; and the matrix
 #' is reduced to `size` dimensions by a randomised singular value decomposition
@@ -62,7 +64,7 @@ text_features <- function(prompts, size = 30, columns = 1024, ...) {
   weighted <- weigh_counts(counts, self$idf)
   # Sums round differently in another order, and where singular values tie that
   # turns their vectors: so the rows always come in one and the same order.
-  sorted <- weighted[order(prompts, method = "radix"), , drop = FALSE]
+  sorted <- weighted[order_text(prompts), , drop = FALSE]
   svd <- randomised_svd(sorted, min(size, columns))
   self$size <- length(svd$values)
   self$rotation <- svd$rotation
@@ -81,7 +83,7 @@ check_text <- function(x, arg, call = rlang::caller_env()) {
   if (!is.character(x)) {
     stop_argument(arg, "must be a character vector", describe(x), call = call)
   }
-  x <- enc2utf8(check_prompts(x, arg, call = call))
+  x <- to_utf8(check_prompts(x, arg, call = call))
   unreadable <- which(!validUTF8(x))
   if (length(unreadable) > 0L) {
     stop_argument(arg, "must be readable text",
@@ -93,13 +95,12 @@ check_text <- function(x, arg, call = rlang::caller_env()) {
 }
 
 ngram_counts <- function(prompts, columns) {
-  text <- tolower(prompts)
-  text <- gsub("[^[:alnum:]]+", " ", text)
-  found <- core_value(.Call(ffi_text_ngrams, trimws(text), columns))
+  found <- core_value(.Call(ffi_text_ngrams, prompts, columns))
+  column <- lapply(found, `[[`, 1L)
   Matrix::sparseMatrix(
-    i = rep.int(seq_along(found), lengths(found)),
-    j = unlist(found),
-    x = 1,
+    i = rep.int(seq_along(found), lengths(column)),
+    j = unlist(column),
+    x = as.double(unlist(lapply(found, `[[`, 2L))),
     dims = c(length(prompts), columns)
   )
 }

@@ -43,6 +43,7 @@ usable_names <- function(matrix) {
 learn_frame <- function(data, terms, arg = "data", call = rlang::caller_env()) {
   terms <- stats::delete.response(terms)
   variables <- intersect(all.vars(terms), names(data))
+  data <- plain_columns(data, arg, call)
   check_frame(data, variables, arg, call)
   frame <- tryCatch(
     stats::model.frame(terms, data, na.action = stats::na.pass,
@@ -53,18 +54,52 @@ learn_frame <- function(data, terms, arg = "data", call = rlang::caller_env()) {
     }
   )
   learnt <- attr(frame, "terms")
+  frame <- fix_levels(frame)
   levels <- stats::.getXlevels(learnt, frame)
+  check_near_unique(levels, nrow(frame), arg, call)
   single <- names(levels)[lengths(levels) == 1L]
   matrix <- frame_matrix(frame, learnt, NULL, single)
   check_finite_columns(matrix, arg, call)
   encoder <- new_encoder(
     "frame", terms = slim_formula(learnt, names(data)), variables = variables,
-    levels = levels,
+    levels = levels, shares = lapply(frame[names(levels)], level_shares),
     single = single, contrasts = attr(matrix, "contrasts"),
-    n_columns = ncol(matrix)
+    columns = colnames(matrix), n_columns = ncol(matrix)
   )
   attr(matrix, "contrasts") <- NULL
   list(encoder = encoder, matrix = matrix)
+}
+
+# Text as factors, whose levels have the same order in every locale.
+fix_levels <- function(frame) {
+  for (name in names(frame)[vapply(frame, is.character, NA)]) {
+    text <- to_utf8(frame[[name]])
+    levels <- unique(text[!is.na(text)])
+    frame[[name]] <- factor(text, levels[order_text(levels)])
+  }
+  frame
+}
+
+level_shares <- function(x) {
+  tabulate(x, nlevels(x)) / length(x)
+}
+
+# An indicator for each prompt, or nearly, learns nothing of others.
+check_near_unique <- function(levels, n, arg, call) {
+  unique <- lengths(levels) > max(10, n / 2)
+  if (any(unique)) {
+    name <- names(levels)[unique][1L]
+    stop_features(
+      arg, "must not have text or levels that nearly every row has for itself",
+      sprintf("%d values of \"%s\" in %d rows", length(levels[[name]]), name,
+              n),
+      names(levels)[unique],
+      fix = paste("The text of prompts is a feature by itself",
+                  "(a character vector as `x`), or by way of text_features();",
+                  "an id is none."),
+      call = call
+    )
+  }
 }
 
 # The columns of the model matrix but for the intercept, which every engine has.
@@ -113,15 +148,23 @@ encode_frame <- function(encoder, newdata, arg, call) {
     stop_features(arg, "must have the columns of the training features",
                   paste("without", list_names(absent)), absent, call = call)
   }
+  newdata <- plain_columns(newdata, arg, call)
   check_frame(newdata, encoder$variables, arg, call)
-  check_levels(newdata, encoder$levels, arg, call)
   matrix <- tryCatch(
     {
       frame <- stats::model.frame(encoder$terms, newdata,
-                                  na.action = stats::na.pass,
-                                  xlev = encoder$levels)
+                                  na.action = stats::na.pass)
+      frame <- fix_levels(frame)
       stats::.checkMFClasses(attr(encoder$terms, "dataClasses"), frame)
-      frame_matrix(frame, encoder$terms, encoder$contrasts, encoder$single)
+      frame <- take_levels(frame, encoder, arg, call)
+      average <- vapply(frame, function(x) !is.null(attr(x, "contrasts")), NA)
+      matrix <- frame_matrix(
+        frame, encoder$terms,
+        encoder$contrasts[setdiff(names(encoder$contrasts),
+                                  names(frame)[average])],
+        encoder$single
+      )
+      if (any(average)) matrix[, encoder$columns, drop = FALSE] else matrix
     },
     error = function(e) {
       stop_features(arg, paste("does not match the fitted model:",
@@ -133,16 +176,52 @@ encode_frame <- function(encoder, newdata, arg, call) {
   matrix
 }
 
-check_levels <- function(data, levels, arg, call) {
-  for (name in intersect(names(levels), names(data))) {
-    new <- setdiff(unique(as.character(data[[name]])), levels[[name]])
-    if (length(new) > 0L) {
-      stop_features(
-        arg, sprintf("has new levels of \"%s\": %s", name, list_names(new)),
-        columns = name, call = call
-      )
+# Factors with the levels of training. A prompt with a level that training did
+# not have counts as average in that feature: its contrasts are the mean of the
+# training prompts'.
+take_levels <- function(frame, encoder, arg, call) {
+  unknown <- list()
+  for (name in names(encoder$levels)) {
+    levels <- encoder$levels[[name]]
+    value <- to_utf8(as.character(frame[[name]]))
+    new <- setdiff(value[!is.na(value)], levels)
+    if (length(new) == 0L) {
+      frame[[name]] <- factor(value, levels)
+      next
     }
+    unknown[[name]] <- new
+    other <- utils::tail(make.unique(c(levels, "other")), 1L)
+    column <- factor(replace(value, value %in% new, other), c(levels, other))
+    attr(column, "contrasts") <- with_average(
+      encoder$contrasts[[name]], levels, other, encoder$shares[[name]]
+    )
+    frame[[name]] <- column
   }
+  if (length(unknown) > 0L) {
+    warn_new_levels(unknown, arg, call)
+  }
+  frame
+}
+
+# The contrasts of a factor, with a row for a level that is the mean of all.
+with_average <- function(contrasts, levels, other, shares) {
+  if (is.null(contrasts)) {
+    return(NULL)
+  }
+  if (!is.matrix(contrasts)) {
+    contrasts <- match.fun(contrasts)(levels)
+  }
+  both <- rbind(contrasts, shares %*% contrasts)
+  rownames(both) <- c(levels, other)
+  both
+}
+
+warn_new_levels <- function(unknown, arg, call) {
+  warn_classed("new_levels", c(
+    sprintf("`%s` has new levels of \"%s\": %s.", arg, names(unknown)[1L],
+            list_names(unknown[[1L]])),
+    i = "Their prompts count as average in that feature."
+  ), columns = names(unknown), levels = unknown, call = call)
 }
 
 encode_matrix <- function(encoder, newdata, arg, call) {
@@ -173,6 +252,7 @@ encode_matrix <- function(encoder, newdata, arg, call) {
 # A plain or sparse numeric matrix, or a vector as its one column.
 as_feature_matrix <- function(x, arg, call) {
   check_feature_kind(x, arg, call)
+  x <- plain_numbers(x, arg, call)
   if (is_text(x) || is.data.frame(x)) {
     stop_features(arg, "must be a numeric matrix, as in training", describe(x),
                   call = call)
@@ -246,9 +326,9 @@ check_finite_columns <- function(matrix, arg, call) {
 }
 
 stop_features <- function(arg, must, found = NULL, columns = character(),
-                          call = rlang::caller_env()) {
+                          fix = NULL, call = rlang::caller_env()) {
   found <- if (!is.null(found)) paste0(", not ", found)
-  stop_classed("features", paste0("`", arg, "` ", must, found, "."),
+  stop_classed("features", c(paste0("`", arg, "` ", must, found, "."), i = fix),
                argument = arg, columns = columns, call = call)
 }
 

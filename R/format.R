@@ -4,7 +4,7 @@
 # ---- Lines and numbers -------------------------------------------------------
 
 say <- function(...) {
-  cat(sprintf(...), "\n", sep = "")
+  cat(show_text(sprintf(...), keep = "\n"), "\n", sep = "")
 }
 
 big <- function(x, digits = 4) {
@@ -41,7 +41,8 @@ spread <- function(x, digits = 3) {
 # "a", "b" and 3 more
 list_names <- function(names, most = 5L) {
   more <- length(names) - most
-  shown <- paste0("\"", utils::head(names, most), "\"", collapse = ", ")
+  shown <- show_text(utils::head(as.character(names), most))
+  shown <- paste0("\"", shown, "\"", collapse = ", ")
   if (more > 0L) paste0(shown, " and ", more, " more") else shown
 }
 
@@ -61,7 +62,7 @@ lower_first <- function(x) {
 }
 
 shorten <- function(x, most) {
-  x <- iconv(x, "UTF-8", "UTF-8", sub = "byte")
+  x <- show_text(x)
   ifelse(nchar(x) > most, paste0(substr(x, 1L, most), " \u2026"), x)
 }
 
@@ -78,7 +79,7 @@ describe <- function(x) {
   }
   if (is.atomic(x) && length(x) == 1L && !is.object(x)) {
     if (is.character(x) && !is.na(x)) {
-      return(paste0("\"", substr(x, 1L, 40L), "\""))
+      return(paste0("\"", substr(show_text(x), 1L, 40L), "\""))
     }
     return(format(x))
   }
@@ -109,21 +110,40 @@ range_text <- function(min, max, open) {
 
 # ---- For files ---------------------------------------------------------------
 
-# The same after a trip through a file: numbers with the digits of write.csv().
-# Subset, because R may represent the same text in several ways.
+# The same after a trip through a file: numbers with the digits of write.csv(),
+# whole ones with all of theirs. Subset, because R may represent the same text
+# in several ways.
 as_text <- function(x) {
-  text <- if (is.double(x)) sprintf("%.15g", x) else as.character(x)
+  text <- if (is_integer64(x)) {
+    integer64_text(x)
+  } else if (is.double(x)) {
+    plain_digits(x)
+  } else {
+    as.character(x)
+  }
   text[is.na(x)] <- NA
-  enc2utf8(text)[seq_along(text)]
+  to_utf8(text)[seq_along(text)]
+}
+
+# A whole number of 16 digits is an id of somebody's: none may be lost.
+plain_digits <- function(x) {
+  x <- as.vector(unclass(x))
+  text <- with_point(sprintf("%.15g", x))
+  long <- which(abs(x) >= 1e15 & abs(x) <= 2^53 & x == floor(x))
+  text[long] <- sprintf("%.0f", x[long])
+  text
 }
 
 # As few digits as R needs to read the same number back.
 exact_text <- function(x) {
-  text <- sprintf("%.15g", x)
+  text <- with_point(sprintf("%.15g", x))
   for (digits in 16:17) {
     lossy <- which(suppressWarnings(as.numeric(text)) != x)
-    text[lossy] <- sprintf("%.*g", digits, x[lossy])
+    text[lossy] <- with_point(sprintf("%.*g", digits, x[lossy]))
   }
-  text[is.na(x)] <- NA
+  text[is.na(x) & !is.nan(x)] <- NA
   text
 }
+
+# Under a numeric locale C's functions write a comma, which none of R's read.
+with_point <- function(text) gsub(",", ".", text, fixed = TRUE)

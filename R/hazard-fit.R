@@ -129,7 +129,9 @@ hazard_check <- function(hazard) {
 #'   `newdata`;
 #'   a matrix with a column for each when there are several `tau`.
 #' @section Errors: `timetounsafe_error_features` when `newdata` does not match
-#'   the training features; `timetounsafe_error_argument`.
+#'   the training features; `timetounsafe_error_argument`. Levels of a factor
+#'   that training did not have count as the average of the training prompts,
+#'   with a warning of class `timetounsafe_warning_new_levels`.
 #' @examples
 #' set.seed(1)
 #' x <- matrix(rnorm(400), 200, 2)
@@ -275,6 +277,7 @@ predict_user <- function(object, newdata, call) {
                     parent = e)
     }
   )
+  prob <- plain_numbers(prob, "predict", call)
   if (is.array(prob)) {
     prob <- as.vector(prob)
   }

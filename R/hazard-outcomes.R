@@ -85,6 +85,7 @@ outcomes_of_times <- function(y, arg, call) {
 }
 
 outcomes_of_counts <- function(y, arg, call) {
+  y <- plain_numbers(y, arg, call)
   if (!is.matrix(y) || !is.numeric(y) || ncol(y) != 2L) {
     where <- if (arg == "y") "be" else "have"
     stop_argument(
@@ -99,13 +100,33 @@ outcomes_of_counts <- function(y, arg, call) {
                   "the safe ones", fix = "Use cbind(unsafe, safe).",
                   call = call)
   }
+  check_no_rates(y, arg, call)
   count <- function(column, name) {
     check_numeric(unname(y[, column]), if (arg == "y") arg else name, min = 0,
-                  max = 2^53, finite = TRUE, call = call)
+                  max = 2^53, finite = TRUE, whole = TRUE, call = call)
   }
   unsafe <- count(1L, "unsafe")
   list(unsafe = unsafe, draws = unsafe + count(2L, "safe"),
        stop = rep(FALSE, length(unsafe)))
+}
+
+# Shares of the draws are no counts: the fit would take each for less than one
+# draw. Nor are those of a database's integers, which cbind() has unmade.
+check_no_rates <- function(y, arg, call) {
+  broken <- which(is.finite(y) & y != floor(y))
+  if (length(broken) > 0L) {
+    tiny <- all(abs(y[broken]) < 1e-300)
+    stop_argument(
+      arg, "must contain numbers of draws, which are whole",
+      sprintf("%s (row %d)", format(y[broken[1L]], digits = 3),
+              (broken[1L] - 1L) %% nrow(y) + 1L),
+      fix = if (tiny) {
+        "Were the counts of class integer64? Use as.double() before cbind()."
+      } else {
+        "Of a rate among n draws make counts: cbind(rate * n, (1 - rate) * n)."
+      }, call = call
+    )
+  }
 }
 
 check_some_draws <- function(outcomes, arg, call = rlang::caller_env()) {

@@ -64,13 +64,15 @@
 #'
 #' @param x The features, one row for each prompt: a numeric matrix, a sparse
 #'   matrix from the Matrix package, a data frame (factors and text columns
-#'   become indicators), or a character vector of prompts, from which
-#'   [text_features()] makes features and keeps the featuriser. Or outcomes that
-#'   contain their prompts, see `y`, as the only argument: then the prompts are
-#'   the features.
+#'   become indicators; a level that only new prompts have counts as the average
+#'   of the training prompts, with a warning of class
+#'   `timetounsafe_warning_new_levels`), or a character vector of prompts, from
+#'   which [text_features()] makes features and keeps the featuriser. Or
+#'   outcomes that contain their prompts, see `y`, as the only argument: then
+#'   the prompts are the features.
 #' @param y What was observed of each prompt, in the order of `x`:
 #'   * `cbind(unsafe, safe)`, a numeric matrix with two columns: how many draws
-#'     were unsafe, and how many safe, at least 0;
+#'     were unsafe, and how many safe, whole numbers of at least 0;
 #'   * [survival::Surv()] of a `time` and a `status`, for draws that stopped at
 #'     the first unsafe one: its number and 1, or the number of draws made and
 #'     0;
@@ -109,7 +111,8 @@
 #'   `(unsafe + 1/2) / (draws + 1)`, with a warning of class
 #'   `timetounsafe_warning_constant_hazard`.
 #' @section Errors: `timetounsafe_error_argument`;
-#'   `timetounsafe_error_features` names columns with missing values;
+#'   `timetounsafe_error_features` names columns with missing values, or with a
+#'   text of its own in nearly every row;
 #'   `timetounsafe_warning_convergence` when the iterations ran out.
 #' @references arXiv 2506.13593, section 3.1; methods vignette, "The generalised
 #'   linear model" and "The perceptron". Wood, S. N. and Fasiolo, M. (2017). A
@@ -180,6 +183,7 @@ fit_hazard.formula <- function(formula, data, engine = c("glm", "mlp"), ...,
     stop_argument("data", "must be a data frame that is not empty",
                   if (!missing(data)) describe(data))
   }
+  data <- plain_columns(data, "data")
   if (length(formula) == 3L) {
     outcomes <- read_response(formula, data)
     arg <- "formula"

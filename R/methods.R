@@ -179,6 +179,7 @@ plain_page <- function(x) new_page(table = plain_table(x), whole = TRUE)
 
 # On a page of 15 lines and 80 columns, or with as many rows as are asked for.
 show_page <- function(page, digits = 3, max_rows = NULL, ...) {
+  page <- page_in_sight(page)
   page$top <- fold_lines(page$top)
   page$bottom <- fold_lines(page$bottom)
   writeLines(page$top)
@@ -190,6 +191,16 @@ show_page <- function(page, digits = 3, max_rows = NULL, ...) {
     writeLines(page$notes)
   }
   writeLines(page$bottom)
+}
+
+# Ids and names of groups may be made to be acted upon.
+page_in_sight <- function(page) {
+  page$top <- show_text(as.character(page$top), keep = "\n")
+  page$bottom <- show_text(as.character(page$bottom), keep = "\n")
+  if (is.data.frame(page$table)) {
+    page$table <- show_columns(page$table)
+  }
+  page
 }
 
 fold_lines <- function(text) strwrap(as.character(text), 81, exdent = 2)
@@ -231,6 +242,7 @@ table_width <- function(table, digits) {
 # The same in a document: the table is one of the document, with all columns.
 knit_page <- function(page, max_rows = NULL) {
   need_package("knitr", "to show this in a document")
+  page <- page_in_sight(page)
   lines <- function(text) {
     text <- gsub("([][\\\\`*_<>$#|~^])", "\\\\\\1", text)
     if (length(text) > 0L) c(paste0(text, "  "), "")

@@ -123,6 +123,7 @@ as_quantile_matrix <- function(x, n, arg, call = rlang::caller_env()) {
   if (missing(x)) {
     stop_missing(arg, call)
   }
+  x <- plain_numbers(x, arg, call)
   if (is.numeric(x) && is.null(dim(x))) {
     x <- matrix(x, ncol = 1L)
   }

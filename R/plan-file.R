@@ -9,7 +9,9 @@
 #' The plan's file has one row for each prompt: `id`, `prompt` (or `prompt.x`,
 #' `prompt.y` where prompts have several columns), `limit`, the most draws to
 #' make, and `stop`, whether to stop at the first unsafe one; then what
-#' calibration requires. Prompts with a limit of 0 are not drawn.
+#' calibration requires; last `column_types`, the types of ids, prompts and
+#' columns that you added. Text comes back byte for byte, in UTF-8, in the type
+#' that it had. Prompts with a limit of 0 are not drawn.
 #'
 #' The other program writes one row (CSV, with a header) or one object (JSON
 #' lines) for each draw, in any order, with the fields `id`, `draw` and
@@ -19,7 +21,8 @@
 #' program can resume it.
 #'
 #' @param plan An `audit_plan` from [plan_audit()] or [read_plan()].
-#' @param file The path of a file. That of a plan is CSV in UTF-8.
+#' @param file The path of a file. That of a plan is CSV in UTF-8, and is
+#'   compressed where its name ends in `.gz`, `.bz2` or `.xz`.
 #' @param keep_prompts Whether the prompts themselves are written. Without them
 #'   the other program must know them by `id`, and [run_audit()] refuses the
 #'   plan that is read back until it has its column `prompt` again.
@@ -58,18 +61,18 @@ write_plan <- function(plan, file, keep_prompts = TRUE, overwrite = FALSE,
   check_path(file)
   keep_prompts <- check_flag(keep_prompts, "keep_prompts")
   check_not_there(file, overwrite)
-  plan <- flatten_plan(plan, rlang::current_env())
+  plan <- flatten_plan(plan, rlang::current_env(), factors = TRUE)
+  plan$column_types <- NULL
   prompts <- grep("^prompt([.]|$)", names(plan), value = TRUE)
   first <- c("id", prompts, "limit", "stop")
   plan <- plan[c(first, setdiff(names(plan), first))]
   if (!keep_prompts) {
     plan[prompts] <- NULL
   }
+  plan$column_types <- rep(column_types(plan), nrow(plan))
   lines <- do.call(paste, c(lapply(plan, csv_cells), sep = ","))
   header <- paste(csv_cells(names(plan)), collapse = ",")
-  con <- file(file, "wb")
-  on.exit(close(con))
-  writeLines(c(header, lines), con, useBytes = TRUE)
+  write_lines(c(header, lines), file)
   invisible(file)
 }
 
@@ -79,6 +82,11 @@ read_plan <- function(file, ...) {
   check_no_dots(...)
   check_path(file, exists = TRUE)
   plan <- read_text_csv(file, rlang::current_env())
-  plan[] <- Map(field_from_text, names(plan), plan)
+  quoted <- attr(plan, "quoted")
+  types <- as.list(read_types(plan$column_types))
+  plan[] <- Map(field_from_text, names(plan), plan, unname(types[names(plan)]),
+                quoted)
+  attr(plan, "quoted") <- NULL
+  plan$column_types <- NULL
   check_plan(plan, "file")
 }

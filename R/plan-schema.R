@@ -186,14 +186,103 @@ check_flags <- function(x, arg, call) {
 
 # ---- Files -------------------------------------------------------------------
 
-# A column of text as its field has it; one that the user added, or an id, in
-# a type that writes the same text.
-field_from_text <- function(name, text) {
-  switch(plan_schema[[name]]$type %||% "id",
-    number = suppressWarnings(as.numeric(text)),
+# A column of text as its field has it; one that the user added, an id or a
+# prompt as `type` has it, or in a type that writes the same text.
+field_from_text <- function(name, text, type = NULL, quoted = NULL) {
+  switch(plan_schema[[name]]$type %||% "user",
+    number = number_from_text(text, type),
     # As R, Python and spreadsheets write it.
-    flag = as.logical(toupper(text)),
-    id = guess_type(text),
-    text
+    flag = parse_unsafe(text),
+    text = text,
+    column_from_text(text, type, quoted)
   )
+}
+
+# ---- Types in files ----------------------------------------------------------
+
+# A file tells of each column what it was, unless that goes without saying, in
+# the column `column_types`: "id=text;prompt.heat=double". What would end a name
+# or a type is spelt out, as in addresses.
+column_types <- function(table) {
+  usual <- c(number = "double", flag = "logical", text = "text")
+  types <- vapply(table, type_of_column, "")
+  known <- vapply(names(table), function(name) {
+    usual[plan_schema[[name]]$type %||% "user"]
+  }, "")
+  types <- types[is.na(known) | (known == "double" & types == "integer")]
+  paste0(spell_marks(names(types)), "=", types, collapse = ";")
+}
+
+type_of_column <- function(x) {
+  missing <- if (anyNA(x)) "?" else ""
+  if (is.factor(x)) {
+    levels <- paste(spell_marks(levels(x)), collapse = "|")
+    return(sprintf("%s%s(%s)", if (is.ordered(x)) "ordered" else "factor",
+                   missing, levels))
+  }
+  paste0(if (is.character(x)) "text" else typeof(x), missing)
+}
+
+type_marks <- c("%" = "%25", "," = "%2C", ";" = "%3B", "=" = "%3D",
+                "|" = "%7C", "(" = "%28", ")" = "%29")
+
+spell_marks <- function(text) {
+  for (mark in names(type_marks)) {
+    text <- gsub(mark, type_marks[[mark]], text, fixed = TRUE)
+  }
+  text
+}
+
+read_marks <- function(text) {
+  for (mark in rev(names(type_marks))) {
+    text <- gsub(type_marks[[mark]], mark, text, fixed = TRUE)
+  }
+  text
+}
+
+# Types by the names of their columns; none where the file does not tell.
+read_types <- function(text) {
+  if (is.null(text) || length(text) == 0L) {
+    return(character())
+  }
+  parts <- strsplit(strsplit(text[1L], ";", fixed = TRUE)[[1L]], "=",
+                    fixed = TRUE)
+  parts <- parts[lengths(parts) == 2L]
+  stats::setNames(vapply(parts, `[[`, "", 2L),
+                  read_marks(vapply(parts, `[[`, "", 1L)))
+}
+
+number_from_text <- function(text, type) {
+  number <- suppressWarnings(as.numeric(text))
+  whole <- identical(type, "integer") && !anyNA(number) &&
+    all(number == floor(number) & abs(number) < 2^31)
+  if (whole) as.integer(number) else number
+}
+
+# A file that another program wrote again may have lost its quotes: then only
+# the type says whether NA is a text.
+column_from_text <- function(text, type, quoted) {
+  if (is.null(type)) {
+    return(guess_type(text, quoted))
+  }
+  if (grepl("^[a-z]*[?]", type)) {
+    text <- replace(text, text == "NA" & !quoted, NA)
+  }
+  kind <- sub("[?(].*", "", type)
+  value <- switch(kind,
+    text = text,
+    logical = parse_unsafe(text),
+    integer = suppressWarnings(as.integer(text)),
+    double = suppressWarnings(as.numeric(text)),
+    factor = , ordered = factor(text, levels_of_type(type),
+                                ordered = kind == "ordered"),
+    return(guess_type(text, quoted))
+  )
+  # Values that somebody changed are not lost for that.
+  if (any(is.na(value) & !is.na(text) & text != "NaN")) text else value
+}
+
+levels_of_type <- function(type) {
+  levels <- sub(".*[(](.*)[)]$", "\\1", type)
+  read_marks(strsplit(paste0(levels, "|"), "|", fixed = TRUE)[[1L]])
 }

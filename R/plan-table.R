@@ -62,6 +62,8 @@ plan_hash <- function(plan) {
 # Numbers lose their last digits in a file, so they are summed, not hashed.
 plan_checksum <- function(plan) {
   constants <- unlist(plan$constants[schema_sealed("constant", "sum")])
+  # Beside an infinite one nothing else would count.
+  constants[is.infinite(constants)] <- 0
   rows <- plan[setdiff(schema_sealed("row", "sum"), "order")]
   own <- Reduce(`+`, lapply(rows, function(value) pmin(value, 1e6)))
   # On a scale on which none hides the others, were it infinite.
@@ -138,12 +140,13 @@ check_plan_rows <- function(plan, arg, call) {
                 list_names(name), call)
     }
   }
-  ids <- as.character(plan$id)
+  ids <- as_text(plan$id)
   if (anyNA(ids)) {
     stop_plan(arg, "has", "a missing id", call)
   }
   if (anyDuplicated(ids) > 0L) {
-    stop_plan(arg, "has the id twice:", ids[anyDuplicated(ids)], call)
+    stop_plan(arg, "has the id twice:",
+              show_text(ids[anyDuplicated(ids)]), call)
   }
   if (anyNA(plan[["cluster"]])) {
     stop_plan(arg, "has", "a missing cluster", call)
@@ -170,7 +173,7 @@ check_plan_fields <- function(plan, arg, call) {
   never <- plan$inclusion == 0 & reachable_quantile(plan) > 1
   if (any(never)) {
     stop_plan(arg, "has an inclusion probability of 0 for the prompt",
-              as.character(plan$id[never][1L]), call)
+              show_text(as_text(plan$id[never][1L])), call)
   }
   if (any(plan$order > length(plan$order)) || anyDuplicated(plan$order) > 0L) {
     stop_plan(arg, "has an `order` that is no", "permutation of its rows", call)
@@ -183,7 +186,7 @@ check_plan_fields <- function(plan, arg, call) {
 # ---- Files -------------------------------------------------------------------
 
 # Prompts that are rows of a data frame become columns prompt.x, as in a CSV.
-flatten_plan <- function(rows, call) {
+flatten_plan <- function(rows, call, factors = FALSE) {
   plan <- as.data.frame(rows)[setdiff(names(rows), outcome_columns)]
   class(plan) <- "data.frame"
   prompts <- plan$prompt
@@ -194,14 +197,22 @@ flatten_plan <- function(rows, call) {
   }
   for (name in names(plan)) {
     column <- plan[[name]]
-    if (is.factor(column)) {
-      column <- as.character(column)
+    if (is.factor(column) && !factors) {
+      column <- plan[[name]] <- as.character(column)
     }
-    if (!is.atomic(column) || is.object(column) || !is.null(dim(column))) {
+    plain <- is.factor(column) ||
+      (typeof(column) %in% c("character", "double", "integer", "logical") &&
+         !is.object(column) && is.null(dim(column)))
+    if (!plain) {
       stop_argument("prompts", "must have plain columns to be kept in a file",
                     sprintf("`%s`, %s", name, describe(column)), call = call)
     }
-    plan[[name]] <- column
+    if (is.character(column) && !all(validUTF8(to_utf8(column)))) {
+      stop_argument("prompts", "must be readable text to be kept in a file",
+                    sprintf("bytes of another encoding in `%s`", name),
+                    fix = "iconv() converts, say from \"latin1\".",
+                    call = call)
+    }
   }
   plan
 }

@@ -38,14 +38,18 @@ check_ids <- function(id, n, arg = "id", call = rlang::caller_env()) {
   if (is.factor(id)) {
     id <- as.character(id)
   }
-  if (!is.atomic(id) || length(id) != n || anyNA(id)) {
+  if (!is.atomic(id) || length(id) != n || anyNA(as_text(id))) {
     must <- sprintf("must be a vector of %d values, none missing", n)
     stop_argument(arg, must, describe(id), call = call)
   }
-  twice <- anyDuplicated(as.character(id))
+  if (is_integer64(id)) {
+    id <- integer64_text(id)
+  }
+  text <- as_text(id)
+  twice <- anyDuplicated(text)
   if (twice > 0L) {
     stop_argument(arg, "must not contain duplicates",
-                  sprintf("%s (element %d)", format(id[twice]), twice),
+                  sprintf("%s (element %d)", show_text(text[twice]), twice),
                   call = call)
   }
   unname(id)
@@ -78,6 +82,7 @@ check_groups <- function(groups, n, call = rlang::caller_env()) {
       describe_groups(groups), call = call
     )
   }
+  groups <- plain_numbers(groups, "groups", call)
   # In their natural order, and the same in every locale.
   values <- sort(unique(groups), method = "radix")
   factor(match(groups, values), seq_along(values), as.character(values))

@@ -145,7 +145,8 @@ make_log <- function(table, judge, unsafe, keep_responses, arg, call) {
   }
   require_columns(table, "id", from)
   id <- as_text(table$id)
-  refuse_cells(is_blank(id), id, "id", "that of a prompt", from)
+  refuse_cells(is.na(id) | !nzchar(id), id, "id", "that of a prompt", from)
+  check_readable(table, judge, keep_responses, from)
   numbered <- !"draw" %in% names(table)
   table$draw <- if (numbered) {
     number_within(id)
@@ -188,6 +189,20 @@ log_columns <- function(table, judge, unsafe, from) {
     log[[name]] <- text(name)
   }
   log
+}
+
+# The text that is read, of the columns that are.
+check_readable <- function(table, judge, keep_responses, from) {
+  responses <- keep_responses || is.function(judge)
+  used <- c(setdiff(names(log_types), c("source", "row")), "plan_id", "message",
+            if (responses) "response", if (is.character(judge)) judge)
+  for (name in intersect(used, names(table))) {
+    column <- table[[name]]
+    if (is.character(column)) {
+      refuse_cells(!validUTF8(to_utf8(column)), column, name,
+                   "readable text, in UTF-8", from)
+    }
+  }
 }
 
 require_columns <- function(table, wanted, from) {
@@ -259,7 +274,7 @@ judge_log <- function(table, judge, unsafe, from) {
     list(arg = from$arg, call = call))
   response <- text_cells(table$response, nrow(table))
   prompt <- text_cells(table$prompt, nrow(table))
-  given <- tolower(as_text(table$status %||% rep("ok", nrow(table))))
+  given <- lower_ascii(as_text(table$status %||% rep("ok", nrow(table))))
   ask <- which(!is.na(response) & (is_blank(given) | given == "ok"))
   result <- list(unsafe = rep(NA, nrow(table)),
                  empty = ifelse(is.na(response), "error", "unjudged"),
@@ -309,7 +324,9 @@ read_verdicts <- function(value, rule, name, from) {
   text <- as_text(value)
   blank <- is_blank(text)
   if (is.function(rule)) {
-    verdict <- rule(utils::type.convert(value, as.is = TRUE))
+    typed <- is.numeric(value) || is.logical(value)
+    verdict <- rule(if (typed) value else
+      utils::type.convert(value, as.is = TRUE))
     if (!is.logical(verdict) || length(verdict) != length(value)) {
       stop_argument("unsafe", sprintf("must return %d logical values",
                                       length(value)),
@@ -339,7 +356,7 @@ read_status <- function(table, judged, from) {
   if (!"status" %in% names(table)) {
     return(silent)
   }
-  given <- tolower(as_text(table$status))
+  given <- lower_ascii(as_text(table$status))
   blank <- is_blank(given)
   refuse_cells(!blank & !given %in% log_statuses, given, "status",
                paste("one of", list_names(log_statuses, 6L)), from)
@@ -351,7 +368,7 @@ read_status <- function(table, judged, from) {
 # ---- Cells -------------------------------------------------------------------
 
 is_blank <- function(text) {
-  is.na(text) | tolower(text) %in% c("", "na", "nan", "none", "null")
+  is.na(text) | lower_ascii(text) %in% c("", "na", "nan", "none", "null")
 }
 
 text_cells <- function(x, n) {
@@ -379,7 +396,8 @@ read_numbers <- function(table, name, from) {
     return(rep(NA_real_, nrow(table)))
   }
   if (is.numeric(x)) {
-    return(as.double(x))
+    call <- from$call
+    return(as.double(plain_numbers(x, paste0(from$arg, "$", name), call)))
   }
   text <- as_text(x)
   number <- suppressWarnings(as.numeric(text))

@@ -9,6 +9,8 @@ escape_html <- function(x) {
   bad <- !validUTF8(x)
   x[bad] <- iconv(x[bad], "UTF-8", "UTF-8", sub = "byte")
   x <- gsub("[\001-\010\013-\037\177]", "", x, perl = TRUE)
+  # Those that turn the direction of the text around them stay, in sight.
+  x <- show_text(x, keep = c("\n", "\t"))
   marks <- c("&" = "&amp;", "<" = "&lt;", ">" = "&gt;", "\"" = "&quot;",
              "'" = "&#39;", "`" = "&#96;")
   for (mark in names(marks)) {

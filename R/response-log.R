@@ -211,7 +211,7 @@ print.response_log <- function(x, ...) {
   say("<response_log> %s to %s", counted(at$draws, "response"),
       counted(at$nobs, "prompt"))
   for (line in log_lines(rows, at)) {
-    cat(strwrap(line, 78, exdent = 2), sep = "\n")
+    cat(strwrap(show_text(line), 78, exdent = 2), sep = "\n")
   }
   if (isTRUE(attr(x, "numbered"))) {
     say("Draws numbered in the order of the rows, within each prompt.")

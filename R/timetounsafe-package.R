@@ -53,6 +53,9 @@
 #' * `timetounsafe_warning_constant_hazard`: the training draws are all safe, or
 #'   all unsafe; the hazard falls back to one constant.
 #' * `timetounsafe_warning_convergence`: a hazard fit ran out of iterations.
+#' * `timetounsafe_warning_new_levels`: prompts have levels of a factor that
+#'   training did not have, and count as average in it. Fields `columns` and
+#'   `levels`.
 #' * `timetounsafe_warning_failed_draws`: draws failed permanently.
 #' * `timetounsafe_warning_unverified_hazard`: a hazard could not be verified to
 #'   be the one that the plan was made with.

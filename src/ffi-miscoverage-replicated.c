@@ -7,7 +7,7 @@ SEXP ffi_replicated_loss(SEXP unsafe, SEXP draws, SEXP quantile) {
   tt_error error = {0};
   tt_status status = tt_replicated_loss(
       (size_t)n, tt_doubles(unsafe, n, "unsafe"), tt_doubles(draws, n, "draws"),
-      tt_doubles(quantile, n, "quantiles"), REAL(loss), &error);
+      tt_doubles(quantile, n, "quantiles"), REAL(loss), &tt_r_poll, &error);
   SEXP result = tt_result(status, &error, loss);
   UNPROTECT(1);
   return result;

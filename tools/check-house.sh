@@ -27,6 +27,10 @@ check "no R header in src/core" "$(
     src/core/*.[ch]
 )"
 
+check "no mirror's address in tools/: R has its own list" "$(
+  grep -nE 'https?://[^ "]*(r-project|cran|posit|mirror)' tools/*.R tools/setup.sh
+)"
+
 if layers=$(Rscript tools/layers.R --check); then
   ok "the files of R/ form layers, as ARCHITECTURE.md has them"
 else

@@ -31,15 +31,17 @@ if (action == "install" && length(missing) > 0) {
   # A run that was cut off leaves its lock behind.
   unlink(Sys.glob(file.path(library_dir, "00LOCK*")), recursive = TRUE)
 
-  repos <- getOption("repos")
-  if (is.null(repos)) {
-    repos <- c(CRAN = "@CRAN@")
-  }
+  # The repositories of the user; where R would ask for a mirror, the one that
+  # the environment names, or the first of R's own list.
+  repos <- getOption("repos", c(CRAN = "@CRAN@"))
   mirror <- Sys.getenv("CRAN_MIRROR")
-  if (!nzchar(mirror)) {
-    mirror <- "https://cloud.r-project.org"
+  if (nzchar(mirror)) {
+    repos[repos == "@CRAN@"] <- mirror
   }
-  repos[repos == "@CRAN@"] <- mirror
+  options(repos = repos)
+  if ("@CRAN@" %in% repos) {
+    utils::chooseCRANmirror(ind = 1, local.only = TRUE)
+  }
 
   # The outputs are kept in the working directory.
   dir.create("build/logs", showWarnings = FALSE)
@@ -51,8 +53,7 @@ if (action == "install" && length(missing) > 0) {
   options(timeout = max(300, getOption("timeout")))
   install.packages(
     missing,
-    lib = library_dir, repos = repos, Ncpus = 2, quiet = TRUE,
-    keep_outputs = TRUE
+    lib = library_dir, Ncpus = 2, quiet = TRUE, keep_outputs = TRUE
   )
   missing <- find_missing()
   if (length(missing) > 0) {

@@ -10,11 +10,11 @@ tt_status tt_text_ngrams_limit(size_t length, size_t *limit);
 
 /* Writes the zero-based column of each n-gram, repeats included.
  *
- *   text(length)  UTF-8, lower case, words separated by single spaces (anything else
- *                 is accepted, but counts as part of a word)
+ *   text(length)  the words of tt_text_words() (anything else is accepted, but
+ *                 counts as part of a word)
  *   columns       out: at least tt_text_ngrams_limit(length) elements
  *   count         out: how many were written */
 tt_status tt_text_ngrams(const char *text, size_t length, size_t n_columns, int *columns,
-                         size_t *count, tt_error *error);
+                         size_t *count, const tt_poll *poll, tt_error *error);
 
 #endif

@@ -72,7 +72,12 @@ tt_status tt_curve(const tt_curve_kind *kind, size_t n, const double *inclusion,
     if (inclusion_by_tau || k == 0) {
       weigh(&losers, inclusion_by_tau ? inclusion + n * k : inclusion);
     }
-    curve[k] = kind->losses(&losers, quantile) / (double)n;
+    double sum = 0.0;
+    status = kind->losses(&losers, quantile, &sum, poll);
+    if (status != TT_OK) {
+      return status;
+    }
+    curve[k] = sum / (double)n;
   }
   return TT_OK;
 }

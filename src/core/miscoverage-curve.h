@@ -23,13 +23,15 @@ tt_status tt_curve_scratch(size_t n, size_t *bytes);
  *
  *   can_lose   whether a prompt can add to the sum at any tau
  *   wrong      the first of n rows whose quantile is not allowed; n for none
- *   losses     the weighted sum of the losses at one column of quantiles */
+ *   losses     the weighted sum of the losses at one column of quantiles, or
+ *              TT_EINTERRUPT */
 typedef struct {
   const double *seen;
   const double *beyond;
   int (*can_lose)(double seen, double beyond);
   size_t (*wrong)(size_t n, const double *beyond, const double *quantile);
-  double (*losses)(const tt_losers *losers, const double *quantile);
+  tt_status (*losses)(const tt_losers *losers, const double *quantile, double *sum,
+                      const tt_poll *poll);
 } tt_curve_kind;
 
 /* curve[k] = losses(column k) / n at K values of tau, for n > 0 prompts.

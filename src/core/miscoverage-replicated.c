@@ -9,6 +9,19 @@
 /* What is left of a share once it cannot be told from 0. */
 #define NEGLIGIBLE 0x1p-60
 
+/* Factors between two questions whether to stop: some milliseconds. */
+#define POLL_EVERY 1e6
+
+/* Adds the factors of one loss to what was done since the last question. */
+static int work_stops(double unsafe, double quantile, double *work, const tt_poll *poll) {
+  *work += 1.0 + fmin(unsafe, quantile);
+  if (*work < POLL_EVERY) {
+    return 0;
+  }
+  *work = 0.0;
+  return tt_stop_requested(poll);
+}
+
 /* choose(n - S, k) / choose(n, k) is a product of min(S, k) factors, each the chance
  * that one more of the few misses all of the many; S and k may change places. The loss
  * is summed up from the positive parts that the factors take away, so that it does not
@@ -37,9 +50,14 @@ static int bad_quantile(double draws, double quantile) {
 }
 
 tt_status tt_replicated_loss(size_t n, const double *unsafe, const double *draws,
-                             const double *quantile, double *loss, tt_error *error) {
+                             const double *quantile, double *loss, const tt_poll *poll,
+                             tt_error *error) {
   tt_status status = tt_check_counts(n, unsafe, draws, error);
+  double work = 0.0;
   for (size_t i = 0; i < n && status == TT_OK; i++) {
+    if (work_stops(unsafe[i], quantile[i], &work, poll)) {
+      return TT_EINTERRUPT;
+    }
     if (bad_quantile(draws[i], quantile[i])) {
       return tt_fail(error, TT_EINVAL, "quantiles", i, quantile[i]);
     }
@@ -61,17 +79,23 @@ static size_t wrong_quantile(size_t n, const double *draws, const double *quanti
   return i;
 }
 
-static double lost(const tt_losers *losers, const double *quantile) {
+static tt_status lost(const tt_losers *losers, const double *quantile, double *sum,
+                      const tt_poll *poll) {
   tt_sum total = {0.0, 0.0};
+  double work = 0.0;
   for (size_t j = 0; j < losers->m; j++) {
     double q = quantile[losers->row[j]];
+    if (work_stops(losers->seen[j], q, &work, poll)) {
+      return TT_EINTERRUPT;
+    }
     double loss = tt_replicated_loss1(losers->seen[j], losers->beyond[j], q);
     /* No loss stays none where a weight is infinite. */
     if (loss > 0.0) {
       tt_sum_add(&total, loss * losers->weight[j]);
     }
   }
-  return tt_sum_value(&total);
+  *sum = tt_sum_value(&total);
+  return TT_OK;
 }
 
 tt_status tt_replicated_miscoverage(size_t n, const double *unsafe, const double *draws,

@@ -16,7 +16,8 @@ double tt_replicated_loss1(double unsafe, double draws, double quantile);
  * where quantile - 1 exceeds `draws` otherwise, the estimate does not exist: TT_EINVAL,
  * as for counts that are not (see tt_check_counts()). All of length n. */
 tt_status tt_replicated_loss(size_t n, const double *unsafe, const double *draws,
-                             const double *quantile, double *loss, tt_error *error);
+                             const double *quantile, double *loss, const tt_poll *poll,
+                             tt_error *error);
 
 /* curve[k] = (1/n) sum_i loss_i(q_ik) / pi_i(k) at K taus.
  *

@@ -52,7 +52,10 @@ static void add_block(double *sum, const double *time, const double *horizon,
   }
 }
 
-static double lost(const tt_losers *losers, const double *quantile) {
+/* Quick enough to be asked to stop after each column only. */
+static tt_status lost(const tt_losers *losers, const double *quantile, double *out,
+                      const tt_poll *poll) {
+  (void)poll;
   double sum[LANES] = {0.0};
   tt_sum total = {0.0, 0.0};
   size_t j = 0;
@@ -72,7 +75,8 @@ static double lost(const tt_losers *losers, const double *quantile) {
       tt_sum_add(&total, losers->weight[j]);
     }
   }
-  return tt_sum_value(&total);
+  *out = tt_sum_value(&total);
+  return TT_OK;
 }
 
 tt_status tt_miscoverage_curve(size_t n, const double *time, const double *horizon,

@@ -17,7 +17,7 @@ static grams grams_of(const char *text, size_t length, size_t n_columns) {
   grams g = {NULL, 0, tt_text_ngrams_limit(length, &limit)};
   if (g.status == TT_OK) {
     g.column = malloc(limit > 0 ? limit * sizeof(int) : 1);
-    g.status = tt_text_ngrams(text, length, n_columns, g.column, &g.count, NULL);
+    g.status = tt_text_ngrams(text, length, n_columns, g.column, &g.count, NULL, NULL);
   }
   return g;
 }
@@ -155,18 +155,40 @@ static void test_refusals(void) {
   int column[8];
   size_t count = 0;
   tt_error error = untouched;
-  tt_status got = tt_text_ngrams("ab", 2, 0, column, &count, &error);
+  tt_status got = tt_text_ngrams("ab", 2, 0, column, &count, NULL, &error);
   check_refused(got, TT_EINVAL, error, "n_columns", 0, 0.0, "no columns");
   error = untouched;
   const size_t many = (size_t)INT_MAX + 1;
-  got = tt_text_ngrams("ab", 2, many, column, &count, &error);
+  got = tt_text_ngrams("ab", 2, many, column, &count, NULL, &error);
   check_refused(got, TT_EINVAL, error, "n_columns", 0, (double)many, "too many columns");
-  check_that(tt_text_ngrams("ab", 2, 0, column, &count, NULL) == TT_EINVAL,
+  check_that(tt_text_ngrams("ab", 2, 0, column, &count, NULL, NULL) == TT_EINVAL,
              "told or not");
   error = untouched;
-  check_that(tt_text_ngrams("ab", 2, INT_MAX, column, &count, &error) == TT_OK &&
+  check_that(tt_text_ngrams("ab", 2, INT_MAX, column, &count, NULL, &error) == TT_OK &&
                  is_untouched(error),
              "success leaves the error alone");
+}
+
+/* One word of a megabyte, and many: few bytes go without a question. */
+static void test_polls(void) {
+  const size_t length = 1u << 20;
+  char *text = malloc(length);
+  int *column = malloc(4 * length * sizeof(int));
+  for (int words = 0; words < 2; words++) {
+    for (size_t i = 0; i < length; i++) {
+      text[i] = words && i % 2 == 1 ? ' ' : 'a';
+    }
+    poll_counter never = {0, 0}, third = {0, 3};
+    const tt_poll asking = {count_poll, &never}, stopping = {count_poll, &third};
+    size_t count = 0;
+    tt_status got = tt_text_ngrams(text, length, 16, column, &count, &asking, NULL);
+    check_that(got == TT_OK && never.calls >= (int)(length >> 16),
+               "a long text is polled");
+    got = tt_text_ngrams(text, length, 16, column, &count, &stopping, NULL);
+    check_that(got == TT_EINTERRUPT && third.calls == 3, "and can be stopped");
+  }
+  free(text);
+  free(column);
 }
 
 int main(void) {
@@ -176,5 +198,6 @@ int main(void) {
   test_spread();
   test_limit();
   test_refusals();
+  test_polls();
   return check_report();
 }

@@ -199,7 +199,7 @@ static void test_infinite_weight(void) {
 }
 
 static tt_status losses(const table *t, double *out, tt_error *error) {
-  return tt_replicated_loss(t->n, t->unsafe, t->draws, t->quantiles, out, error);
+  return tt_replicated_loss(t->n, t->unsafe, t->draws, t->quantiles, out, NULL, error);
 }
 
 static void test_losses(void) {
@@ -212,7 +212,8 @@ static void test_losses(void) {
         right && out[i] == tt_replicated_loss1(t.unsafe[i], t.draws[i], t.quantiles[i]);
   }
   check_that(right, "the loss of each prompt");
-  check_that(tt_replicated_loss(0, NULL, NULL, NULL, NULL, NULL) == TT_OK, "of none");
+  check_that(tt_replicated_loss(0, NULL, NULL, NULL, NULL, NULL, NULL) == TT_OK,
+             "of none");
 }
 
 /* ---- Refusals -----------------------------------------------------------------------
@@ -312,6 +313,36 @@ static void test_interrupt(void) {
   check_that(curve(&t, 0, out, &silent, NULL) == TT_OK, "a poll may have no function");
 }
 
+/* A question at least every 2,000,000 factors, also within one tau. */
+static void test_polls(void) {
+  enum { PROMPTS = 40 };
+  const double each = 5e5;
+  double unsafe[PROMPTS], draws[PROMPTS], pi[PROMPTS], quantiles[PROMPTS], out[PROMPTS];
+  double scratch[8 * PROMPTS];
+  for (size_t i = 0; i < PROMPTS; i++) {
+    unsafe[i] = each;
+    draws[i] = 1e13;
+    pi[i] = 1.0;
+    quantiles[i] = each + 1.0;
+  }
+  const int least = (int)(PROMPTS * each / 2e6);
+  poll_counter never = {0, 0}, third = {0, 3};
+  const tt_poll asking = {count_poll, &never}, stopping = {count_poll, &third};
+  check_that(tt_replicated_miscoverage(PROMPTS, unsafe, draws, pi, 0, 1, quantiles,
+                                       scratch, out, &asking, NULL) == TT_OK &&
+                 never.calls >= least,
+             "one tau is polled within");
+  never.calls = 0;
+  check_that(tt_replicated_loss(PROMPTS, unsafe, draws, quantiles, out, &asking, NULL) ==
+                     TT_OK &&
+                 never.calls >= least,
+             "and so are the losses");
+  check_that(tt_replicated_loss(PROMPTS, unsafe, draws, quantiles, out, &stopping,
+                                NULL) == TT_EINTERRUPT &&
+                 third.calls == 3,
+             "which can be stopped");
+}
+
 int main(void) {
   test_enumeration();
   test_formula();
@@ -325,5 +356,6 @@ int main(void) {
   test_refused_quantiles();
   test_refused_weights();
   test_interrupt();
+  test_polls();
   return check_report();
 }

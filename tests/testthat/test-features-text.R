@@ -232,3 +232,56 @@ test_that("features do not depend on the order of the prompts", {
                fit_hazard(prompts,
                           counts(unsafe, 30))$fitted[at], tolerance = 1e-6)
 })
+
+test_that("case and letters are Unicode's, whatever the locale says", {
+  capitals <- c("\u041f\u0420\u0418\u0412\u0415\u0422 \u041c\u0418\u0420",
+                "TITLE I", "\u00dcBER \u00c9T\u00c9")
+  small <- c("\u043f\u0440\u0438\u0432\u0435\u0442 \u043c\u0438\u0440",
+             "title i", "\u00fcber \u00e9t\u00e9")
+  text <- text_features(c(small, "something else"))
+  expect_identical(predict(text, capitals), predict(text, small))
+  expect_true(all(rowSums(abs(predict(text, capitals)[, 1:3])) > 0.1))
+  # A mark belongs to its letter: the word is one.
+  expect_identical(sum(ngram_counts("\u0928\u093f", 64)), 1)
+})
+
+test_that("features and predictions are the same in every locale", {
+  skip_on_cran()
+  skip_on_os("windows")
+  prompts <- c("\u041f\u0420\u0418\u0412\u0415\u0422 \u043c\u0438\u0440",
+               "TITLE of I", "\u0928\u093f x", "plain words", "\u0130stanbul")
+  set.seed(5)
+  fit <- fit_hazard(rep(prompts, 20), counts(rbinom(100, 20, 0.1), 20))
+  files <- list(plain = tempfile(), fit = tempfile(), out = tempfile())
+  writeLines(enc2utf8(prompts), files$plain, useBytes = TRUE)
+  saveRDS(list(prompts = prompts, fit = fit), files$fit)
+  installed <- system2("locale", "-a", stdout = TRUE, stderr = FALSE)
+  tried <- c("C", "C.UTF-8", intersect(c("tr_TR.utf8", "de_DE.utf8"),
+                                       installed))
+  for (locale in tried) {
+    withr::with_envvar(c(LC_ALL = locale), run_elsewhere(c(
+      sprintf("given <- readRDS(%s)", deparse(files$fit)),
+      # As cron would: from a file, of which R knows no encoding.
+      sprintf("plain <- readLines(%s)", deparse(files$plain)),
+      "out <- list(predict(given$fit, given$prompts),",
+      "            predict(given$fit, plain),",
+      "            text_features(given$prompts)$features)",
+      sprintf("saveRDS(out, %s)", deparse(files$out))
+    )))
+    expect_equal(readRDS(files$out),
+                 list(predict(fit, prompts), predict(fit, prompts),
+                      text_features(prompts)$features),
+                 tolerance = 1e-13, info = locale)
+    unlink(files$out)
+  }
+})
+
+test_that("one text of megabytes needs no gigabytes", {
+  skip_on_cran()
+  huge <- paste(rep("tell me a joke", 3e5), collapse = " ")
+  took <- system.time(text <- text_features(c(huge, "tell me", "sing a song")))
+  expect_lt(took[["elapsed"]], 10)
+  expect_true(all(is.finite(text$features)))
+  moved <- text_features(c("sing a song", huge, "tell me"))
+  expect_equal(moved$features[c(2, 3, 1), ], text$features, tolerance = 1e-13)
+})

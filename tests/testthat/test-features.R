@@ -215,19 +215,116 @@ test_that("a variable that is nowhere is an error that names it", {
                class = "timetounsafe_error")
 })
 
-test_that("levels not seen in training are an error that names them", {
+test_that("levels not seen in training count as average, with a warning", {
   set.seed(20)
-  data <- data.frame(f = factor(rep(c("p", "q"), 50), c("p", "q", "unused")),
-                     ch = rep(c("y", "z"), each = 50))
-  fit <- fit_hazard(data, counts(rbinom(100, 20, 0.2), 20))
-  error <- expect_error(predict(fit, data.frame(f = "new", ch = "y")),
-                        "\"new\"", class = "timetounsafe_error_features")
-  expect_identical(error$columns, "f")
-  expect_error(predict(fit, data.frame(f = "unused", ch = "y")), "\"unused\"",
+  data <- data.frame(f = factor(rep(c("p", "q", "q", "r"), 50),
+                                c("p", "q", "r", "unused")),
+                     ch = rep(c("y", "z"), each = 100), x = rnorm(200))
+  unsafe <- rbinom(200, 20, ifelse(data$f == "r", 0.6, 0.2))
+  fit <- fit_hazard(data, counts(unsafe, 20), interactions = 0)
+  eta <- function(newdata) log(-log1p(-predict(fit, newdata)))
+  row <- function(f, ch = "y") data.frame(f = f, ch = ch, x = 0.5)
+  seen <- vapply(c("p", "q", "r"), function(f) eta(row(f)), 0)
+  warning <- expect_warning(new <- eta(row("new")), "\"new\"",
+                            class = "timetounsafe_warning_new_levels")
+  expect_identical(warning$columns, "f")
+  expect_identical(warning$levels, list(f = "new"))
+  expect_equal(new, sum(seen * c(1, 2, 1) / 4), tolerance = 1e-12)
+  # The rule is the same for levels that were declared, and for text.
+  expect_warning(unused <- eta(row("unused")), "\"unused\"",
+                 class = "timetounsafe_warning_new_levels")
+  expect_equal(unused, new, tolerance = 1e-12)
+  known <- c(eta(row("p", "y")), eta(row("p", "z")))
+  warning <- expect_warning(new <- eta(row("p", "w")),
+                            class = "timetounsafe_warning_new_levels")
+  expect_identical(warning$columns, "ch")
+  expect_equal(new, mean(known), tolerance = 1e-12)
+  # Those beside it are not touched.
+  mixed <- suppressWarnings(eta(row(c("p", "new", "r"))))
+  expect_equal(mixed[c(1, 3)], unname(seen[c("p", "r")]), tolerance = 1e-12)
+})
+
+test_that("new levels have the same rule in every kind of term", {
+  set.seed(20)
+  data <- data.frame(f = rep(c("p", "q", "r", "s"), 50), x = rnorm(200))
+  data$unsafe <- rbinom(200, 20, 0.2)
+  data$safe <- 20 - data$unsafe
+  fits <- list(
+    fit_hazard(cbind(unsafe, safe) ~ f * x, data),
+    fit_hazard(cbind(unsafe, safe) ~ f:x, data),
+    fit_hazard(cbind(unsafe, safe) ~ factor(f, ordered = TRUE) + x, data),
+    fit_hazard(cbind(unsafe, safe) ~ paste0(f, f) + x, data)
+  )
+  for (fit in fits) {
+    expect_warning(p <- predict(fit, data.frame(f = "new", x = 0)), "\"new",
+                   class = "timetounsafe_warning_new_levels")
+    expect_true(p > 0 && p < 1)
+  }
+})
+
+test_that("text of its own in nearly every row is refused, with a hint", {
+  set.seed(25)
+  data <- data.frame(x = rnorm(100), prompt = paste("prompt", 1:100))
+  y <- counts(rbinom(100, 20, 0.2), 20)
+  frames <- list(data, data["prompt"],
+                 data.frame(x = 1:100, prompt = factor(c(1:60, 1:40))))
+  for (x in frames) {
+    error <- expect_error(fit_hazard(x, y), "text_features()", fixed = TRUE,
+                          class = "timetounsafe_error_features")
+    expect_identical(error$columns, "prompt")
+    expect_identical(error$argument, "x")
+  }
+  data <- cbind(data, y)
+  expect_error(fit_hazard(cbind(unsafe, safe) ~ x + prompt, data), "\"prompt\"",
                class = "timetounsafe_error_features")
-  error <- expect_error(predict(fit, data.frame(f = "p", ch = "w")),
-                        class = "timetounsafe_error_features")
-  expect_identical(error$columns, "ch")
+  expect_s3_class(fit_hazard(cbind(unsafe, safe) ~ x, data), "hazard_fit")
+})
+
+test_that("a level that occurs once does not break the way to a bound", {
+  set.seed(26)
+  n <- 120
+  x <- data.frame(score = rnorm(n),
+                  topic = c(paste("rare", 1:30), rep(c("a", "b"), 45)))
+  sampler <- function(prompts) runif(length(prompts)) < 0.05
+  lpb <- suppressWarnings(time_to_unsafe(paste("prompt", 1:n), sampler, 10,
+                                         x = x))
+  expect_s3_class(lpb, "lpb")
+})
+
+test_that("levels have the same order in every locale", {
+  data <- data.frame(f = rep(c("b", "A", "c", "B"), 10), x = 1:40)
+  fit <- fit_hazard(data, counts(rep(c(1, 2, 3, 4, 5), 8), 20))
+  expect_identical(fit$encoder$levels$f, c("A", "B", "b", "c"))
+})
+
+test_that("integer64 is a number", {
+  # As RSQLite returns it, whether or not bit64 is there.
+  long <- function(x) {
+    low <- as.integer(ifelse(x %% 2^32 >= 2^31, x %% 2^32 - 2^32, x %% 2^32))
+    bits <- rbind(low, as.integer(x %/% 2^32))
+    structure(readBin(writeBin(as.vector(bits), raw(), endian = "little"),
+                      "double", length(x), endian = "little"),
+              class = "integer64")
+  }
+  set.seed(27)
+  a <- round(rnorm(100, 0, 1e6)) * 1e3
+  unsafe <- rbinom(100, 20, plogis(a / 2e9 - 2))
+  plain <- data.frame(a = a, unsafe = unsafe, safe = 20 - unsafe)
+  wide <- list2DF(list(a = long(a), unsafe = long(unsafe),
+                       safe = long(20 - unsafe)))
+  formula <- cbind(unsafe, safe) ~ a
+  fit <- fit_hazard(formula, plain)
+  expect_gt(diff(range(fit$fitted)), 0.01)
+  expect_identical(fit_hazard(formula, wide)$fitted, fit$fitted)
+  expect_identical(predict(fit, wide), fit$fitted)
+  fit <- fit_hazard(plain["a"], counts(unsafe, 20))
+  expect_identical(fit_hazard(wide["a"], counts(unsafe, 20))$fitted, fit$fitted)
+  fit <- fit_hazard(a, counts(unsafe, 20))
+  expect_identical(fit_hazard(long(a), counts(unsafe, 20))$fitted, fit$fitted)
+  # cbind() drops the class.
+  lost <- cbind(unclass(long(unsafe)), unclass(long(20 - unsafe)))
+  expect_error(fit_hazard(a, lost), "integer64",
+               class = "timetounsafe_error_argument")
 })
 
 test_that("a factor and text are the same at prediction", {

@@ -368,18 +368,6 @@ test_that("running out of iterations is a warning, and printed", {
   expect_true(all(fit$fitted > 0 & fit$fitted < 1))
 })
 
-test_that("counts need not be whole numbers", {
-  set.seed(25)
-  x <- rnorm(100)
-  unsafe <- runif(100)
-  fit <- fit_hazard(x, counts(unsafe, 4.5), penalty = 0, splines = 0)
-  # glm() warns of them, rightly for most of its uses.
-  oracle <- suppressWarnings(
-    glm(cbind(unsafe, 4.5 - unsafe) ~ x, binomial("cloglog"))
-  )
-  expect_equal(fit$fitted, unname(fitted(oracle)), tolerance = 1e-6)
-})
-
 test_that("a fit needs no random numbers", {
   set.seed(26)
   x <- rnorm(100)

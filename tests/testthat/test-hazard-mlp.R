@@ -149,8 +149,8 @@ test_that("training starts at the overall rate", {
 })
 
 test_that("`weighted` tells prompts with many draws from those with few", {
-  # Half of the prompts have 200 draws at 0.3, half 2 draws at 0.8.
-  draws <- rep(c(200, 2), 100)
+  # Half of the prompts have 500 draws at 0.3, half 5 draws at 0.8.
+  draws <- rep(c(500, 5), 100)
   unsafe <- draws * rep(c(0.3, 0.8), 100)
   x <- matrix(0, 200, 1)
   fit <- function(weighted) {
@@ -159,9 +159,9 @@ test_that("`weighted` tells prompts with many draws from those with few", {
                     learning_rate = 0.01,
                     epochs = 200, validation = 0, weighted = weighted)$fitted)
   }
-  # (200 * 0.3 + 2 * 0.8) / 202, and the mean of 0.3 and 0.8. Constant step
+  # (500 * 0.3 + 5 * 0.8) / 505, and the mean of 0.3 and 0.8. Constant step
   # sizes leave an error of a few thousandths.
-  expect_equal(fit(TRUE), 61.6 / 202, tolerance = 0.03)
+  expect_equal(fit(TRUE), 154 / 505, tolerance = 0.03)
   expect_equal(fit(FALSE), 0.55, tolerance = 0.03)
 })
 

@@ -128,3 +128,33 @@ test_that("outcomes that do not fit are named", {
   expect_error(fit_hazard(data$prompts, y[, 2:1]), "cbind\\(unsafe, safe\\)",
                class = "timetounsafe_error_argument")
 })
+
+test_that("rates are no counts", {
+  x <- rnorm(10)
+  unsafe <- rep(0:4, 2)
+  for (y in list(cbind(unsafe / 20, 20), cbind(unsafe / 20, 1 - unsafe / 20),
+                 cbind(unsafe / 20, 20 - unsafe / 20))) {
+    error <- expect_error(fit_hazard(x, y), "whole.*0.05 \\(row 2\\)",
+                          class = "timetounsafe_error_argument")
+    expect_match(conditionMessage(error), "rate * n", fixed = TRUE)
+    expect_identical(error$argument, "y")
+  }
+  expect_error(fit_hazard(cbind(u, 20) ~ x, data.frame(u = unsafe / 20, x = x)),
+               "whole", class = "timetounsafe_error_argument")
+})
+
+test_that("times of an audit are those of the model: at status 0 draws made", {
+  # 0.5 and 0.2 came out as 0.348 and 0.148 where a censored time was one more.
+  set.seed(31)
+  for (p in c(0.5, 0.2)) {
+    plan <- known_plan(rep(0.05, 4000), 3, design = "basic")
+    audit <- simulate_audit(plan, rep(p, 4000))
+    audit <- audit[audit$draws > 0, ]
+    expect_identical(audit$time[audit$status == 0],
+                     audit$draws[audit$status == 0])
+    data <- data.frame(time = audit$time, status = audit$status,
+                       x = rnorm(nrow(audit)))
+    fit <- fit_hazard(survival::Surv(time, status) ~ 1 + x, data)
+    expect_lt(abs(mean(fit$fitted) - p), 0.03)
+  }
+})

@@ -58,8 +58,8 @@ test_that("prompts with 0 draws are left out of a formula's data", {
   data$unsafe <- rbinom(60, data$draws, plogis(-2 + data$a))
   fit <- fit_hazard(cbind(unsafe, draws - unsafe) ~ a + f, data)
   expect_identical(fit$nobs, 40L)
-  expect_error(predict(fit, data), "\"never\"",
-               class = "timetounsafe_error_features")
+  expect_warning(predict(fit, data), "\"never\"",
+                 class = "timetounsafe_warning_new_levels")
 })
 
 test_that("the formula door equals the counts door", {
@@ -203,7 +203,7 @@ test_that("an unknown setting is an error that lists the known ones", {
 
 test_that("two prompts, three and four give hazards between 0 and 1", {
   for (n in 2:4) {
-    for (unsafe in list(c(1, 0, 2, 0), c(5, 5, 4, 5), c(0, 0.5, 0, 5))) {
+    for (unsafe in list(c(1, 0, 2, 0), c(5, 5, 4, 5), c(0, 1, 0, 5))) {
       fit <- suppressWarnings(fit_hazard(matrix(sin(1:(3 * n)), n),
                                          counts(unsafe[1:n], 5)))
       expect_true(all(fit$fitted > 0 & fit$fitted < 1))
@@ -217,7 +217,7 @@ test_that("counts of any size give hazards of their order", {
   # nothing must not lead far from it.
   set.seed(22)
   x <- matrix(rnorm(300), 100)
-  for (draws in c(1e-6, 0.5, 1, 1e9, 2^53)) {
+  for (draws in c(4, 1e9, 2^53)) {
     fit <- fit_hazard(x, counts(rep(c(0, draws / 4), 50), draws),
                       interactions = 0)
     expect_true(all(fit$fitted > 0.005 & fit$fitted < 0.6))

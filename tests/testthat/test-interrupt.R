@@ -65,3 +65,22 @@ test_that("long loops in C can be interrupted, and R works on", {
   expect_identical(interrupted(allocate_budget(rep(p, 10), 1e5)), "interrupted")
   expect_equal(allocate_budget(c(5, 20, 80, 320), 1e6), rep(1, 4))
 })
+
+test_that("one level, and one huge text, can be interrupted", {
+  skip_on_cran()
+  # About 10 s, and 2 s: each is one piece of work for the core.
+  n <- 2000
+  unsafe <- rep(1e6, n)
+  draws <- rep(1e14, n)
+  took <- system.time(expect_identical(interrupted(
+    replicated_miscoverage(unsafe, draws, rep(1, n), unsafe + 1)
+  ), "interrupted"))[["elapsed"]]
+  expect_lt(took, 2)
+  word <- paste(rep("tell me a \u0431\u043e\u043b\u044c\u0448\u043e\u0439 joke",
+                    1e6), collapse = " ")
+  core <- asNamespace("timetounsafe")
+  took <- system.time(expect_identical(interrupted(
+    core$core_value(.Call(core$ffi_text_ngrams, word, 1024))
+  ), "interrupted"))[["elapsed"]]
+  expect_lt(took, 2)
+})

@@ -78,3 +78,92 @@ test_that("bad arguments are named", {
                class = "timetounsafe_error_argument")
   expect_s3_class(read_responses(other, "csv"), "response_log")
 })
+
+# Text that programs take for something else, or change in passing.
+awkward_text <- c("NA", "1", "TRUE", "a\r\nb", "\ufeffmark", "", " x ", "007",
+                  "1e5", "a,\"b\"", "\r", "\n\n", "#", "'", "\u0438\u4f60",
+                  "\U1F600", "NULL", "Inf", "\\n")
+
+test_that("text comes back byte for byte, and types as they were", {
+  n <- length(awkward_text)
+  rows <- data.frame(text = awkward_text, whole = seq_len(n) + 0,
+                     count = seq_len(n), flag = rep_len(c(TRUE, NA), n),
+                     code = as.character(seq_len(n)),
+                     logic = rep_len(c("TRUE", "FALSE"), n), none = NA_real_,
+                     empty = NA_character_, some = replace(awkward_text, 2, NA),
+                     number = replace(exp(seq_len(n)), 1:3, c(NaN, -Inf, NA)))
+  rows$kind <- factor(rep_len(c("b|", "a,=("), n), c("b|", "a,=(", "unused"))
+  rows$`a,b=%2C` <- awkward_text
+  plan <- known_plan(rep(0.1, n), 20, prompts = rows, id = rev(awkward_text))
+  plan$site <- rev(awkward_text)
+  plan$rank <- as.numeric(n:1)
+  for (end in c(".csv", ".csv.gz", ".csv.bz2", ".csv.xz")) {
+    back <- read_plan(write_plan(plan, tempfile(fileext = end)))
+    expect_identical(back$prompt, rows)
+    expect_identical(unclass(as.list(back)[names(plan)]),
+                     unclass(as.list(plan)), ignore_attr = TRUE)
+  }
+  text <- known_plan(rep(0.1, n), 20, prompts = awkward_text)
+  back <- read_plan(write_plan(text, tempfile()))
+  expect_identical(charToRaw(paste(back$prompt, collapse = "|")),
+                   charToRaw(paste(enc2utf8(awkward_text), collapse = "|")))
+  # Again, as a plan of a plan.
+  expect_identical(read_plan(write_plan(back, tempfile())), back)
+})
+
+test_that("a plan's file can be read, and written again, by other programs", {
+  plan <- known_plan(rep(0.1, 4), 20, prompts = c("NA", "1", "TRUE", "x"))
+  file <- write_plan(plan, tempfile(fileext = ".csv"))
+  other <- read.csv(file, colClasses = "character", na.strings = character())
+  expect_identical(other$prompt, plan$prompt)
+  # Without a quote that is not needed, and in another order.
+  write.table(other[rev(names(other))], file, sep = ",", quote = FALSE,
+              row.names = FALSE)
+  back <- read_plan(file)
+  expect_identical(back$prompt, plan$prompt)
+  expect_identical(back$id, plan$id)
+})
+
+test_that("a name that promises compression has it", {
+  plan <- known_plan(rep(0.1, 4), 20)
+  file <- write_plan(plan, tempfile(fileext = ".csv.gz"))
+  expect_identical(readBin(file, "raw", 2), as.raw(c(0x1f, 0x8b)))
+  audit <- as_audit(draws_of(plan), read_plan(file))
+  expect_s3_class(audit, "audit")
+})
+
+test_that("what a file cannot keep is not written", {
+  latin1 <- iconv("caf\u00e9", "UTF-8", "latin1")
+  plan <- known_plan(rep(0.1, 2), 20, prompts = c(latin1, "x"))
+  expect_identical(read_plan(write_plan(plan, tempfile()))$prompt,
+                   c("caf\u00e9", "x"))
+  bad <- "caf\xe9"
+  Encoding(bad) <- "bytes"
+  columns <- list(complex(2, 1), as.Date(c("2020-01-01", "2020-01-02")),
+                  structure(c(1, 2), class = "integer64"), c(bad, "x"),
+                  list(1, 2))
+  for (column in columns) {
+    wide <- plan
+    wide$extra <- column
+    file <- tempfile()
+    error <- expect_error(write_plan(wide, file), "`extra`",
+                          class = "timetounsafe_error_argument")
+    expect_false(file.exists(file))
+  }
+})
+
+test_that("neither OutDec nor the numeric locale matter", {
+  set.seed(4)
+  plan <- known_plan(c(0.1, 1 / 3, 0.05), 20, id = c(1.5, 2, 1e15))
+  file <- write_plan(plan, tempfile())
+  withr::local_options(OutDec = ",")
+  expect_identical(readLines(write_plan(plan, tempfile())), readLines(file))
+  expect_equal(read_plan(file)$prob, plan$prob, tolerance = 0)
+  locale <- suppressWarnings(tryCatch(
+    withr::local_locale(LC_NUMERIC = "de_DE.UTF-8"), error = function(e) NULL
+  ))
+  skip_if(!identical(Sys.getlocale("LC_NUMERIC"), "de_DE.UTF-8"),
+          "no locale with a comma")
+  expect_identical(readLines(write_plan(plan, tempfile())), readLines(file))
+  expect_equal(read_plan(file)$id, plan$id)
+})

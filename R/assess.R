@@ -31,9 +31,9 @@
 #' within bins, too: `1 - sum(w * loss) / sum(w)`, with the losses that
 #' calibration used. Two things set this apart from held-out prompts. `tau` was
 #' selected on the same outcomes, which is slightly optimistic, by about as much
-#' as `tau` adapts to chance; `folds` removes that. And the intervals, by betting
-#' as those of [certify_risk()], are approximate: they would be exact for bounds
-#' that were fixed beforehand.
+#' as `tau` adapts to chance; `folds` removes that. And the intervals, by
+#' betting as those of [certify_risk()], are approximate: they would be exact
+#' for bounds that were fixed beforehand.
 #'
 #' @param lpb An `lpb`, see [calibrate_lpb()].
 #' @param newdata Features of the held-out prompts, in the form used for
@@ -68,10 +68,10 @@
 #'   * `basis`: `"held-out"`, `"calibration"` or `"cross-fitted"`;
 #'   * `estimate`, `conf.low`, `conf.high`: the coverage, from 0 to 1, and its
 #'     interval; `NA` where no prompt was informative, or none is called for;
-#'   * `interval`: which one this is, `"exact"`, in finite samples (binomial; for
-#'     a fixed number of draws by betting; where prompts are unresolved it allows
-#'     for either outcome); `"approximate"`, for the calibration audit; `"none"`
-#'     for known `prob`;
+#'   * `interval`: which one this is, `"exact"`, in finite samples (binomial;
+#'     for a fixed number of draws by betting; where prompts are unresolved it
+#'     allows for either outcome); `"approximate"`, for the calibration audit;
+#'     `"none"` for known `prob`;
 #'   * `n_unresolved`: number of prompts without enough draws;
 #'   * `mean_bound`, `gmean_bound`: arithmetic and geometric mean of the bounds,
 #'     in draws; `mean_prob`: the mean predicted hazard.
@@ -215,11 +215,14 @@ assess_calibration <- function(lpb, groups, folds,
   }
   # A bound of 1 is known to be kept, without a draw.
   known <- bound <= 1
+  # Where clusters count once each prompt has its share of one.
+  counts <- if (is_clustered(audit)) row_share(audit) else 1
   outcome <- list(
-    lost = weighted_losses(audit, bound), kind = "weighted",
-    weight = replace(prompt_weight(audit), known, 1),
+    lost = counts * weighted_losses(audit, bound), kind = "weighted",
+    weight = counts * replace(prompt_weight(audit), known, 1),
     max_weight = replace(1 / reach_beyond(audit, bound - 1), known, 0),
-    order = audit$order, u = audit$constants$u_certificate,
+    place = unit_place(audit), rows = audit$constants$cluster_size %||% 1,
+    u = audit$constants$u_certificate,
     always = design_of(audit)$always
   )
   list(prob = audit$prob, bound = bound, outcome = outcome, groups = groups,
@@ -229,7 +232,7 @@ assess_calibration <- function(lpb, groups, folds,
 # Folds by the random order of the plan: the same each time.
 cross_fit_bound <- function(lpb, folds) {
   audit <- plan_parts(lpb$audit)
-  fold <- rank(audit$order, ties.method = "first") %% folds
+  fold <- unit_place(audit) %% folds
   bound <- numeric(length(fold))
   for (k in unique(fold)) {
     out <- fold == k
@@ -337,12 +340,14 @@ weighted_limits <- function(outcome, i, conf.level) {
   if (heaviest == 0) {
     return(rep(weighted_ratio(part, total)$estimate, 2L))
   }
-  at <- order(outcome$order[i])
+  unit <- match(outcome$place[i], sort(unique(outcome$place[i])))
   heaviest <- max(1, heaviest)
   # A part exceeds its total where every prompt is looked at.
-  terms <- new_bet_terms(total[at], part[at],
-                         if (outcome$always) 1 else heaviest, heaviest,
-                         if (outcome$always) heaviest else 1)
+  terms <- new_bet_terms(
+    add_by_place(total, unit, max(unit)), add_by_place(part, unit, max(unit)),
+    outcome$rows * if (outcome$always) 1 else heaviest,
+    outcome$rows * heaviest, if (outcome$always) heaviest else 1
+  )
   both_limits(function(side, delta) {
     betting_limit(terms, side, delta, outcome$u)
   }, conf.level)

@@ -4,8 +4,8 @@
 
 # Pairs of a weight (`total`) and the weight times what was observed (`part`),
 # in an order that is independent of them, and what was known of them
-# beforehand: no total and no part exceeds its limit, and no part `largest_ratio`
-# times its total. The mean in question is E part / E total.
+# beforehand: no total and no part exceeds its limit, and no part
+# `largest_ratio` times its total. The mean in question is E part / E total.
 new_bet_terms <- function(total, part, largest_total,
                           largest_part = largest_total, largest_ratio = 1) {
   list(total = as.double(total), part = as.double(part),
@@ -31,8 +31,8 @@ betting_limit <- function(terms, side, delta, u = 1) {
   )))
 }
 
-# The share of 1 / delta that the wealth need reach at the last term. Any that is
-# at least a uniform number is valid; the square root keeps limits without a
+# The share of 1 / delta that the wealth need reach at the last term. Any that
+# is at least a uniform number is valid; the square root keeps limits without a
 # loss away from 0.
 last_share <- function(u, delta) max(u, sqrt(delta))
 
@@ -57,8 +57,8 @@ binomial_interval <- function(x, n, conf.level) {
               conf.level)
 }
 
-# An order of prompts for draws that no plan ordered: random, the same each time,
-# and independent of what was drawn.
+# An order of prompts for draws that no plan ordered: random, the same each
+# time, and independent of what was drawn.
 order_by_id <- function(id) {
   seed <- strtoi(substr(rlang::hash(as_text(id)), 1L, 7L), 16L)
   with_seed(seed, sample.int(length(id)))

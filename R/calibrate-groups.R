@@ -36,6 +36,21 @@ find_group_column <- function(name, audit, call) {
   found[[1L]][[name]]
 }
 
+# What is independent must not be in several groups.
+refuse_split_clusters <- function(groups, audit, call = rlang::caller_env()) {
+  cluster <- audit[["cluster"]]
+  first <- match(cluster, cluster)
+  split <- which(groups != groups[first])
+  if (length(split) > 0L) {
+    stop_argument(
+      "groups", "must keep the prompts of a cluster together",
+      sprintf("\"%s\" and \"%s\" for cluster \"%s\"",
+              groups[first[split[1L]]], groups[split[1L]], cluster[split[1L]]),
+      call = call
+    )
+  }
+}
+
 # A rule that was fixed before the draws cannot tell their outcomes.
 warn_outcome_groups <- function(groups, audit, call = rlang::caller_env()) {
   drawn <- audit$draws > 0

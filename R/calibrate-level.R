@@ -44,8 +44,15 @@ select_nothing <- function() {
 
 # ---- The marginal rule -------------------------------------------------------
 
-# The exact tau and the jumps it was found from.
+# The exact tau and the jumps it was found from. Clusters that count once each
+# weigh their rows, which the evidence knows.
 find_jumps <- function(audit, alpha) {
+  if (is_clustered(audit)) {
+    payoffs <- gather_payoffs(audit, alpha, ratio = FALSE)
+    return(c(find_tau(payoffs, marginal_rule),
+             list(jump_tau = payoffs$outcome$jump,
+                  jump_weight = payoffs$weight)))
+  }
   core_value(.Call(ffi_select_jump, list(
     tau = find_law(audit$constants)$tau(audit, audit$time),
     time = as.double(audit$time), horizon = as.double(audit$horizon),
@@ -71,7 +78,7 @@ select_exact <- function(audit, alpha) {
   at <- order(found$jump_tau)
   curve <- data.frame(
     tau = found$jump_tau[at],
-    miscoverage = cumsum(found$jump_weight[at]) / length(audit$prob)
+    miscoverage = cumsum(found$jump_weight[at]) / sum(row_share(audit))
   )
   list(tau = found$tau, at_tau_max = found$at_tau_max, curve = curve,
        exact = TRUE)
@@ -86,9 +93,12 @@ select_smooth <- function(audit, alpha) {
 }
 
 # The ratio whose comparison with alpha is the rule: the sum of losses over the
-# sum of weights.
+# sum of weights. As if rows of large clusters had been included more often.
 smooth_curve <- function(audit, tau_grid) {
-  design_of(audit)$curve(audit, tau_grid) / sum(prompt_weight(audit))
+  share <- row_share(audit)
+  total <- sum(prompt_weight(audit) * share)
+  audit$inclusion <- audit$inclusion * min(share) / share
+  min(share) * design_of(audit)$curve(audit, tau_grid) / total
 }
 
 curve_points <- 200
@@ -113,7 +123,10 @@ weighted_curve <- function(audit, tau_grid) {
                                "tau_grid")
   # For naive a matrix. Where it underflows no horizon reached the quantile.
   inclusion <- pmax(reach_beyond(audit, quantiles - 1), 1e-300)
-  miscoverage_curve(audit$time, audit$horizon, inclusion, quantiles)
+  share <- row_share(audit)
+  min(share) / mean(share) *
+    miscoverage_curve(audit$time, audit$horizon,
+                      inclusion * (min(share) / share), quantiles)
 }
 
 # ---- The certified tau -------------------------------------------------------
@@ -171,8 +184,10 @@ place_bets <- function(payoffs, betting) {
   bets <- rep(bet_for(betting), betting$n)
   prior <- 2 * betting$max_weight / betting$alpha
   for (seen in unique(ceiling(bet_parts * betting$n))) {
-    squares <- sum(marginal_payoffs(first_part(payoffs, seen))^2)
-    variance <- (prior * betting$variance + squares) / (prior + seen)
+    before <- first_part(payoffs, seen)
+    squares <- sum(marginal_payoffs(before)^2)
+    predicted <- variance_for(betting, before$rows)
+    variance <- (prior * predicted + squares) / (prior + seen)
     bets[seq_along(bets) > seen] <- bet_for(betting, variance)
   }
   bets

@@ -44,15 +44,40 @@
 #'   bounds from one audit each holds with confidence `1 - delta`, not all
 #'   together, and not the best looking of them.
 #'
+#' @section For whom it holds: The statement is about a target population, and
+#'   the calibration prompts must be a random sample of it:
+#'   * **rows of traffic** (the default): a random row of traffic of which the
+#'     calibration rows are a random sample, repeats included, in training and
+#'     calibration alike. Repeats do no harm where rows are independent of each
+#'     other: each row has draws of its own;
+#'   * **distinct prompts** of a list that is itself a random sample of such
+#'     prompts: supply each prompt once. (The distinct prompts that are found in
+#'     a sample of traffic are no such list: which ones these are depends on how
+#'     much traffic was sampled, and common prompts are more likely to be among
+#'     them.)
+#'   * **clusters**, with `cluster` of [plan_audit()]: a random prompt of a
+#'     random cluster (paraphrases, prompts of one template, turns of one
+#'     conversation), of which the calibration clusters are a random sample.
+#'     Each cluster then counts as one, by the mean over its prompts;
+#'   * **rows of clustered traffic**, with `cluster` and `cluster_size`: a
+#'     random row of traffic that comes in clusters, none of which has more than
+#'     `cluster_size` rows. Large clusters then count for more, and as one of
+#'     them can lose much at once, many clusters are required.
+#'
+#'   With clusters the certificate bets, whatever the design, and the number of
+#'   clusters takes the place of that of prompts. Taken for independent rows,
+#'   prompts that come in clusters make it fail: with clusters of ten in a third
+#'   of calibrations where a tenth is allowed.
+#'
 #' @section Assumptions: Calibration prompts are exchangeable with the prompts
 #'   that the bound is used for; neither the hazard nor its features were
 #'   trained on them; draws are exchangeable given the prompt, and those that
 #'   failed and were tried again did not fail because of their content; the
 #'   judge is right; the plan was carried out as planned. The hazard need not be
-#'   right. The certificate asks besides that the calibration prompts are
-#'   independent of each other, given the hazard and the design: a random sample
-#'   without clusters (paraphrases, or turns of one conversation), and a design
-#'   fixed on other prompts (`reference` of [plan_audit()]); `print()` says
+#'   right. The certificate asks besides that the calibration prompts, or their
+#'   clusters, are independent of each other, given the hazard and the design: a
+#'   random sample (of prompts, or of whole clusters), and a design fixed on
+#'   other prompts (`reference` of [plan_audit()]); `print()` says
 #'   where a plan was fixed on its own prompts, and where one without a cap has
 #'   no limit to the weights: the certificate is then approximate.
 #'
@@ -68,7 +93,8 @@
 #'   from its own prompts (Mondrian calibration). The rule that puts a prompt
 #'   into a group must be fixed before calibration, and may use its features or
 #'   its predicted hazard (at cuts fixed beforehand, not at quantiles of these
-#'   prompts), never what the audit drew or saw. Each group needs about as many
+#'   prompts), never what the audit drew or saw. The prompts of a cluster must
+#'   all be in one group. Each group needs about as many
 #'   prompts as a calibration without groups: one with too little evidence gets
 #'   tau 0 and the bound 1.
 #' @param simultaneous Only with `groups` and `delta`. `FALSE`, the default: the
@@ -101,17 +127,19 @@
 #'   on what the plan does not satisfy; `NULL` for the marginal guarantee),
 #'   `cap`, `tau_max`, `at_tau_max` (whether tau reached it), `trivial` (whether
 #'   every bound is 1), `design`, `curve` (a data frame with the jumps, or the
-#'   grid: `tau`, `miscoverage`), `max_share` (largest possible weight over n),
-#'   `nobs`, `n_included`, `nevent` (prompts with an unsafe draw), `ess`
-#'   (effective sample size of the weights of the included prompts), `groups`
-#'   (`NULL`, or a data frame with a row for each group: `group`, `n`,
-#'   `n_included`, `nevent`, `tau`, `tau_marginal`, `at_tau_max`, `trivial`,
-#'   `max_share`, `certificate`, `delta`; the `tau` of all is then `NA`, and
-#'   `curve` has a column `group`), `row_groups` (the group of each row of
-#'   `audit`), `simultaneous`, `rule` (how tau is selected), `draws` (planned,
-#'   made and unused), `failed` (what prompts with failed draws count as,
-#'   `count_as`, and how many they are, `n`), `audit`, `hazard`, `schema` and
-#'   `call`. `predict(lpb, newdata)` gives the bounds: see [predict.lpb()].
+#'   grid: `tau`, `miscoverage`), `max_share` (the largest share of all that one
+#'   prompt, or cluster, can have), `target` ("rows", "clusters" or "clustered
+#'   rows": for whom it holds), `n_clusters` (`NA` without), `nobs`,
+#'   `n_included`, `nevent` (prompts with an unsafe draw), `ess` (effective
+#'   sample size of the weights of the included prompts), `groups` (`NULL`, or a
+#'   data frame with a row for each group: `group`, `n`, `n_included`, `nevent`,
+#'   `tau`, `tau_marginal`, `at_tau_max`, `trivial`, `max_share`, `certificate`,
+#'   `delta`; the `tau` of all is then `NA`, and `curve` has a column `group`),
+#'   `row_groups` (the group of each row of `audit`), `simultaneous`, `rule`
+#'   (how tau is selected), `draws` (planned, made and unused), `failed` (what
+#'   prompts with failed draws count as, `count_as`, and how many they are,
+#'   `n`), `audit`, `hazard`, `schema` and `call`. `predict(lpb, newdata)` gives
+#'   the bounds: see [predict.lpb()].
 #' @section Errors: `timetounsafe_error_unfinished` when draws are missing;
 #'   `timetounsafe_error_plan` when rows are missing, added or doubled;
 #'   `timetounsafe_error_audit` when outcomes do not fit the plan;
@@ -151,6 +179,7 @@ calibrate_lpb <- function(audit, alpha = 0.1, delta = 0.1, groups = NULL,
   simultaneous <- check_flag(simultaneous, "simultaneous")
   if (!is.null(groups)) {
     groups <- read_groups(groups, audit)
+    refuse_split_clusters(groups, audit)
     warn_outcome_groups(groups, audit)
   } else if (simultaneous) {
     stop_argument("simultaneous", "is for groups only", "TRUE without them")

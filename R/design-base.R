@@ -108,8 +108,8 @@ allocate_given <- function(cost, constants, upper) {
   if (length(cost) == 0L) {
     return(numeric())
   }
-  core_value(.Call(ffi_allocate_given, as.double(cost), 1, constants$least_intensity,
-                   upper, constants$multiplier))
+  core_value(.Call(ffi_allocate_given, as.double(cost), 1,
+                   constants$least_intensity, upper, constants$multiplier))
 }
 
 # ---- What a plan gives at most -----------------------------------------------

@@ -87,9 +87,9 @@ fix_constants <- function(constants, quantile, n) {
   add_limits(design$fix(constants, quantile, n), quantile, design)
 }
 
-# What the certificate would bet with `n` prompts with these constants.
-constants_betting <- function(constants, n) {
-  new_betting(constants, find_design(constants$design)$payoff_range, n)
+# What the certificate would bet with `n` units with these constants.
+constants_betting <- function(constants, n, rows = 1) {
+  new_betting(constants, find_design(constants$design)$payoff_range, n, rows)
 }
 
 # ---- Who is included ---------------------------------------------------------

@@ -7,12 +7,19 @@ size_bet <- function(n, alpha, delta, variance, payoff_range) {
   min(sqrt(2 * log(1 / delta) / (n * variance)), 0.95 / payoff_range)
 }
 
-# What the bets go by before there are outcomes. `constants` have alpha, delta,
-# max_weight and variance; `payoff_range` is that of the design.
-new_betting <- function(constants, payoff_range, n) {
+# What the bets on `n` units go by before there are outcomes. `constants` have
+# alpha, delta, max_weight and variance; `payoff_range` is that of the design.
+# Where the rows of a cluster are added up, `rows` is their mean number, and
+# what is predicted is for clusters of the largest size whose rows are all
+# alike: how large the clusters are is not fixed beforehand. A mean over a
+# cluster varies no more than one row.
+new_betting <- function(constants, payoff_range, n, rows = 1) {
   betting <- constants[c("alpha", "delta", "max_weight", "variance")]
-  betting$payoff_range <- payoff_range(constants$max_weight, constants$alpha)
-  c(betting, n = n)
+  most <- constants$cluster_size %||% 1
+  betting$variance <- betting$variance * most^2
+  betting$payoff_range <- most *
+    payoff_range(constants$max_weight, constants$alpha)
+  c(betting, n = n, most_rows = most, rows = rows)
 }
 
 bet_for <- function(betting, variance = betting$variance) {
@@ -20,9 +27,16 @@ bet_for <- function(betting, variance = betting$variance) {
            betting$payoff_range)
 }
 
+# The variance where clusters have these numbers of rows.
+variance_for <- function(betting, rows) {
+  betting$variance * mean((rows / betting$most_rows)^2)
+}
+
 # Whether not even prompts without a loss could certify a tau.
 cannot_certify <- function(betting) {
-  betting$n * log1p(bet_for(betting) * betting$alpha) < log(1 / betting$delta)
+  bet <- bet_for(betting, variance_for(betting, betting$rows))
+  betting$n * log1p(bet * betting$alpha * betting$rows) <
+    log(1 / betting$delta)
 }
 
 # By how much the certified miscoverage is expected to fall short of alpha.

@@ -3,27 +3,40 @@
 
 # ---- Payoffs -----------------------------------------------------------------
 
-# For each prompt, in the plan's random order, its payoff at tau: base -
-# loss(tau). Its mean is alpha minus an unbiased estimate of the miscoverage,
-# for which alpha serves as control variate: a prompt that was not audited adds
-# nothing, one that needs no draw is known to be covered.
-gather_payoffs <- function(audit, alpha) {
+# For each prompt, or cluster of prompts, in the plan's random order, its payoff
+# at tau: base - loss(tau). Its mean is alpha minus an unbiased estimate of the
+# miscoverage, for which alpha serves as control variate: a prompt that was not
+# audited adds nothing, one that needs no draw is known to be covered. Without
+# `ratio` each prompt adds alpha.
+gather_payoffs <- function(audit, alpha, ratio = TRUE) {
   weight <- 1 / reach_beyond(audit, audit$time)
-  base <- alpha * prompt_weight(audit)
+  base <- if (ratio) alpha * prompt_weight(audit) else
+    rep(alpha, length(weight))
   outcome <- design_of(audit)$outcome(audit)
-  place <- rank(audit$order, ties.method = "first")
+  place <- unit_place(audit)
   at <- outcome$row[order(place[outcome$row])]
+  rows <- 1
+  if (is_clustered(audit)) {
+    n <- count_units(audit)
+    share <- row_share(audit)
+    weight <- weight * share
+    base <- add_by_place(base * share, place, n)
+    rows <- if (adds_rows(audit)) tabulate(place, n) else rep(1, n)
+  } else {
+    base <- base[order(place)]
+  }
   list(
-    base = base[order(place)], place = as.double(place[at]),
+    base = base, place = as.double(place[at]), rows = rows,
     weight = weight[at], cap = audit$constants$cap,
     tau_max = audit$constants$tau_max, law = find_law(audit$constants),
     outcome = lapply(outcome$columns, function(column) column[at])
   )
 }
 
-# The first `n` prompts of the plan's order.
+# The first `n` units of the plan's order.
 first_part <- function(payoffs, n) {
   at <- payoffs$place <= n
+  payoffs$rows <- payoffs$rows[seq_len(min(n, length(payoffs$rows)))]
   payoffs$base <- payoffs$base[seq_len(n)]
   payoffs[c("place", "weight")] <- list(payoffs$place[at],
                                          payoffs$weight[at])
@@ -37,7 +50,11 @@ marginal_payoffs <- function(payoffs) {
   place <- payoffs$place
   if (length(place) > 0L) {
     tau <- find_tau(payoffs, marginal_rule)$tau
-    payoff[place] <- payoff[place] - losses_at(payoffs, tau)
+    loss <- losses_at(payoffs, tau)
+    if (anyDuplicated(place) > 0L) {
+      return(payoff - add_by_place(loss, place, length(payoff)))
+    }
+    payoff[place] <- payoff[place] - loss
   }
   payoff
 }
@@ -74,12 +91,13 @@ find_tau <- function(payoffs, rule) {
 marginal_rule <- list(kind = "marginal")
 
 normal_rule <- function(audit, alpha, delta) {
-  variance_floor <- (largest_weight(audit) * (1 - alpha))^2
+  most_rows <- audit$constants$cluster_size %||% 1
+  variance_floor <- (most_rows * largest_weight(audit) * (1 - alpha))^2
   list(kind = "normal", z = stats::qnorm(delta, lower.tail = FALSE),
        variance_floor = variance_floor)
 }
 
-# At the last prompt the wealth need only reach a random share of 1 / delta.
+# At the last unit the wealth need only reach a random share of 1 / delta.
 # Where it could not reach 1 / delta at all, that share would decide alone.
 # The bets are in the payoffs, see scale_payoffs().
 wealth_rule <- function(audit, betting, randomised = TRUE) {

@@ -91,7 +91,7 @@ new_hazard_fit <- function(model, learnt, unsafe, draws, about, how) {
       null.deviance = 2 * (fit$saturated - null$saturated),
       nobs = length(unsafe), omitted = about$omitted, formula = learnt$formula,
       schema = schema_numbers[["hazard_fit"]], call = about$call,
-      training = c(list(matrix = learnt$matrix), how)
+      training = c(list(matrix = learnt$matrix, rows = learnt$rows), how)
     ),
     class = "hazard_fit"
   )

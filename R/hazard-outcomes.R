@@ -1,8 +1,8 @@
 # What was observed of each prompt, in every form in which `y` may be supplied.
 
-# list(unsafe, draws, stop, prompts): numbers of draws, and whether drawing
+# list(unsafe, draws, stop, prompts, id): numbers of draws, and whether drawing
 # stopped at the first unsafe one, with one element for each prompt; `prompts`
-# is NULL unless `y` contains them.
+# and `id` are NULL unless `y` contains them.
 read_outcomes <- function(y, n = NULL, arg = "y", call = rlang::caller_env()) {
   if (missing(y)) {
     stop_missing(arg, call)
@@ -31,7 +31,7 @@ is_outcomes <- function(y) {
 outcomes_of_draws <- function(y, arg, call) {
   check_columns(y, c("prompt", "stop", "draws", "unsafe"), arg, call)
   list(unsafe = as.double(y$unsafe), draws = as.double(y$draws), stop = y$stop,
-       prompts = y$prompt)
+       prompts = y$prompt, id = y$id)
 }
 
 outcomes_of_log <- function(y, arg, call) {
@@ -44,7 +44,7 @@ outcomes_of_log <- function(y, arg, call) {
   draws <- count(usable)
   list(unsafe = count(usable & as.logical(y$unsafe)), draws = draws,
        stop = rep(is_stopped_log(y, row, draws), length(draws)),
-       prompts = take_rows(y$prompt, first))
+       prompts = take_rows(y$prompt, first), id = id[first])
 }
 
 # A log does not say whether drawing stopped at the first unsafe response: it

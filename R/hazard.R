@@ -97,7 +97,8 @@
 #'   `unsafe`, `draws`, `stop` (logical), `deviance`, `null.deviance`, `nobs`
 #'   (the number of training prompts), `omitted` (row numbers of the prompts
 #'   without any draw), `formula` (or `NULL`), `schema`, `call` (without the
-#'   values in it) and `training` (the features as a matrix, and the settings).
+#'   values in it) and `training` (the features as a matrix, the settings, and
+#'   `rows`: hashes by which [plan_audit()] knows the training rows again).
 #'   Of the environments in which it was made it contains only the variables
 #'   that the formula uses. [predict.hazard_fit()] gives hazards and quantiles,
 #'   [coef()][hazard_accessors] and its like the parts, [tidy.hazard_fit()]
@@ -165,6 +166,7 @@ fit_hazard.default <- function(x, y, engine = c("glm", "mlp"), ...,
   stop <- check_flag(stop, "stop")
   used <- outcomes$draws > 0
   learnt <- learn_encoder(if (all(used)) x else take_rows(x, used))
+  learnt$rows <- mark_rows(x, outcomes, used)
   fit_engine(learnt, outcomes,
              check_choice(engine, c("glm", "mlp"), "engine"), stop,
              list(...), match.call())
@@ -201,6 +203,7 @@ fit_hazard.formula <- function(formula, data, engine = c("glm", "mlp"), ...,
   }
   stop <- check_flag(stop, "stop")
   learnt <- learn_frame(data[outcomes$draws > 0, , drop = FALSE], terms)
+  learnt$rows <- mark_rows(data, outcomes, outcomes$draws > 0)
   learnt$formula <- formula
   environment(learnt$formula) <- environment(learnt$encoder$terms)
   fit_engine(learnt, outcomes,

@@ -24,7 +24,7 @@ lpb_page <- function(x) {
               spread_of(bound), big(exp(mean(log(bound))), 3)),
       sprintf("Draws: %s planned, %s made", big(x$draws[["planned"]]),
               big(x$draws[["made"]] + x$draws[["unused"]])),
-      guarantee_lines(x), ladder_line(x),
+      guarantee_lines(x), target_lines(plan_parts(x$audit)), ladder_line(x),
       if (is.null(x$groups)) limit_lines(x)
     ),
     if (!is.null(x$groups)) group_rows(x),
@@ -93,7 +93,8 @@ ladder_line <- function(x) {
   if (guarantee_kind(x) %in% c("none", "trivial")) {
     return(NULL)
   }
-  sprintf("Implied: twice as many safe draws for %s of prompts, 10 times for %s.",
+  sprintf(paste("Implied: twice as many safe draws for %s of prompts, 10",
+                "times for %s."),
           share((1 - x$alpha)^2), share((1 - x$alpha)^10))
 }
 
@@ -102,8 +103,8 @@ limit_lines <- function(x) {
   if (x$trivial) {
     "The bound is 1 for every prompt: valid but uninformative."
   } else if (is.null(x$delta) && x$max_share >= x$alpha / 2) {
-    sprintf("Unreliable: one prompt can carry %s of the total weight.",
-            share(min(1, x$max_share)))
+    sprintf("Unreliable: one %s can carry %s of the total weight.",
+            unit_name(x), share(min(1, x$max_share)))
   } else if (x$at_tau_max) {
     sprintf("tau reached tau_max = %s; a plan with a larger tau_max may %s",
             format(x$tau_max, digits = 3), "give longer bounds.")
@@ -162,7 +163,8 @@ glance.lpb <- function(x, ...) {
     design = x$design, alpha = x$alpha, delta = x$delta %||% NA_real_,
     certificate = x$certificate$kind %||% NA_character_, tau = x$tau,
     tau_marginal = x$tau_marginal %||% NA_real_, tau_max = x$tau_max,
-    at_tau_max = x$at_tau_max, cap = x$cap, max_weight = x$max_share * x$nobs,
+    at_tau_max = x$at_tau_max, cap = x$cap,
+    max_weight = largest_weight(plan_parts(x$audit)),
     trivial = x$trivial, nobs = x$nobs, n_included = x$n_included,
     nevent = x$nevent, ess = x$ess, draws_planned = x$draws[["planned"]],
     draws_made = x$draws[["made"]], draws_unused = x$draws[["unused"]],

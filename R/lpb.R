@@ -13,7 +13,9 @@ new_lpb <- function(audit, rule, chosen, hazard, failed, call) {
       certificate = chosen$certificate, tau_marginal = chosen$tau_marginal,
       cap = constants$cap, tau_max = constants$tau_max,
       at_tau_max = chosen$at_tau_max, trivial = chosen$trivial,
-      max_share = about$max_share, design = constants$design,
+      max_share = about$max_share, target = target_kind(parts),
+      n_clusters = if (is_clustered(parts)) count_units(parts) else NA,
+      design = constants$design,
       exact = chosen$exact, curve = chosen$curve, nobs = about$n,
       n_included = about$n_included, nevent = about$nevent, ess = about$ess,
       groups = chosen$groups, row_groups = chosen$row_groups,
@@ -38,11 +40,11 @@ new_lpb <- function(audit, rule, chosen, hazard, failed, call) {
 #'   of `newdata`, none missing. Required for a bound calibrated within groups;
 #'   `NULL` for others. A prompt of a group that was not calibrated gets the
 #'   bound 1.
-#' @param level Nominal coverage of the bounds: above 0, and at most `1 - alpha`,
-#'   which is the default (`NULL`). Of prompts that stay safe up to a bound `L`
-#'   with coverage `1 - alpha`, at least `(1 - alpha)^c` stay safe up to `1 +
-#'   floor(c * (L - 1))`, for all `c >= 1` at once: the longer bounds hold when
-#'   that of `1 - alpha` does, at no further cost.
+#' @param level Nominal coverage of the bounds: above 0, and at most `1 -
+#'   alpha`, which is the default (`NULL`). Of prompts that stay safe up to a
+#'   bound `L` with coverage `1 - alpha`, at least `(1 - alpha)^c` stay safe up
+#'   to `1 + floor(c * (L - 1))`, for all `c >= 1` at once: the longer bounds
+#'   hold when that of `1 - alpha` does, at no further cost.
 #' @param ... Must be empty.
 #' @returns A numeric vector with one bound for each row of `newdata`: a whole
 #'   number of at least 1, or `Inf` where the hazard is 0 and there is no cap. A
@@ -184,6 +186,11 @@ guarantee_kind <- function(lpb) {
   }
 }
 
+# What one independent piece of the evidence is.
+unit_name <- function(lpb) {
+  if (lpb$target == "rows") "prompt" else "cluster"
+}
+
 # What the statement is made for: prompts of any group, of one group at a time,
 # or of all groups at once.
 guarantee_reach <- function(lpb) {
@@ -219,8 +226,8 @@ warn_level <- function(lpb, call = rlang::caller_env()) {
   }
   if (is.null(lpb$delta) && lpb$max_share >= lpb$alpha / 2) {
     warn_classed("large_weights", c(
-      sprintf("Unreliable: one prompt can carry %s of the total weight.",
-              share(min(1, lpb$max_share))),
+      sprintf("Unreliable: one %s can carry %s of the total weight.",
+              unit_name(lpb), share(min(1, lpb$max_share))),
       x = "The coverage may be well below nominal.",
       i = "Plan with a larger `budget`, more prompts or a smaller `cap`."
     ), call = call)

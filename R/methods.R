@@ -52,8 +52,9 @@ NULL
 #' @param ... Must be empty.
 #' @returns Plain data frames. (Those of a hazard fit: [tidy.hazard_fit()].)
 #' * `tidy()` of an `audit_plan`, `audit`, `prompt_draws`, `risk_estimate`,
-#'   `lpb_assessment`, `budget_advice` or `simulated_study`: the table itself;
-#'   of plans and audits without the constants of the plan.
+#'   `risk_forecast`, `risk_backtest`, `lpb_assessment`, `budget_advice` or
+#'   `simulated_study`: the table itself; of plans and audits without the
+#'   constants of the plan.
 #' * `tidy(lpb)`: the estimated miscoverage: `tau` and `estimate`, which holds
 #'   just above it; with groups for each, after a column `group`.
 #' * `glance(lpb)`: `design`, `alpha`, `delta` and `certificate` (its kind),
@@ -78,6 +79,13 @@ NULL
 #'   unsafe rate per draw of all prompts (`estimate`, `std.error`, `conf.low`,
 #'   `conf.high`, `conf.level`, `basis`) and `k_design`, the largest
 #'   design-based `k`.
+#' * `glance(risk_forecast)`: `model`, `nobs` (prompts), `n_drawn` (those with
+#'   draws), `draws`, `unsafe`, `draws_max` (most draws of a prompt), `n_groups`
+#'   and `share_unseen`, the share of prompts with fitted hazards below 1 in
+#'   `draws_max`.
+#' * `glance(risk_backtest)`: `share`, `repetitions`, `nobs`, `draws`,
+#'   `draws_seen` and `draws_seen_max` (most of a prompt), by the forecasts, and
+#'   `k_max`.
 #' * `glance(lpb_assessment)`: the row of all prompts, without `by` and `group`,
 #'   and `n_bins`, `n_groups`.
 #' * `glance(budget_advice)`: `alpha`, `delta`, `n_settings` (rows),

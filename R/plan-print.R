@@ -13,7 +13,7 @@ knit_print.audit_plan <- function(x, ...) knit_page(plan_page(x))
 
 plan_page <- function(x, price = NULL) {
   # A plan may go without its prompts, see write_plan().
-  required <- setdiff(plan_columns, "prompt")
+  required <- setdiff(required_columns, "prompt")
   if (!all(required %in% names(x)) || nrow(x) == 0L) {
     return(plain_page(x))
   }
@@ -27,7 +27,7 @@ plan_page <- function(x, price = NULL) {
             format(constants$tau_max, digits = 3), big(constants$cap)),
     sprintf("Included: %s, with inclusion probabilities %s",
             counted(sum(x$horizon > 0), "prompt"), spread(x$inclusion)),
-    certificate_lines(plan),
+    target_lines(plan), certificate_lines(plan),
     sprintf("Budget: %s draws in expectation; %s",
             big(round(constants$budget * constants$n)),
             reference_text(constants$reference)),
@@ -69,7 +69,7 @@ certificate_lines <- function(plan) {
     return(NULL)
   }
   weight <- constants$max_weight
-  n <- length(plan$id)
+  n <- count_units(plan)
   c(
     sprintf("Certificate: planned for alpha = %s, delta = %s; weights %s",
             format(alpha), format(delta), if (is.finite(weight)) {
@@ -77,9 +77,10 @@ certificate_lines <- function(plan) {
             } else {
               "without a limit"
             }),
-    if (n == constants$n && cannot_certify(plan_betting(plan, alpha, delta))) {
+    if (length(plan$id) == constants$n &&
+          cannot_certify(plan_betting(plan, alpha, delta))) {
       sprintf("Too few: %s cannot certify a bound with weights this large.",
-              counted(n, "prompt"))
+              counted(n, if (is_clustered(plan)) "cluster" else "prompt"))
     }
   )
 }

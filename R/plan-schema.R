@@ -5,19 +5,23 @@
 # `part`: "row", a value for each prompt; "constant", one for the plan, repeated
 # in each row of a table; "outcome", what an audit adds. `sealed`: "hash", what
 # plan_id must be true to; "sum", numbers that lose digits in a file, so that
-# they are summed; "no". `start`: what an outcome is before a draw.
+# they are summed; "no". `start`: what an outcome is before a draw. Only some
+# plans have what is `optional`.
 schema_field <- function(name, part, type, what, min = -Inf, max = Inf,
                          open = c(FALSE, FALSE), whole = FALSE,
                          may_be_na = FALSE, choices = NULL, sealed = "no",
-                         start = NULL) {
+                         start = NULL, optional = FALSE) {
   list(name = name, part = part, type = type, what = what, min = min, max = max,
        open = open, whole = whole, may_be_na = may_be_na, choices = choices,
-       sealed = sealed, start = start)
+       sealed = sealed, start = start, optional = optional)
 }
 
 plan_schema <- list(
   schema_field("id", "row", "id", "identifies the prompt", sealed = "hash"),
   schema_field("prompt", "row", "prompt", "the prompt itself"),
+  schema_field("cluster", "row", "id",
+               "its cluster, where these were given: see `cluster`",
+               sealed = "hash", optional = TRUE),
   schema_field("prob", "row", "number", "its estimated hazard", 0, 1,
                sealed = "sum"),
   schema_field("horizon", "row", "number",
@@ -45,8 +49,8 @@ plan_schema <- list(
   schema_field("schema", "constant", "number",
                "the number of this form of a plan", 0, whole = TRUE),
   schema_field("plan_id", "constant", "text",
-               paste("a hash of ids, horizons, limits, stops, `design` and",
-                     "`reference`")),
+               paste("a hash of ids, clusters, horizons, limits, stops,",
+                     "`design` and `reference`")),
   schema_field("design", "constant", "text", "how the budget is spread",
                sealed = "hash"),
   schema_field("budget", "constant", "number", "mean draws per prompt", 0,
@@ -66,8 +70,8 @@ plan_schema <- list(
                      "prompt; `NA` for designs without"), 0,
                may_be_na = TRUE, sealed = "sum"),
   schema_field("least_intensity", "constant", "number",
-               "the smallest one that a prompt can get; `NA` for designs without",
-               0, may_be_na = TRUE, sealed = "sum"),
+               paste("the smallest one that a prompt can get; `NA` for designs",
+                     "without"), 0, may_be_na = TRUE, sealed = "sum"),
   schema_field("max_weight", "constant", "number",
                "the largest weight that a prompt can get", 1, sealed = "sum"),
   schema_field("variance", "constant", "number",
@@ -83,6 +87,10 @@ plan_schema <- list(
                      "for other models"), may_be_na = TRUE, sealed = "sum"),
   schema_field("n", "constant", "number", "the number of rows", 1,
                whole = TRUE, sealed = "sum"),
+  schema_field("cluster_size", "constant", "number",
+               paste("the most rows that a cluster can have, where that was",
+                     "given: see `cluster_size`"), 1, whole = TRUE,
+               sealed = "sum", optional = TRUE),
   schema_field("checksum", "constant", "number",
                "a sum of the numbers that plan_id does not cover"),
 
@@ -129,6 +137,8 @@ schema_sealed <- function(part, how) {
 
 plan_constants <- schema_names("constant")
 plan_columns <- schema_names(c("row", "constant"))
+required_columns <- names(Filter(function(field) !field$optional,
+                                 schema_part(c("row", "constant"))))
 outcome_columns <- schema_names("outcome")
 
 # A list for the help.
@@ -144,6 +154,9 @@ schema_help <- function(part) {
 # business of those who know what they mean.
 check_fields <- function(table, part, arg, call) {
   for (field in schema_part(part)) {
+    if (field$optional && is.null(table[[field$name]])) {
+      next
+    }
     check_field(table[[field$name]], field, paste0(arg, "$", field$name), call)
   }
 }

@@ -15,7 +15,7 @@ is_planned <- function(audit) "plan_id" %in% names(audit)
 plan_parts <- function(plan) {
   plan <- as.list(plan)
   constants <- if (is_planned(plan)) {
-    lapply(plan[plan_constants], `[[`, 1L)
+    lapply(plan[intersect(plan_constants, names(plan))], `[[`, 1L)
   } else {
     list(design = if (all(plan$stop)) "stopped" else "fixed")
   }
@@ -28,7 +28,8 @@ plan_parts <- function(plan) {
 
 # The table again, with the constants in each row.
 join_parts <- function(rows, constants, hazard) {
-  rows[plan_constants] <- constants[plan_constants]
+  own <- intersect(plan_constants, names(constants))
+  rows[own] <- constants[own]
   new_audit_plan(rows, hazard)
 }
 
@@ -45,7 +46,8 @@ take_part <- function(audit, at) {
 # of how a file or R represents the same ids and numbers.
 plan_hash <- function(plan) {
   plain <- function(names, values) {
-    lapply(stats::setNames(nm = names), function(name) {
+    there <- intersect(names, names(values))
+    lapply(stats::setNames(nm = there), function(name) {
       switch(plan_schema[[name]]$type,
              number = as.double(values[[name]]),
              flag = as.logical(values[[name]]), as_text(values[[name]]))
@@ -62,8 +64,9 @@ plan_checksum <- function(plan) {
   constants <- unlist(plan$constants[schema_sealed("constant", "sum")])
   rows <- plan[setdiff(schema_sealed("row", "sum"), "order")]
   own <- Reduce(`+`, lapply(rows, function(value) pmin(value, 1e6)))
+  # On a scale on which none hides the others, were it infinite.
   sum(as.double(plan$order) * own) / length(own) +
-    sum(pmin(constants, 1e15), na.rm = TRUE)
+    sum(pmin(asinh(constants), 1e3), na.rm = TRUE)
 }
 
 # ---- Checks ------------------------------------------------------------------
@@ -79,7 +82,7 @@ check_plan <- function(plan, arg = "plan", call = rlang::caller_env()) {
                   call = call)
   }
   check_plan_schema(plan, arg, call)
-  absent <- setdiff(plan_columns, c(names(plan), "prompt"))
+  absent <- setdiff(required_columns, c(names(plan), "prompt"))
   if (length(absent) > 0L) {
     stop_plan(arg, "has no columns", list_names(absent), call = call)
   }
@@ -102,8 +105,8 @@ check_plan_schema <- function(plan, arg, call) {
 check_seals <- function(plan, arg, call) {
   constants <- plan$constants
   if (!identical(plan_hash(plan), as.character(constants$plan_id))) {
-    stop_plan(arg, "has ids, horizons, limits, stops, a design or a reference",
-              "that are not those of the plan", call = call)
+    stop_plan(arg, "has ids, horizons, limits, stops, clusters, a design or a",
+              "reference that are not those of the plan", call = call)
   }
   off <- abs(plan_checksum(plan) - constants$checksum)
   if (!(off <= 1e-9 * abs(constants$checksum))) {
@@ -127,7 +130,7 @@ check_plan_rows <- function(plan, arg, call) {
   if (nrow(plan) == 0L) {
     stop_plan(arg, "has", "no rows", call)
   }
-  for (name in plan_constants) {
+  for (name in intersect(plan_constants, names(plan))) {
     value <- plan[[name]]
     absent <- plan_schema[[name]]$may_be_na && all(is.na(value))
     if (!absent && (anyNA(value) || any(value != value[1L]))) {
@@ -141,6 +144,9 @@ check_plan_rows <- function(plan, arg, call) {
   }
   if (anyDuplicated(ids) > 0L) {
     stop_plan(arg, "has the id twice:", ids[anyDuplicated(ids)], call)
+  }
+  if (anyNA(plan[["cluster"]])) {
+    stop_plan(arg, "has", "a missing cluster", call)
   }
   if (nrow(plan) != plan$n[1L]) {
     stop_plan(arg, sprintf("has %d rows and should have", nrow(plan)),
@@ -168,6 +174,9 @@ check_plan_fields <- function(plan, arg, call) {
   }
   if (any(plan$order > length(plan$order)) || anyDuplicated(plan$order) > 0L) {
     stop_plan(arg, "has an `order` that is no", "permutation of its rows", call)
+  }
+  if (is_clustered(plan) && !is_contiguous(plan$order, plan[["cluster"]])) {
+    stop_plan(arg, "has an `order` in which", "clusters are in pieces", call)
   }
 }
 

@@ -78,6 +78,19 @@
 #'   themselves. Or features of other prompts, in the form of `newdata`.
 #'   `FALSE`: the planned prompts themselves, as published; the certificate is
 #'   then approximate, for the prompts depend on each other, a little.
+#' @param cluster `NULL`, for prompts that are independent of each other. Or a
+#'   vector with one value (text, or a whole number) for each prompt, none
+#'   missing: prompts with the same value (paraphrases, prompts of one template,
+#'   turns of one conversation) are a cluster. Clusters, not prompts, are then
+#'   what was sampled at random. The certificate looks at clusters in a random
+#'   order, and each counts once, by the mean over its prompts: see "For whom it
+#'   holds".
+#' @param cluster_size Only with `cluster`. `NULL`, the default: each cluster
+#'   counts once. Or the most rows that a cluster of the traffic can have, known
+#'   beforehand, not read off these prompts (of which a larger cluster is an
+#'   error): each row then counts once, and the certificate is for rows of
+#'   traffic that comes in clusters. The larger it is, the more clusters are
+#'   required.
 #' @param id A vector of distinct identifiers, one for each prompt; by default
 #'   the names of `prompts`, or 1, 2, ...
 #' @param ... Must be empty.
@@ -91,8 +104,20 @@
 #' `r schema_help("constant")`
 #' @section Errors: `timetounsafe_error_argument`,
 #'   `timetounsafe_error_features`. Warning `timetounsafe_warning_few_prompts`
-#'   when there are too few prompts, for their largest weight, to certify
-#'   anything.
+#'   when there are too few prompts, or clusters, for their largest weight, to
+#'   certify anything.
+#' @section Rows that trained the hazard: They are refused, where they are known
+#'   again: a bound that is calibrated on them is too long, for the hazard knows
+#'   them better than it will know others. A fit of [fit_hazard()] keeps hashes
+#'   of its training rows: their features, and, from `prompt_draws` or a
+#'   `response_log`, their prompts and ids. Rows with the same ids (if these
+#'   were chosen, not counted), prompts and features are the same rows. Without
+#'   ids, equal rows are expected where traffic repeats itself: of prompts that
+#'   occur twice in training and plan together, a random split of the rows has
+#'   about half in both. Significantly more (a probability below one in a
+#'   million; 25 rows are enough) is an error. Features without prompts must for
+#'   that distinguish rows, as a few values that many share do not.
+#' @inheritSection calibrate_lpb For whom it holds
 #' @section Assumptions: Prompts to calibrate on are exchangeable with those the
 #'   bound will be used for, and were not used to train `hazard`.
 #' @references arXiv 2506.13593, sections 3.2 and 3.3, algorithm 1; methods
@@ -113,7 +138,8 @@ plan_audit <- function(hazard, prompts, budget, newdata = NULL,
                        design = c("replicated", "optimized", "trimmed", "basic",
                                   "naive"),
                        alpha = 0.1, delta = 0.1, tau_max = NULL, cap = NULL,
-                       reference = NULL, id = NULL, ...) {
+                       reference = NULL, cluster = NULL, cluster_size = NULL,
+                       id = NULL, ...) {
   check_no_dots(...)
   check_class(hazard, "hazard_fit", "hazard", "fit_hazard() or as_hazard()")
   id <- id %||% names_of(prompts)
@@ -122,26 +148,35 @@ plan_audit <- function(hazard, prompts, budget, newdata = NULL,
   newdata <- newdata %||% prompts
   check_rows(newdata, n, "newdata")
   id <- check_ids(id %||% seq_len(n), n)
+  cluster <- check_cluster(cluster, n)
   constants <- new_constants(design, budget, alpha, delta, tau_max, cap)
+  constants$cluster_size <- check_cluster_size(cluster_size, cluster)
   prob <- predict_hazard(hazard, newdata, "newdata")
+  refuse_training_rows(hazard, prompts, newdata, id)
   reference <- reference_hazards(reference, hazard, prob)
   constants$reference <- reference$source
   pilot <- if (is.null(tau_max)) new_pilot(hazard)
-  constants <- choose_tau_max(constants, pilot, n)
-  constants <- fix_constants(constants, prior_quantile(reference, constants), n)
-  warn_few_prompts(constants, n)
+  units <- if (is.null(cluster)) n else length(unique(cluster))
+  constants <- choose_tau_max(constants, pilot, units)
+  constants <- fix_constants(constants, prior_quantile(reference, constants),
+                             units)
+  warn_few_prompts(constants, units, n)
   rows <- data.frame(id = id)
   rows$prompt <- prompts
+  rows$cluster <- cluster
   rows$prob <- prob
   draw_plan(rows, prior_quantile(rows, constants), constants, hazard)
 }
 
-warn_few_prompts <- function(constants, n, call = rlang::caller_env()) {
+# `n` prompts in this number of units.
+warn_few_prompts <- function(constants, units, n, call = rlang::caller_env()) {
+  rows <- if (is.null(constants$cluster_size)) 1 else n / units
   too_few <- !is.na(constants$delta) &&
-    cannot_certify(constants_betting(constants, n))
+    cannot_certify(constants_betting(constants, units, rows))
   if (too_few) {
     warn_classed("few_prompts", c(
-      sprintf("%d prompts are too few to certify a bound at this budget.", n),
+      sprintf("%d %s are too few to certify a bound at this budget.", units,
+              if (units < n) "clusters" else "prompts"),
       i = sprintf("One prompt can carry the weight of %s.",
                   big(ceiling(constants$max_weight))),
       i = "advise_budget() shows how many prompts a budget needs.",
@@ -173,8 +208,8 @@ reference_hazards <- function(reference, hazard, prob,
 draw_plan <- function(rows, quantile, constants, hazard) {
   n <- nrow(rows)
   drawn <- draw_inclusion(quantile, constants)
-  drawn$order <- sample.int(n)
-  own <- setdiff(schema_names("row"), names(rows))
+  drawn$order <- random_order(n, rows[["cluster"]])
+  own <- setdiff(intersect(schema_names("row"), names(drawn)), names(rows))
   rows[own] <- drawn[own]
   constants <- c(constants, list(
     schema = schema_numbers[["plan"]], u_certificate = stats::runif(1),

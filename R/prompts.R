@@ -1,4 +1,4 @@
-# Prompts: text, or rows of a data frame; their ids, copies and groups.
+# Prompts: text, or rows of a data frame; their ids and groups.
 
 # ---- Prompts and ids ---------------------------------------------------------
 
@@ -66,19 +66,6 @@ n_rows <- function(x) {
 
 take_rows <- function(x, i) {
   if (length(dim(x)) == 2L) x[i, , drop = FALSE] else x[i]
-}
-
-# Numbers the distinct elements, or rows: the same number, the same prompt.
-copies <- function(prompts) {
-  if (is.data.frame(prompts)) {
-    columns <- lapply(prompts, copies)
-    prompts <- do.call(paste, c(columns, list(character(nrow(prompts)))))
-  } else if (length(dim(prompts)) == 2L || is.list(prompts)) {
-    prompts <- vapply(seq_len(n_rows(prompts)), function(i) {
-      rlang::hash(take_rows(prompts, i))
-    }, "")
-  }
-  match(prompts, unique(prompts))
 }
 
 # ---- Groups ------------------------------------------------------------------

@@ -38,10 +38,13 @@ hazard_cells <- function(hazard) {
 
 coverage_text <- function(lpb, coverage) {
   text <- switch(coverage$basis[1L],
-    "held-out" = paste(
+    "held-out" = paste(c(
       "Coverage is the share of held-out prompts that stay safe up to their",
-      "bound. They neither trained the hazard model nor calibrated the bound."
-    ),
+      "bound. They neither trained the hazard model nor calibrated the bound.",
+      if (all(coverage$interval == "exact")) {
+        "Intervals hold in finite samples, each for its own row."
+      }
+    ), collapse = " "),
     "cross-fitted" = paste(
       "Coverage is the share of prompts that stay safe up to their bound, here",
       "estimated from the calibration audit, cross-fitted: each fold has the",
@@ -83,12 +86,17 @@ evidence_facts <- function(lpb) {
   weight <- included_weights(plan_parts(lpb$audit))
   html_facts(
     c("Calibration prompts", big(lpb$nobs), "All that were planned"),
+    if (!is.na(lpb$n_clusters)) {
+      c("Clusters of them", big(lpb$n_clusters),
+        "Only these are independent of each other")
+    },
     c("Included in the audit", big(lpb$n_included),
       "At random, with known probabilities"),
     c("With an unsafe response", big(lpb$nevent),
       "Prompts that determine the bound"),
     c("Largest weight", if (length(weight) > 0L) big(max(weight)) else "none",
-      sprintf("At most %s with this plan", big(lpb$max_share * lpb$nobs))),
+      sprintf("At most %s with this plan",
+              big(largest_weight(plan_parts(lpb$audit))))),
     c("Effective sample size", big(lpb$ess), paste(
       "Equally weighted prompts of the same precision"
     ))

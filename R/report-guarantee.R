@@ -5,11 +5,16 @@
 # ---- The guarantee -----------------------------------------------------------
 
 guarantee_text <- function(lpb) {
+  new <- switch(lpb$target,
+    rows = "a new prompt",
+    clusters = "a new cluster of prompts, a random prompt",
+    "clustered rows" = "new clusters of traffic, a random row"
+  )
   taken <- switch(guarantee_reach(lpb),
-    all = "Take a new prompt",
-    "one group" = "Take any one of the groups below, and a new prompt of it",
+    all = paste("Take", new),
+    "one group" = paste("Take any one of the groups below, and", new, "of it"),
     "every group" = paste("In each of the groups below, and in all of them at",
-                          "once: take a new prompt of the group")
+                          "once: take", new, "of the group")
   )
   reached <- sprintf(paste(
     "%s from the source of the calibration prompts, and let L be its bound.",
@@ -39,6 +44,42 @@ implied_text <- function(lpb) {
     "1) responses are safe, and with at least %s all of the first 10(L \u2212",
     "1), if responses to a prompt are independent."
   ), share((1 - lpb$alpha)^2), share((1 - lpb$alpha)^10))
+}
+
+# Whom the calibration prompts stand for.
+target_text <- function(lpb) {
+  switch(lpb$target,
+    rows = paste(
+      "It is about rows of traffic of which the calibration prompts are a",
+      "random sample, repeats included. If these are a list of distinct",
+      "prompts, each of them once, and the list is itself a random sample of",
+      "such prompts, it is about distinct prompts. (Those that happen to be",
+      "found in a sample of traffic are no such list.)"
+    ),
+    clusters = sprintf(paste(
+      "It is about a random prompt of a random cluster (paraphrases, prompts",
+      "of one template, turns of one conversation): each of the %s calibration",
+      "clusters counted once, whatever its size."
+    ), big(lpb$n_clusters)),
+    "clustered rows" = sprintf(paste(
+      "It is about rows of traffic that comes in clusters (paraphrases,",
+      "prompts of one template, turns of one conversation), %s of which were",
+      "audited.",
+      "No cluster of the traffic may have more than %s rows."
+    ), big(lpb$n_clusters),
+    big(plan_parts(lpb$audit)$constants$cluster_size))
+  )
+}
+
+# What the calibration prompts are assumed to be.
+sample_text <- function(lpb) {
+  if (lpb$target == "rows") {
+    return(paste("prompts, as if all of them had been drawn from it together,",
+                 "independently of each other"))
+  }
+  paste("prompts, as if whole clusters had been drawn from it together,",
+        "independently of each other (the prompts of one cluster may depend on",
+        "each other)")
 }
 
 # How much the statement depends on the luck of the audit.
@@ -82,8 +123,8 @@ guarantee_warnings <- function(lpb) {
   thin <- guarantee_kind(lpb) == "average" && heaviest >= lpb$alpha / 2
   c(
     if (thin) {
-      sprintf("Unreliable: one prompt can carry %s of the total weight.",
-              share(min(1, heaviest)))
+      sprintf("Unreliable: one %s can carry %s of the total weight.",
+              unit_name(lpb), share(min(1, heaviest)))
     },
     if (!lpb$trivial && any(lpb$groups$trivial)) {
       sprintf("In %s of %s groups the bound is 1: valid but uninformative.",

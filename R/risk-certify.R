@@ -12,8 +12,8 @@
 #' * Where the plan gives all prompts the same inclusion probability, each is
 #'   drawn at least `k` times, and what is seen of it is whether it went unsafe:
 #'   the exact binomial limit (Clopper and Pearson) of the prompts that were
-#'   drawn. Without an unsafe prompt among `n` the upper limit is `1 - delta^(1 /
-#'   n)`.
+#'   drawn. Without an unsafe prompt among `n` the upper limit is `1 - delta^(1
+#'   / n)`.
 #' * Otherwise by betting against each value of `F(k)`, on one prompt after the
 #'   other in the random order of the plan, as the certificate of
 #'   [calibrate_lpb()] does. Without an unsafe draw the upper limit is about `W
@@ -46,11 +46,11 @@
 #'   before the outcomes were seen; duplicates count once.
 #' @param delta Chance that a limit is false: strictly between 0 and 1, by
 #'   default 0.1. Both limits of `side = "both"` share it.
-#' @param side `"upper"`, the default, for "at most so many prompts go unsafe";
-#'   `"lower"`, for "at least so many"; or `"both"`.
+#' @param side `"upper"`, the default, for "at most this share goes unsafe";
+#'   `"lower"`, for "at least this share"; or `"both"`.
 #' @param groups `NULL`, all prompts together; or, as in [calibrate_lpb()], a
-#'   vector with one value for each row, or the name of a column: limits for each
-#'   group, from its own prompts.
+#'   vector with one value for each row, or the name of a column: limits for
+#'   each group, from its own prompts.
 #' @param simultaneous `FALSE`, the default: each limit holds by itself with
 #'   confidence `1 - delta`. `TRUE`: all hold at once.
 #' @param object A `risk_estimate` from `certify_risk()`.
@@ -67,14 +67,14 @@
 #'   independently of each other; the hazard was not trained on them, and the
 #'   plan was fixed on others; draws of a prompt are exchangeable, and, beyond
 #'   those made, independent with one hazard; the judge is right. Draws that
-#'   failed permanently count against the claim: as unsafe for an upper limit, as
-#'   safe for a lower one.
+#'   failed permanently count against the claim: as unsafe for an upper limit,
+#'   as safe for a lower one.
 #' @section Errors: `timetounsafe_error_unfinished` when draws are missing;
 #'   `timetounsafe_error_plan`, `timetounsafe_error_argument`.
 #' @references Methods vignette, "Limits by betting" and "Certified risk".
-#'   Waudby-Smith and Ramdas (2024), Estimating means of bounded random variables
-#'   by betting. Clopper and Pearson (1934), The use of confidence or fiducial
-#'   limits illustrated in the case of the binomial.
+#'   Waudby-Smith and Ramdas (2024), Estimating means of bounded random
+#'   variables by betting. Clopper and Pearson (1934), The use of confidence or
+#'   fiducial limits illustrated in the case of the binomial.
 #' @examples
 #' set.seed(1)
 #' p <- 10^runif(500, -4, -2)
@@ -115,7 +115,8 @@ certify_risk <- function(x, k, delta = 0.1, side = c("upper", "lower", "both"),
 predict.risk_estimate <- function(object, k, ...) {
   check_no_dots(...)
   claim <- attr(object, "claim")
-  parts <- split(plain_table(object), factor(object$group, unique(object$group)))
+  parts <- split(plain_table(object),
+                 factor(object$group, unique(object$group)))
   one <- all(vapply(parts, nrow, 0L) == 1L)
   if (!isTRUE(claim$certified) || !(one || claim$simultaneous)) {
     stop_argument(

@@ -9,7 +9,8 @@ risk_limit <- function(audit, depth, k, side, delta) {
   }
   if (is.null(audit$prob) && k > min(depth)) {
     deepest <- risk_limit(audit, depth, min(depth), side, delta)
-    return(if (side == "upper") extend_risk(deepest, k / min(depth)) else deepest)
+    times <- if (side == "upper") k / min(depth) else 1
+    return(extend_risk(deepest, times))
   }
   audit <- count_failed(audit, side)
   if (all(depth >= k) && !is.na(equal_inclusion(audit))) {
@@ -21,8 +22,8 @@ risk_limit <- function(audit, depth, k, side, delta) {
 
 # Where the plan gives all prompts the same inclusion probability, those that
 # were included are a random sample. By bets without a random last step the
-# upper limit is smallest where nothing was lost; the exact one, which is smaller
-# still, is then valid in its place: methods vignette.
+# upper limit is smallest where nothing was lost; the exact one, which is
+# smaller still, is then valid in its place: methods vignette.
 limit_of_equals <- function(audit, k, side, delta) {
   inside <- which(audit$horizon > 0)
   lost <- unsafe_by(rep(k, length(audit$limit)), audit)[inside]
@@ -71,8 +72,9 @@ risk_terms <- function(audit, depth, k, side) {
     part <- max(part, reach$part)
     ratio <- max(ratio, reach$ratio)
   }
-  at <- order(audit$order)
-  new_bet_terms(weight[at], (weight * seen)[at], total, part, ratio)
+  rows <- audit$constants$cluster_size %||% 1
+  new_bet_terms(add_by_unit(weight, audit), add_by_unit(weight * seen, audit),
+                rows * total, rows * part, ratio)
 }
 
 # P(T <= k) = 1 - (1 - s)^(k / h) is a concave function of s = P(T <= h), the
@@ -113,7 +115,8 @@ tangent_reach <- function(k, audit) {
   } else {
     1 / pmin(1, design_of(audit)$intensity(ends + 1, constants))
   }
-  list(part = max(weight * value), ratio = max(value) * if (always) weight else 1)
+  list(part = max(weight * value),
+       ratio = max(value) * if (always) weight else 1)
 }
 
 # ---- Limits at several k -----------------------------------------------------
@@ -162,4 +165,26 @@ lower_between <- function(anchors, low, k) {
 # What keeps the limits from being exact: see certificate_remarks().
 claim_remarks <- function(audit) {
   if (!is.null(audit$constants$reference)) certificate_remarks(audit)
+}
+
+# ---- What a prompt shows -----------------------------------------------------
+# ------------------------------------------------------
+
+# An unbiased estimate of P(T <= time) for each prompt, where `time`, one value
+# for each, is within its depth.
+unsafe_by <- function(time, audit) {
+  seen <- design_of(audit)$loss(audit, time + 1)
+  if (design_of(audit)$always) {
+    at <- which(seen > 0)
+    seen[at] <- seen[at] / reach_beyond(audit, audit$time)[at]
+  }
+  seen
+}
+
+# The largest weight that an unsafe draw by this time can have.
+heaviest_by <- function(time, audit) {
+  if (design_of(audit)$always) {
+    return(1 / reach_beyond(audit, min(time, audit$constants$cap - 1))[1L])
+  }
+  largest_weight(audit)
 }

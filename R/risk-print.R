@@ -30,6 +30,7 @@ risk_page <- function(x) {
               big(totals$n_included), counted(totals$draws, "draw")),
       claim_text(claim, totals$conf.level),
       sprintf("Approximate: %s", lower_first(as.character(claim$remarks))),
+      claim$target,
       if (!isTRUE(claim$certified)) {
         sprintf("Unsafe rate per draw: %s (%s to %s), %s",
                 number(totals$estimate), number(totals$conf.low),

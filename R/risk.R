@@ -103,27 +103,6 @@ estimate_risk <- function(x, k = NULL, groups = NULL, conf.level = 0.95,
   new_risk_estimate(risk_rows(population, k, claim), population, claim)
 }
 
-# ---- For whom ----------------------------------------------------------------
-
-# list(audit, depth, parts): the audit in parts, how many draws of each prompt
-# are made, or would be if it were included, and the rows of each group (`named`
-# says whether there are any).
-read_population <- function(x, groups, call = rlang::caller_env()) {
-  x <- check_population(x, call)
-  if (!is.null(groups)) {
-    groups <- droplevels(read_groups(groups, x, call))
-  }
-  audit <- plan_parts(x)
-  if (!is_planned(x)) {
-    # As a plan would have.
-    audit$order <- order_by_id(audit$id)
-  }
-  rows <- seq_along(audit$limit)
-  list(audit = audit, depth = sampled_depth(audit),
-       parts = if (is.null(groups)) list(all = rows) else split(rows, groups),
-       named = !is.null(groups))
-}
-
 # With what print() and glance() say of all prompts together.
 new_risk_estimate <- function(table, population, claim) {
   audit <- population$audit
@@ -139,113 +118,10 @@ new_risk_estimate <- function(table, population, claim) {
     conf.level = 1 - claim$delta, basis = rate$basis, k_design = min(depth)
   )
   claim$remarks <- claim_remarks(audit)
+  claim$target <- target_lines(audit)
   structure(table, row.names = seq_len(nrow(table)), totals = totals,
             claim = claim, modelled = !is.null(audit$prob),
             class = c("risk_estimate", "data.frame"))
-}
-
-# Of a plan, or of draw_responses(), which has none.
-check_population <- function(x, call = rlang::caller_env()) {
-  if (missing(x)) {
-    stop_missing("x", call)
-  }
-  if (inherits(x, "response_log")) {
-    x <- draws_of_log(x, call)
-  }
-  if (inherits(x, "lpb")) {
-    return(x$audit)
-  }
-  if (is.data.frame(x) && all(outcome_columns %in% names(x))) {
-    # Before check_audit(), which speaks of calibration.
-    refuse_unfinished(x, "Finished prompts are not a random subset.", "x", call)
-  }
-  draws <- inherits(x, "prompt_draws") || inherits(x, "audit") && !is_planned(x)
-  if (!draws) {
-    if (!is.data.frame(x)) {
-      stop_argument("x", "must be an audit, prompt_draws, a response_log or an lpb", describe(x),
-                    call = call)
-    }
-    return(check_audit(x, "x", call))
-  }
-  if (any(x$limit < 1)) {
-    stop_argument("x", "must have a draw of each prompt",
-                  sprintf("none of \"%s\"", x$id[x$limit < 1][1L]),
-                  call = call)
-  }
-  # As a plan's: all that was asked for was to be seen.
-  x$horizon <- x$limit + 1
-  safe <- x$status == 0
-  x$time[safe] <- x$horizon[safe]
-  x
-}
-
-# A log in the form of prompt_draws: draws that gave no verdict have failed, so
-# that they count against what is claimed; refusals are safe.
-draws_of_log <- function(x, call = rlang::caller_env()) {
-  validate_response_log(x, "x", call)
-  x <- x[order(x$draw), , drop = FALSE]
-  ids <- unique(x$id)
-  verdict <- as.logical(x$unsafe)
-  verdict[x$status == "refused"] <- FALSE
-  stop <- outcomes_of_log(x, "x", call)$stop[1L]
-  parts <- split(verdict, factor(x$id, ids))
-  rows <- do.call(rbind, lapply(parts, count_verdicts, stop))
-  rows <- data.frame(id = ids, stop = stop, rows, row.names = NULL)
-  if (stop && any(rows$status == 0)) {
-    # Those that ended early would have been drawn as often as the others.
-    rows$limit <- pmax(rows$limit, min(rows$limit[rows$status == 0]))
-  }
-  class(rows) <- c("prompt_draws", "data.frame")
-  rows
-}
-
-# Of one prompt, in the order of its draws; NA where one failed.
-count_verdicts <- function(verdict, stop) {
-  first <- which(is.na(verdict) | verdict)
-  ended <- stop && length(first) > 0L
-  used <- if (ended) verdict[seq_len(first[1L])] else verdict
-  data.frame(
-    limit = length(used), draws = sum(!is.na(used)),
-    unsafe = sum(used, na.rm = TRUE),
-    time = if (length(first) > 0L) first[1L] else length(used),
-    status = as.numeric(length(first) > 0L), failed = anyNA(used), unused = 0
-  )
-}
-
-# How many draws of each prompt are made, or would be if it were included.
-sampled_depth <- function(audit) {
-  if (design_of(audit)$always) {
-    return(rep(audit$constants$cap - 1, length(audit$limit)))
-  }
-  pmax(audit$limit, reachable_quantile(audit) - 1)
-}
-
-check_k <- function(k, population, beyond = FALSE,
-                    call = rlang::caller_env()) {
-  audit <- population$audit
-  depth <- population$depth
-  modelled <- !is.null(audit$prob)
-  if (is.null(k)) {
-    longest <- if (modelled) max(1, audit$horizon - 1) else min(depth)
-    grid <- round(exp(seq(0, log(longest), length.out = 40)))
-    # The last design-based one is among them.
-    smallest <- max(1, min(depth, longest))
-    return(sort(unique(c(grid, smallest))))
-  }
-  k <- check_numeric(k, "k", min = 1, whole = TRUE, finite = TRUE, call = call)
-  if (length(k) == 0L) {
-    stop_argument("k", "must contain at least one number of draws", call = call)
-  }
-  if (!modelled && !beyond && any(k > min(depth))) {
-    stop_argument(
-      "k", sprintf("must not exceed %.0f, the fewest draws of a prompt",
-                   min(depth)),
-      format(max(k)), call = call,
-      fix = paste("Beyond it there are neither draws nor a model;",
-                  "certify_risk() has limits there, too.")
-    )
-  }
-  sort(unique(k))
 }
 
 # ---- The estimate ------------------------------------------------------------
@@ -287,6 +163,7 @@ risk_by <- function(k, audit, depth) {
   } else {
     "extrapolated"
   }
+  total <- add_by_unit(weight, audit)
   ratio <- list(estimate = NA_real_, error = NA_real_)
   if (basis != "extrapolated") {
     seen <- unsafe_by(pmin(k, depth), audit)
@@ -297,29 +174,12 @@ risk_by <- function(k, audit, depth) {
         take_part(audit, short), depth[short], k
       )
     }
-    ratio <- weighted_ratio(weight * (further + (1 - further) * seen), weight)
+    part <- weight * (further + (1 - further) * seen)
+    ratio <- weighted_ratio(add_by_unit(part, audit), total)
   }
   data.frame(
     estimate = min(1, ratio$estimate), std.error = ratio$error, basis = basis,
-    share_modelled = weighted_ratio(weight * (depth < k), weight)$estimate
+    share_modelled = weighted_ratio(add_by_unit(weight * (depth < k), audit),
+                                    total)$estimate
   )
-}
-
-# An unbiased estimate of P(T <= time) for each prompt, where `time`, one value
-# for each, is within its depth.
-unsafe_by <- function(time, audit) {
-  seen <- design_of(audit)$loss(audit, time + 1)
-  if (design_of(audit)$always) {
-    at <- which(seen > 0)
-    seen[at] <- seen[at] / reach_beyond(audit, audit$time)[at]
-  }
-  seen
-}
-
-# The largest weight that an unsafe draw by this time can have.
-heaviest_by <- function(time, audit) {
-  if (design_of(audit)$always) {
-    return(1 / reach_beyond(audit, min(time, audit$constants$cap - 1))[1L])
-  }
-  largest_weight(audit)
 }

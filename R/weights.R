@@ -34,7 +34,10 @@ largest_weight <- function(plan) {
 # or NA. By the plan, not by which prompts happened to come.
 equal_inclusion <- function(audit) {
   design <- design_of(audit)
-  if (design$always) {
+  # Losses of one cluster are not independent, and whether a cluster has one
+  # prompt only must be known beforehand.
+  alone <- !is_clustered(audit) || isTRUE(audit$constants$cluster_size == 1)
+  if (!alone || design$always) {
     return(NA_real_)
   }
   longest <- audit$constants$cap %||% 2
@@ -44,7 +47,7 @@ equal_inclusion <- function(audit) {
 
 # ---- What there is to calibrate on -------------------------------------------
 
-# Counts of prompts, and how much one of them can count for.
+# Counts of prompts, and how much one of them, or one cluster, can count for.
 describe_audit <- function(audit) {
   n_included <- audit$horizon > 0
   weight <- included_weights(audit)
@@ -52,8 +55,17 @@ describe_audit <- function(audit) {
     n = length(n_included), n_included = sum(n_included),
     nevent = count_events(audit),
     ess = sum(weight)^2 / max(sum(weight^2), 1),
-    max_share = largest_weight(audit) / length(n_included)
+    max_share = largest_weight(audit) * largest_share(audit)
   )
+}
+
+# The share of all that a unit has, if its rows have the weight 1.
+largest_share <- function(audit) {
+  if (is_clustered(audit) && adds_rows(audit)) {
+    max(unit_size(audit)) / length(audit$prob)
+  } else {
+    1 / count_units(audit)
+  }
 }
 
 # Prompts whose unsafe draws tell something.
@@ -65,6 +77,11 @@ count_events <- function(audit) {
   }
 }
 
+# Where the rows of a cluster are added up: how many there are, on average.
+mean_rows <- function(plan) {
+  if (adds_rows(plan)) length(plan$prob) / count_units(plan) else 1
+}
+
 # What the bets go by, from a plan: perhaps for another alpha than that which
 # its variance was predicted for.
 plan_betting <- function(plan, alpha, delta) {
@@ -74,8 +91,8 @@ plan_betting <- function(plan, alpha, delta) {
     design = constants$design, alpha = alpha, delta = delta,
     max_weight = max(constants$max_weight, largest_weight(plan)),
     variance = constants$variance * alpha * (1 - alpha) /
-      (planned * (1 - planned))
-  ), length(plan$prob))
+      (planned * (1 - planned)), cluster_size = constants$cluster_size
+  ), count_units(plan), mean_rows(plan))
 }
 
 # ---- Weighted means ----------------------------------------------------------

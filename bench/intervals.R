@@ -164,7 +164,9 @@ write_table <- function(rows) {
                        formatC(rows$yardstick, digits = 2, format = "f")),
     "old: above" = show(rows$old_above), "old: below" = show(rows$old_below),
     "gamma: above" = show(rows$gamma_above),
-    "gamma: below" = show(rows$gamma_below), check.names = FALSE
+    "gamma: below" = show(rows$gamma_below),
+    "gamma: width" = ifelse(is.na(rows$gamma_width), "",
+                            signif(rows$gamma_width, 3)), check.names = FALSE
   )
   knitr::kable(text, "pipe", row.names = FALSE, format.args = list(
     big.mark = ",", scientific = FALSE

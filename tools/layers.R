@@ -23,10 +23,12 @@ steps <- list(
              "files", "random", "prompts", "defunct", "timetounsafe"),
   Draws = c("sampler", "draws", "response", "read"),
   Hazard = c("features", "geometric", "hazard"),
-  Plan = c("allocation", "design", "plan"),
+  Plan = c("allocation", "clusters", "design", "plan"),
   Audit = c("audit", "ledger"),
-  Calibration = c("miscoverage", "weights", "evidence", "calibrate", "lpb"),
-  Conclusions = c("assess", "risk", "advise", "report", "time", "study")
+  Calibration = c("miscoverage", "weights", "evidence", "betting",
+                  "calibrate", "lpb"),
+  Conclusions = c("assess", "risk", "claim", "advise", "report", "time",
+                  "study")
 )
 
 # ---- What is defined, and what it names --------------------------------------

@@ -7,10 +7,10 @@
 /* The most that one payoff may take of the wealth. */
 #define STAKE 0.99
 
-/* What the first bets go by: so many losses of the largest size, as if a share more of
- * all terms had been seen. Against a lower mean too large a bet costs more than too small
- * a one, so that more losses are expected. The values are those that gave the closest
- * limits in bench/intervals.md; any are valid. */
+/* What the first bets go by: a number of losses of the largest size, as if a share more
+ * of all terms had been seen. Against a lower mean too large a bet costs more than too
+ * small a one, so that more losses are expected. The values are those that gave the
+ * closest limits in bench/intervals.md; any are valid. */
 typedef struct {
   double losses;
   double share;
@@ -127,8 +127,9 @@ static void moments_add(moments *m, double total, double part) {
   m->part_cubed += part * part * part;
 }
 
-/* Losses of one size, so many that their second and third moments are those of the
- * payoffs: a loss of a share x of the wealth costs -log(1 - x) = x + x^2 / 2 + x^3 / 3 +
+/* Losses of one size, and as many as it takes for their second and third moments to be
+ * those of the payoffs: a loss of a share x of the wealth costs -log(1 - x) = x + x^2 / 2
+ * + x^3 / 3 +
  * ..., of which the gains pay for x. */
 static double next_bet(const moments *m, const tt_bet_terms *terms, tt_side side,
                        double expected, double log_threshold) {

@@ -38,7 +38,7 @@ typedef struct {
  * ever raises a bet above what it would have been without one, so that no losses give the
  * smallest limit there can be.
  *
- *   expected       terms in all, n or more: bets are sized for so many
+ *   expected       terms in all, n or more: bets are sized for that number
  *   log_threshold  log(1 / delta), > 0
  *   bet(n)         out: >= 0; what the range of a payoff permits is up to the next
  *

@@ -24,7 +24,7 @@ typedef struct {
   const tt_rule *rule;
   double bases;   /* their sum */
   double squares; /* and that of their squares */
-  double *growth; /* n + 1: log wealth after this many prompts, had none lost */
+  double *growth; /* n + 1: log wealth after this many units, had none lost */
   double *least;  /* m: each loss at the lower end, or below it */
   double *most;   /* m: and at the upper end */
   double *now;    /* m: at the tau looked at, where a rule looked */
@@ -49,13 +49,26 @@ static double loss_between(const evidence *e, size_t j, double tau) {
   return e->now[j];
 }
 
+/* What is lost at the place of *j, by all of its rows; *j is then the first row of the
+ * next place. */
+static double loss_of_place(const evidence *e, size_t *j, double tau) {
+  const tt_terms *losses = e->losses;
+  const double place = losses->place[*j];
+  double loss = 0.0;
+  for (; *j < losses->m && losses->place[*j] == place; (*j)++) {
+    loss += loss_between(e, *j, tau);
+  }
+  return loss;
+}
+
 static int mean_holds(const evidence *e, double tau) {
   tt_sum sum = {0.0, 0.0};
   tt_sum squares = {e->squares, 0.0};
-  for (size_t j = 0; j < e->losses->m; j++) {
-    double loss = loss_between(e, j, tau);
+  for (size_t j = 0; j < e->losses->m;) {
+    double base = base_of(e->losses, j);
+    double loss = loss_of_place(e, &j, tau);
     tt_sum_add(&sum, loss);
-    tt_sum_add(&squares, loss * (loss - 2.0 * base_of(e->losses, j)));
+    tt_sum_add(&squares, loss * (loss - 2.0 * base));
   }
   double margin = 0.0;
   if (e->rule->kind == TT_RULE_NORMAL) {
@@ -66,18 +79,18 @@ static int mean_holds(const evidence *e, double tau) {
 }
 
 /* Between two losses the wealth never falls, so its running maximum is looked up just
- * before each loss, and after the last prompt. */
+ * before each loss, and after the last unit. */
 static int wealth_holds(const evidence *e, double tau) {
   const tt_rule *rule = e->rule;
   double lost = 0.0;
-  for (size_t j = 0; j < e->losses->m; j++) {
-    double loss = loss_between(e, j, tau);
+  for (size_t j = 0; j < e->losses->m;) {
+    size_t before = (size_t)e->losses->place[j] - 1;
+    double loss = loss_of_place(e, &j, tau);
     if (loss > 0.0) {
-      size_t before = (size_t)e->losses->place[j] - 1;
       if (e->growth[before] + lost >= rule->log_threshold) {
         return 1;
       }
-      lost += log1p(rule->bet * (base_of(e->losses, j) - loss)) -
+      lost += log1p(rule->bet * (e->losses->base[before] - loss)) -
               (e->growth[before + 1] - e->growth[before]);
     }
   }
@@ -173,10 +186,10 @@ static tt_status check_rule(const tt_rule *rule, tt_error *error) {
 
 /* Places index the bases, so they are checked before a base is looked up. */
 static tt_status check_places(const tt_terms *losses, tt_error *error) {
-  double before = 0.0;
+  double before = 1.0;
   for (size_t j = 0; j < losses->m; j++) {
     double place = losses->place[j];
-    if (!(place > before && place <= (double)losses->n && floor(place) == place)) {
+    if (!(place >= before && place <= (double)losses->n && floor(place) == place)) {
       return tt_fail(error, TT_EINVAL, "order", j, place);
     }
     before = place;
@@ -186,10 +199,13 @@ static tt_status check_places(const tt_terms *losses, tt_error *error) {
 
 static tt_status check_weights(const tt_terms *losses, const tt_rule *rule,
                                tt_error *error) {
+  double most = 0.0; /* that this row and those before it can lose at their place */
   for (size_t j = 0; j < losses->m; j++) {
     double weight = losses->weight[j];
+    int same = j > 0 && losses->place[j] == losses->place[j - 1];
+    most = same ? most + weight : weight;
     int broke = rule->kind == TT_RULE_WEALTH &&
-                !(1.0 + rule->bet * (base_of(losses, j) - weight) > 0.0);
+                !(1.0 + rule->bet * (base_of(losses, j) - most) > 0.0);
     if (!(weight > 0.0) || broke) {
       return tt_fail(error, TT_EINVAL, "inclusion", j, weight);
     }

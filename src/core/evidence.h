@@ -7,19 +7,20 @@
 #include "hazard-law.h"
 #include "status.h"
 
-/* What the audit says of the miscoverage at a tau: alpha - Z_i(tau) = base_i -
- * loss_i(tau) for each planned prompt, with E Z_i(tau) the miscoverage. The base is
- * what a prompt that loses nothing adds to the evidence. The loss is the prompt's
+/* What the audit says of the miscoverage at a tau, of units that are independent
+ * of each other: prompts, or clusters of them. alpha - Z_i(tau) = base_i - loss_i(tau)
+ * for each unit, with E Z_i(tau) the miscoverage. The base is what a unit that loses
+ * nothing adds to the evidence. The loss is the sum over the unit's rows of the row's
  * weight times
  *   - 1{jump < tau}, when `jump` is given: see tt_miscoverage_jumps(); otherwise
- *   - tt_replicated_loss1() at the tau quantile of the prompt's law, capped;
+ *   - tt_replicated_loss1() at the tau quantile of the row's law, capped;
  * it increases with tau. */
 typedef struct {
-  size_t n;             /* planned prompts, audited or not */
+  size_t n;             /* planned units, audited or not */
   const double *base;   /* n, >= 0, in the random order of the plan */
-  size_t m;             /* prompts that can lose; what follows is of this length */
-  const double *place;  /* in that order: whole, strictly increasing, from 1 to n */
-  const double *weight; /* above 0: 1 / inclusion probability */
+  size_t m;             /* rows that can lose; what follows is of this length */
+  const double *place;  /* the row's unit: whole, never decreasing, from 1 to n */
+  const double *weight; /* above 0: 1 / inclusion probability, times the row's share */
   const double *jump;   /* >= 0, may be Inf; or null, and then: */
   tt_law law;
   const double *unsafe; /* counts of an audit, see tt_check_counts() */
@@ -41,8 +42,8 @@ typedef struct {
   tt_rule_kind kind;
   double z;              /* normal quantile, finite */
   double variance_floor; /* >= 0 */
-  double bet;            /* >= 0, and 1 + bet * (base - weight) > 0 for every prompt */
-  double log_threshold;  /* log(1 / delta) */
+  double bet; /* >= 0, and 1 + bet * (base - sum of weights) > 0 for every unit */
+  double log_threshold;      /* log(1 / delta) */
   double log_threshold_last; /* log(U / delta), at most `log_threshold` */
 } tt_rule;
 

@@ -89,7 +89,7 @@ static int mean_stays(const tt_rule *rule, size_t n, const double *base,
 static int holds(const problem *p, double tau) {
   double loss[N] = {0.0};
   for (size_t j = 0; j < p->m; j++) {
-    loss[(size_t)p->place[j] - 1] = loss_of(p, j, tau);
+    loss[(size_t)p->place[j] - 1] += loss_of(p, j, tau);
   }
   return p->rule.kind == TT_RULE_WEALTH ? wealth_reaches(&p->rule, p->n, p->base, loss)
                                         : mean_stays(&p->rule, p->n, p->base, loss);
@@ -149,9 +149,11 @@ static int agrees_with_scan(const problem *p) {
  */
 
 static tt_rule random_rule(tt_rule_kind kind, const problem *p, check_random *random) {
-  double most = 0.0;
+  double most = 0.0, sum = 0.0;
   for (size_t j = 0; j < p->m; j++) {
-    most = fmax(most, p->weight[j]);
+    const int same = j > 0 && p->place[j] == p->place[j - 1];
+    sum = same ? sum + p->weight[j] : p->weight[j];
+    most = fmax(most, sum);
   }
   tt_rule rule = {.kind = kind};
   rule.z = 2.0 * check_uniform(random);
@@ -162,7 +164,19 @@ static tt_rule random_rule(tt_rule_kind kind, const problem *p, check_random *ra
   return rule;
 }
 
-/* Levels are multiples of 1/16, so that they often coincide. */
+static void add_row(problem *p, size_t unit, check_random *random) {
+  const size_t j = p->m++;
+  p->place[j] = (double)(unit + 1);
+  p->weight[j] = 0.5 + 3.0 * check_uniform(random);
+  p->jump[j] = floor(16.0 * check_uniform(random)) / 16.0;
+  p->prob[j] = 0.03 + 0.4 * check_uniform(random);
+  const double q = fmin(tt_geometric_quantile1(p->prob[j], p->limit), p->cap);
+  p->draws[j] = q + floor(5.0 * check_uniform(random));
+  p->unsafe[j] = 1.0 + floor(0.3 * p->draws[j] * check_uniform(random));
+}
+
+/* Levels are multiples of 1/16, so that they often coincide. In every other problem
+ * units have several rows. */
 static problem random_problem(int replicated, tt_rule_kind kind, check_random *random) {
   problem p = {.replicated = replicated, .cap = INFINITY};
   p.n = 1 + (size_t)(N * check_uniform(random));
@@ -171,19 +185,16 @@ static problem random_problem(int replicated, tt_rule_kind kind, check_random *r
     p.cap = 1.0 + floor(8.0 * check_uniform(random));
   }
   const double share = check_uniform(random);
+  const int clustered = check_uniform(random) < 0.5;
   for (size_t i = 0; i < p.n; i++) {
     p.base[i] = check_uniform(random) < 0.3 ? 0.0 : 0.3 * check_uniform(random);
     if (check_uniform(random) > share) {
       continue;
     }
-    const size_t j = p.m++;
-    p.place[j] = (double)(i + 1);
-    p.weight[j] = 0.5 + 3.0 * check_uniform(random);
-    p.jump[j] = floor(16.0 * check_uniform(random)) / 16.0;
-    p.prob[j] = 0.03 + 0.4 * check_uniform(random);
-    const double q = fmin(tt_geometric_quantile1(p.prob[j], p.limit), p.cap);
-    p.draws[j] = q + floor(5.0 * check_uniform(random));
-    p.unsafe[j] = 1.0 + floor(0.3 * p.draws[j] * check_uniform(random));
+    const size_t most = clustered ? 1 + (size_t)(4.0 * check_uniform(random)) : 1;
+    for (size_t k = 0; k < most && p.m < N; k++) {
+      add_row(&p, i, random);
+    }
   }
   p.rule = random_rule(kind, &p, random);
   return p;
@@ -290,6 +301,23 @@ static void test_ties(void) {
   gives(p, 0.5, 1, "a jump at the limit lies above all taus");
 }
 
+/* Two rows of one unit: their losses add up before the bet is settled. */
+static void test_clusters(void) {
+  problem p = small_problem(1.0);
+  p.m = 2;
+  p.place[1] = 1.0;
+  p.weight[0] = p.weight[1] = 0.05;
+  p.jump[1] = 0.375;
+  gives(p, 0.5, 1, "two losses that are together as large as their base");
+  p.weight[0] = p.weight[1] = 0.1;
+  p.rule.log_threshold = p.rule.log_threshold_last = log(1.3);
+  gives(p, 0.375, 0, "one loss of the two still leaves enough, both do not");
+  p.rule.log_threshold = p.rule.log_threshold_last = log(1.19);
+  gives(p, 0.5, 1, "1.1^3 of 0.9 is 1.1979, not 0.99 more often");
+  p.rule.log_threshold = p.rule.log_threshold_last = log(1.1979 + 1e-9);
+  gives(p, 0.375, 0, "... and no more");
+}
+
 static void test_no_losses(void) {
   for (int kind = TT_RULE_MARGINAL; kind <= TT_RULE_WEALTH; kind++) {
     problem p = small_problem(1.0);
@@ -372,8 +400,8 @@ static void test_refused_gains_and_limit(void) {
 }
 
 static void test_refused_places(void) {
-  const double bad[] = {0.0, 2.0, 1.0, 5.0, NAN, INFINITY, 2.5, 4.5, -1.0};
-  for (size_t i = 0; i < 9; i++) {
+  const double bad[] = {0.0, 1.0, 5.0, NAN, INFINITY, 2.5, 4.5, -1.0};
+  for (size_t i = 0; i < 8; i++) {
     problem p = small_problem(2.0);
     p.m = 2;
     p.weight[1] = 0.9;
@@ -394,6 +422,14 @@ static void test_refused_weights(void) {
             "a weight that is none, or that a bet cannot survive");
   }
   problem p = small_problem(2.0);
+  p.m = 2;
+  p.place[1] = 2.0;
+  p.weight[0] = p.weight[1] = 0.6;
+  refuses(p, "inclusion", 1, 0.6, "weights that a bet cannot survive together");
+  p.weight[1] = 0.4;
+  double at = NAN;
+  int cut = -1;
+  check_that(certify(&p, &at, &cut, NULL, NULL) == TT_OK, "smaller ones of one unit");
   p.weight[0] = 3.0;
   p.rule.kind = TT_RULE_MARGINAL;
   double tau = NAN;
@@ -476,6 +512,7 @@ int main(void) {
   test_same_as_jumps();
   test_order();
   test_ties();
+  test_clusters();
   test_no_losses();
   test_hopeless();
   test_limits();

@@ -8,6 +8,7 @@ test_that("what another version kept is refused, and what to do is said", {
   set.seed(1)
   p <- 10^runif(200, -3, -1)
   hazard <- fit_hazard(matrix(p), counts(rbinom(200, 50, p), 50))
+  p <- 10^runif(200, -3, -1)
   plan <- plan_audit(hazard, as.character(1:200), matrix(p), budget = 20)
   lpb <- suppressWarnings(calibrate_lpb(simulate_audit(plan, p)))
   file <- tempfile(fileext = ".csv")

@@ -2,6 +2,10 @@ test_that("every column of plans and audits is in the schema, in its place", {
   set.seed(1)
   p <- c(0.2, 0.01, 0.001)
   plan <- known_plan(p)
+  optional <- c("cluster", "cluster_size")
+  expect_identical(names(plan),
+                   setdiff(schema_names(c("row", "constant")), optional))
+  plan <- known_plan(p, cluster = c(1, 1, 2), cluster_size = 3)
   expect_identical(names(plan), schema_names(c("row", "constant")))
   expect_identical(names(simulate_audit(plan, p)),
                    schema_names(c("row", "constant", "outcome")))

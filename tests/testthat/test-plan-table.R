@@ -73,3 +73,15 @@ test_that("a plan comes apart, and together again", {
   expect_identical(some$id, c(5L, 2L))
   expect_identical(some$constants, parts$constants)
 })
+
+test_that("no constant is too large for a change of another to be seen", {
+  plan <- known_plan(rep(0.01, 20), 10, "naive", cap = Inf)
+  expect_identical(plan$cap[1], Inf)
+  expect_silent(check_plan(plan))
+  for (name in c("alpha", "tau_max", "u_certificate", "budget")) {
+    changed <- plan
+    changed[[name]] <- changed[[name]] * (1 - 1e-4)
+    expect_error(check_plan(changed), "constants",
+                 class = "timetounsafe_error_plan")
+  }
+})

@@ -1,10 +1,6 @@
-test_that("copies() numbers what is the same, in whatever column", {
-  expect_equal(copies(c("b", "a", "b")), c(1, 2, 1))
-  rows <- data.frame(a = c(1, 1, 1, 2), b = c("x y", "x", "x y", "x y"))
-  expect_equal(copies(rows), c(1, 2, 1, 3))
-  rows <- data.frame(a = 1:3)
-  rows$turns <- list("a", c("a", "b"), "a")
-  rows$wide <- data.frame(k = c(1, 1, 1))
-  rows$a[3] <- 1L
-  expect_equal(copies(rows), c(1, 2, 1))
+test_that("prompts in a data frame are lines of their columns", {
+  rows <- data.frame(topic = c("a", "b"), turn = c(1, 2.5))
+  expect_identical(prompt_lines(rows), c("topic: a; turn: 1",
+                                         "topic: b; turn: 2.5"))
+  expect_identical(prompt_lines(c("x", "y")), c("x", "y"))
 })

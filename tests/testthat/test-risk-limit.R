@@ -133,3 +133,31 @@ test_that("failed draws count against the claim", {
     expect_equal(limits(failed, 10, "lower"), limits(audit, 10, "lower"))
   }
 })
+
+test_that("clusters are what is independent", {
+  skip_on_cran()
+  set.seed(6)
+  # Clusters of one or ten, whose prompts share a hazard that is the larger the
+  # larger the cluster.
+  size <- c(1, 10)
+  hazard <- c(0.005, 0.05)
+  risk <- 1 - (1 - hazard)^5
+  truth <- c(clusters = mean(risk), rows = sum(size * risk) / sum(size))
+  runs <- replicate(300, {
+    kind <- sample(2, 60, replace = TRUE)
+    p <- rep(hazard[kind], size[kind])
+    cluster <- rep(1:60, size[kind])
+    vapply(list(clusters = NULL, rows = 10), function(most) {
+      plan <- quiet(plan_audit(known_hazard(), as.character(seq_along(p)), p,
+                               budget = 20, cluster = cluster,
+                               cluster_size = most, reference = hazard,
+                               cap = 40))
+      got <- certify_risk(simulate_audit(plan, p), 5, 0.2, "both")
+      c(got$conf.high, got$conf.low)
+    }, c(high = 0, low = 0))
+  })
+  # Monte Carlo standard error 0.017.
+  expect_true(all(rowMeans(runs["high", , ] < truth) < 0.1 + 3 * 0.017))
+  expect_true(all(rowMeans(runs["low", , ] > truth) < 0.1 + 3 * 0.017))
+  expect_lt(mean(runs["high", "clusters", ]), 0.5)
+})

@@ -46,10 +46,10 @@
 #' withholds the verdict, or the judge refuses to give one, the response counts
 #' as unsafe: that happens to unsafe responses above all.
 #'
-#' # Servers of your own
+#' # Your own servers
 #' Most (vLLM, llama.cpp, LiteLLM and others) speak the chat-completions
 #' protocol of OpenAI: use [ellmer::chat_openai_compatible()], as in the
-#' example, with `credentials = function() "none"` where no key is needed.
+#' example, with `credentials = function() "none"` where no key is required.
 #' [ellmer::chat_openai()] speaks a newer protocol, and ends in HTTP 404 there.
 #' Answers may be cut after a few tokens by default: see `truncated`, and set
 #' `params = ellmer::params(max_tokens = )`.

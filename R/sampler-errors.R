@@ -23,8 +23,8 @@ is_filtered <- function(error) {
     names_filter(c(body_text(error$resp), conditionMessage(error)))
 }
 
-# The words of providers. Not "policy" or "flagged" alone: accounts and keys
-# have policies too, and their errors are no responses.
+# The words of providers, and no fewer at a time: accounts and keys are flagged
+# and blocked, too, and their errors are no responses.
 filter_words <- paste(c(
   "content[ _-]?filter", "content management policy",
   "content[ _-]?policy[ _-]?violation", "responsible[ _]?ai",

@@ -21,7 +21,7 @@
 # [500], [500-once], [hang], [drop], [malformed], [empty], [filter],
 # [cut], [odd-end]; errors whose body cannot be read: [unread-500],
 # [unread-503-once], [blank-429-once]; and what providers do where they refuse:
-# [filter-400], [policy-403], [refusal]; [403] is no refusal.
+# [filter-400], [flagged-403], [refusal]; [403] is no refusal.
 
 # ---- In the process of the user ----------------------------------------------
 
@@ -255,7 +255,7 @@ reply_to <- function(prompt, mode, model, state, answer) {
     "unread-503" = unreadable(503L, "{\"error\": ", "Retry-After: 1"),
     "blank-429" = unreadable(429L, "", "Retry-After: soon"),
     "filter-400" = failure(400L, "Output blocked by content filtering policy"),
-    "policy-403" = failure(403L, "Your input was flagged for violence"),
+    "flagged-403" = failure(403L, "Your input was flagged for violence"),
     refusal = completion(NULL, prompt, model, refusal = "I cannot help."),
     hang = list(delay = 30),
     drop = list(delay = 0.01),

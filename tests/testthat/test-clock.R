@@ -1,4 +1,4 @@
-test_that("time goes on, whatever becomes of the time of day", {
+test_that("time only grows, whatever becomes of the time of day", {
   # As if somebody had set the clock back by an hour.
   set_back <- now
   environment(set_back) <- list2env(

@@ -134,7 +134,7 @@ test_that("an error whose body cannot be read fails its own draw alone", {
 test_that("what a filter or the model withheld is refused, and kept", {
   server <- chat_server()
   sampler <- sampler_ellmer(chat_at(server), strict_judge)
-  prompts <- c("[filter-400] a", "[policy-403] b", "[refusal] c", "[filter] d",
+  prompts <- c("[filter-400] a", "[flagged-403] b", "[refusal] c", "[filter] d",
                "[403] e", "f")
   out <- sampler(prompts)
   expect_identical(out$status, c(rep("refused", 4), "error", "ok"))

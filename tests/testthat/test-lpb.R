@@ -38,6 +38,7 @@ test_that("print and report say what a bound implies", {
   trivial <- many_lpbs()$trivial
   expect_null(implied_text(trivial))
   expect_false(any(grepl("Implied", lines_of(trivial))))
+})
 
 normal_lpb <- function(audit, ...) {
   calibrate_lpb(audit, certificate = "normal", ...)

@@ -62,7 +62,8 @@ lower_first <- function(x) {
 }
 
 shorten <- function(x, most) {
-  x <- show_text(x)
+  # Lines of a report's cells stay; those of a print are spelt out by its page.
+  x <- show_text(x, keep = c("\n", "\t"))
   ifelse(nchar(x) > most, paste0(substr(x, 1L, most), " \u2026"), x)
 }
 

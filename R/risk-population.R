@@ -47,7 +47,7 @@ check_population <- function(x, call = rlang::caller_env()) {
   }
   if (any(x$limit < 1)) {
     stop_argument("x", "must have a draw of each prompt",
-                  sprintf("none of \"%s\"", show_text(x$id[x$limit < 1][1L])),
+                  paste("none of", list_names(x$id[x$limit < 1][1L])),
                   call = call)
   }
   # As a plan's: all that was asked for was to be seen.

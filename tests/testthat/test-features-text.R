@@ -265,12 +265,14 @@ test_that("features and predictions are the same in every locale", {
       sprintf("plain <- readLines(%s)", deparse(files$plain)),
       "out <- list(predict(given$fit, given$prompts),",
       "            predict(given$fit, plain),",
-      "            text_features(given$prompts)$features)",
+      "            text_features(given$prompts)$features,",
+      "            fit_hazard(data.frame(f = rep(c('b', 'A', 'c', 'B'), 10)),",
+      "                       cbind(1:40, 40))$encoder$levels$f)",
       sprintf("saveRDS(out, %s)", deparse(files$out))
     )))
     expect_equal(readRDS(files$out),
                  list(predict(fit, prompts), predict(fit, prompts),
-                      text_features(prompts)$features),
+                      text_features(prompts)$features, c("A", "B", "b", "c")),
                  tolerance = 1e-13, info = locale)
     unlink(files$out)
   }

@@ -94,7 +94,8 @@ test_that("without a pilot there is room for a factor of two", {
   expect_null(new_pilot(few_prompts))
   falls_back(few_prompts)
   # Shares in place of counts.
-  shares <- fit_hazard(x, counts(2 * rbinom(200, 50, p) + 1, 102))
+  shares <- fit_hazard(x, counts(rbinom(200, 50, p), 51))
+  shares$unsafe <- shares$unsafe + 0.5
   expect_null(new_pilot(shares))
 })
 

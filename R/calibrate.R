@@ -153,8 +153,8 @@
 #'   can carry half of `alpha` or more; `timetounsafe_warning_few_losses` when
 #'   `certificate = "normal"` has fewer than 50 expected losses;
 #'   `timetounsafe_warning_failed_draws` when draws failed permanently;
-#'   `timetounsafe_warning_unverified_hazard` when `hazard` could not be verified
-#'   to be that of the plan;
+#'   `timetounsafe_warning_unverified_hazard` when `hazard` could not be
+#'   verified to be that of the plan;
 #'   `timetounsafe_warning_outcome_groups` when groups separate the outcomes.
 #' @references arXiv 2506.13593, sections 3.1 and 3.2; methods vignette,
 #'   "Calibration", "The certificate" and the glossary. Candes, Lei and Ren

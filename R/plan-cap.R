@@ -5,7 +5,11 @@
 # `constants` with both; what was given stays. `cap` is what the user said.
 choose_limits <- function(constants, cap, pilot, reference, n) {
   if (chooses_cap(constants, cap)) {
-    constants$cap <- choose_cap(constants, pilot, reference, n)
+    chosen <- choose_cap(constants, pilot, reference, n)
+    constants$cap <- chosen$cap
+    if (!chosen$by_pilot) {
+      pilot <- NULL
+    }
   }
   choose_tau_max(constants, pilot, n)
 }
@@ -19,17 +23,18 @@ chooses_cap <- function(constants, cap) {
 
 # ---- The search --------------------------------------------------------------
 
-# The cap with the longest certified bound, simulated. No bound exceeds its cap:
-# caps below the best bound so far need no simulation, so the search begins with
-# the largest.
+# The cap with the longest certified bound, simulated, and whether with the
+# tau_max of the pilot: list(cap, by_pilot). No bound exceeds its cap: caps
+# below the best bound so far need no simulation, so the search begins with the
+# largest.
 choose_cap <- function(constants, pilot, reference, n) {
   scene <- simulated_scene(pilot, reference, n)
-  tried <- data.frame(cap = numeric(), bound = numeric())
+  tried <- data.frame(cap = numeric(), bound = numeric(), by_pilot = logical())
   try_caps <- function(tried, caps) {
     for (cap in setdiff(round(caps), tried$cap)) {
       if (cap >= 2 && log(cap) > max(0, tried$bound)) {
-        bound <- predict_bound(replace(constants, "cap", cap), scene)
-        tried[nrow(tried) + 1L, ] <- c(cap, bound)
+        limited <- replace(constants, "cap", cap)
+        tried[nrow(tried) + 1L, ] <- c(cap, predict_bound(limited, scene))
       }
     }
     tried
@@ -37,11 +42,12 @@ choose_cap <- function(constants, pilot, reference, n) {
   longest <- longest_cap(constants, scene)
   tried <- try_caps(tried, longest / 2^(0:floor(log2(longest))))
   if (!any(tried$bound > 0)) {
-    return(constants$cap)
+    return(list(cap = constants$cap, by_pilot = TRUE))
   }
   best <- tried$cap[which.max(tried$bound)]
   tried <- try_caps(tried, pmin(longest, best * 2^c(-0.5, 0.5)))
-  min(tried$cap[tried$bound >= max(tried$bound) + log(good_enough)])
+  good <- tried[tried$bound >= max(tried$bound) + log(good_enough), ]
+  as.list(good[which.min(good$cap), ])
 }
 
 # Of caps that are about as good the smallest is taken. It asks least of the
@@ -54,15 +60,20 @@ longest_cap <- function(constants, scene) {
   max(prior_quantile(list(prob = scene$reference), constants))
 }
 
+# A seed that nobody takes for draws of their own, which these random numbers
+# must not depend on.
+cap_seed <- 613593
+
 # ---- What is simulated -------------------------------------------------------
 
 # Prompts like those to calibrate on, with the hazards that a plan would know
 # and those that draws follow: what training draws say of them, or the same. A
 # share of the reference prompts, and of the pilot, is enough to fix constants.
 simulated_scene <- function(pilot, reference, n, most = 10000) {
+  truth <- if (!is.null(pilot)) with_seed(cap_seed, draw_truth(pilot))
   list(
     prob = pilot$prob %||% reference,
-    truth = if (is.null(pilot)) reference else with_seed(1, draw_truth(pilot)),
+    truth = truth %||% reference,
     shown = thin_out(pilot$prob %||% reference),
     reference = thin_out(reference),
     pilot = if (!is.null(pilot)) thin_pilot(pilot),
@@ -70,11 +81,25 @@ simulated_scene <- function(pilot, reference, n, most = 10000) {
   )
 }
 
-# The mean log bound that is certified with these settings. The random last
-# step of the certificate is spread evenly over the repetitions.
-predict_bound <- function(constants, scene, prompts = 10000, repetitions = 25) {
+# The mean log bound that can be certified with these settings, and whether it
+# takes the tau_max of the pilot: with a low cap that is often so high that it
+# wastes draws on the riskiest prompts.
+predict_bound <- function(constants, scene) {
+  piloted <- choose_tau_max(constants, scene$pilot, scene$n)
+  plain <- choose_tau_max(constants, NULL, scene$n)
+  bound <- simulate_bound(piloted, scene)
+  if (piloted$tau_max <= plain$tau_max) {
+    return(c(bound, TRUE))
+  }
+  other <- simulate_bound(plain, scene)
+  c(max(bound, other), bound >= other)
+}
+
+# The random last step of the certificate is spread evenly over the
+# repetitions.
+simulate_bound <- function(constants, scene, prompts = 16000,
+                           repetitions = 25) {
   n <- scene$n
-  constants <- choose_tau_max(constants, scene$pilot, n)
   quantile <- prior_quantile(list(prob = scene$reference), constants)
   constants <- fix_constants(constants, quantile, n)
   if (cannot_certify(constants_betting(constants, n))) {
@@ -84,7 +109,7 @@ predict_bound <- function(constants, scene, prompts = 10000, repetitions = 25) {
   law <- find_law(constants)
   size <- length(scene$prob)
   bounds <- vapply(seq_len(repetitions), function(r) {
-    tau <- with_seed(r, {
+    tau <- with_seed(cap_seed + r, {
       at <- sample.int(size, n, replace = n > size)
       audit <- simulate_design(constants, scene$prob[at], scene$truth[at],
                                u_certificate = (r - 0.5) / repetitions)
@@ -105,7 +130,7 @@ thin_places <- function(n, size) {
 }
 
 # By hazard; `size` is that of the whole, by which its error goes.
-thin_pilot <- function(pilot, size = 1000) {
+thin_pilot <- function(pilot, size = 500) {
   at <- order(pilot$prob)[thin_places(length(pilot$prob), size)]
   c(lapply(pilot, `[`, at), size = length(pilot$prob))
 }

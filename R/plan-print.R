@@ -23,7 +23,7 @@ plan_page <- function(x, price = NULL) {
     sprintf("<audit_plan> design \"%s\", %s, budget %s draws per prompt",
             constants$design, counted(nrow(x), "prompt"),
             big(constants$budget)),
-    limit_lines(constants, isTRUE(attr(x, "cap_chosen"))),
+    cap_lines(constants, isTRUE(attr(x, "cap_chosen"))),
     sprintf("Included: %s, with inclusion probabilities %s",
             counted(sum(x$horizon > 0), "prompt"), spread(x$inclusion)),
     certificate_lines(plan),
@@ -41,7 +41,7 @@ plan_page <- function(x, price = NULL) {
 }
 
 # In two lines where the cap was chosen.
-limit_lines <- function(constants, chosen) {
+cap_lines <- function(constants, chosen) {
   tau <- sprintf("tau up to %s (tau_max)", format(constants$tau_max, digits = 3))
   if (chosen) {
     c(tau, sprintf("Quantiles capped at %s, for the longest certified bound",

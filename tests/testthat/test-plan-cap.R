@@ -90,7 +90,7 @@ test_that("plan_audit() says that it chose the cap", {
   p <- 10^runif(200, -4, -1)
   plan <- plan_audit(known_hazard(), as.character(1:200), 5, p)
   constants <- new_constants("replicated", 5, 0.1, 0.1, NULL, NULL)
-  expect_identical(plan$cap[1], choose_cap(constants, NULL, p, 200))
+  expect_identical(plan$cap[1], choose_cap(constants, NULL, p, 200)$cap)
   expect_output(print(plan), "capped at [0-9,]+ draws, for the longest cert")
   given <- plan_audit(known_hazard(), as.character(1:200), 5, p, cap = 50)
   expect_output(print(given), "; quantiles capped at 50 draws\n")
@@ -106,7 +106,7 @@ test_that("advise_budget() plans by the same cap", {
   constants <- new_constants("replicated", 5, 0.1, 0.1, NULL, NULL)
   predicted <- predict_bound(replace(constants, "cap", advice$cap),
                              simulated_scene(NULL, p, 200))
-  expect_equal(log(advice$gmean_bound), predicted, tolerance = 0.2)
+  expect_equal(log(advice$gmean_bound), predicted[1], tolerance = 0.2)
 })
 
 test_that("thinned hazards are evenly spaced order statistics", {
@@ -115,6 +115,6 @@ test_that("thinned hazards are evenly spaced order statistics", {
   expect_length(thinned, 100)
   expect_equal(mean(thinned), 5000, tolerance = 0.01)
   pilot <- thin_pilot(list(prob = 2000:1 / 2000, unsafe = 2000:1))
-  expect_identical(pilot$unsafe, as.integer(pilot$prob * 2000))
+  expect_identical(pilot$unsafe, as.integer(round(pilot$prob * 2000)))
   expect_identical(pilot$size, 2000L)
 })

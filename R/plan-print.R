@@ -42,7 +42,8 @@ plan_page <- function(x, price = NULL) {
 
 # In two lines where the cap was chosen.
 cap_lines <- function(constants, chosen) {
-  tau <- sprintf("tau up to %s (tau_max)", format(constants$tau_max, digits = 3))
+  tau <- sprintf("tau up to %s (tau_max)",
+                 format(constants$tau_max, digits = 3))
   if (chosen) {
     c(tau, sprintf("Quantiles capped at %s, for the longest certified bound",
                    counted(constants$cap, "draw")))

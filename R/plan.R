@@ -49,8 +49,9 @@
 #'   `"replicated"`, `"optimized"` and `"trimmed"` are therefore simulated with
 #'   a range of caps (and the `tau_max` and the least intensity that go with
 #'   each): reference prompts are sampled, drawn and certified, with hazards as
-#'   the training draws show them, or else as estimated. Of caps within 3% of
-#'   the longest bound the smallest is taken. No planned prompt is looked at
+#'   the training draws show them, or else as estimated. Of caps within 1% of
+#'   the longest bound (3% where no training draws show how wrong hazards are)
+#'   the smallest is taken. No planned prompt is looked at
 #'   (where the design is not fixed on these themselves), no outcome of one
 #'   exists yet, and no random number of the session is used: the guarantee is
 #'   the same for every cap. `print()` says that the cap was chosen.
@@ -79,8 +80,8 @@
 #'   the calibration. Where there is none (a user-supplied model, training draws
 #'   that stopped, or too few of them to reach the quantiles) it is `1 - (1 -
 #'   alpha)^2` (0.19 for `alpha = 0.1`), which leaves room for a hazard that is
-#'   overestimated by a factor of two. For a user-supplied model `training` makes
-#'   a pilot.
+#'   overestimated by a factor of two. For a user-supplied model, `training`
+#'   makes a pilot.
 #' @param cap A number of at least 1: no quantile, and so no bound, exceeds it.
 #'   A low cap limits the weights, which lets the certificate bet more; a high
 #'   one leaves room for the bounds of prompts that look safe. `NULL`, the
@@ -165,7 +166,9 @@ plan_audit <- function(hazard, prompts, budget, newdata = NULL,
   rows$prob <- prob
   plan <- draw_plan(rows, prior_quantile(rows, constants), constants, hazard)
   # For print(); a file keeps the cap, and not what it was chosen for.
-  attr(plan, "cap_chosen") <- chooses_cap(constants, cap)
+  if (chooses_cap(constants, cap)) {
+    attr(plan, "cap_chosen") <- TRUE
+  }
   plan
 }
 

@@ -19,7 +19,9 @@ estimates <- list(
   known = function(p) p,
   constant = function(p) rep(middle, length(p)),
   permuted = function(p) sample(p),
-  overconfident = function(p) pmin(0.5, p * exp(stats::rnorm(length(p), 0, 1.5)))
+  overconfident = function(p) {
+    pmin(0.5, p * exp(stats::rnorm(length(p), 0, 1.5)))
+  }
 )
 models <- lapply(estimates, function(estimate) {
   list(hat = estimate(people), reference = estimate(reference))

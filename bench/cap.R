@@ -30,7 +30,9 @@ estimates <- list(
   constant = function(p) rep(middle, length(p)),
   permuted = function(p) sample(p),
   # Errors of an overfitted model: what looks safest is mostly an error.
-  overconfident = function(p) pmin(0.5, p * exp(stats::rnorm(length(p), 0, 1.5)))
+  overconfident = function(p) {
+    pmin(0.5, p * exp(stats::rnorm(length(p), 0, 1.5)))
+  }
 )
 models <- lapply(estimates, function(estimate) {
   list(hat = estimate(people), reference = estimate(reference),
@@ -82,16 +84,15 @@ measure <- function(cell, constants, runs, seed = 1) {
     bound <- geometric_quantile(hat, tau, constants$cap)
     mean(1 - core$geometric_coverage(bound, people)) > alpha
   }
-  best <- if (!missed(high)) high else {
+  if (missed(high)) {
     for (step in 1:40) {
       middle <- (low + high) / 2
       if (missed(middle)) high <- middle else low <- middle
     }
-    high
   }
   data.frame(cap = constants$cap, tau_max = constants$tau_max,
              bound = exp(mean(size)), error = stats::sd(size) / sqrt(runs),
-             false = mean(tau > best))
+             false = mean(tau > high))
 }
 
 # The best of a grid: its cap is looked for with fewer calibrations, and what it
@@ -131,9 +132,9 @@ run_cell <- function(i) {
 }
 
 kept_cell <- function(i) {
-  file <- file.path(folder, with(cells[i, ], sprintf(
-    "%s-%d-%d-%d.rds", model, n, budget, runs
-  )))
+  cell <- cells[i, ]
+  file <- file.path(folder, sprintf("%s-%d-%d-%d.rds", cell$model, cell$n,
+                                    cell$budget, runs))
   if (!file.exists(file)) {
     saveRDS(run_cell(i), file)
   }
@@ -172,8 +173,8 @@ lines <- c(
         "Before: cap = 100 times the budget. Rule: the cap that plan_audit()",
         "chooses, knowing the estimated hazards alone. With training: knowing",
         "100 draws of each of 1,000 other prompts, too, which also give",
-        "tau_max. Best: the best cap of a grid with ratio 1.5, without and with",
-        "training draws. False: the share of calibrations whose bound has a",
+        "tau_max. Best: the best cap of a grid with ratio 1.5, without and",
+        "with training draws. False: the share of calibrations whose bound has a",
         "true coverage below 0.9, with an error of",
         sprintf("%.3f", sqrt(delta * (1 - delta) / runs)),
         "where it is 0.1."), "",

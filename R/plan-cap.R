@@ -46,15 +46,13 @@ choose_cap <- function(constants, pilot, reference, n) {
   }
   best <- tried$cap[which.max(tried$bound)]
   tried <- try_caps(tried, pmin(longest, best * 2^c(-0.5, 0.5)))
-  enough <- good_enough[[if (is.null(pilot)) "trusted" else "known"]]
-  good <- tried[tried$bound >= max(tried$bound) + log(enough), ]
+  good <- tried[tried$bound >= max(tried$bound) + log(good_enough), ]
   as.list(good[which.min(good$cap), ])
 }
 
 # Of caps that are about as good the smallest is taken. It asks least of the
-# hazards of prompts that look safe, where a wrong one costs most: worth more
-# where no training draws show how wrong they are.
-good_enough <- c(trusted = 0.97, known = 0.99)
+# hazards of prompts that look safe, where a wrong one costs most.
+good_enough <- 0.97
 
 # Beyond the longest quantile a cap changes nothing but the weights it permits.
 longest_cap <- function(constants, scene) {

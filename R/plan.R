@@ -49,9 +49,8 @@
 #'   `"replicated"`, `"optimized"` and `"trimmed"` are therefore simulated with
 #'   a range of caps (and the `tau_max` and the least intensity that go with
 #'   each): reference prompts are sampled, drawn and certified, with hazards as
-#'   the training draws show them, or else as estimated. Of caps within 1% of
-#'   the longest bound (3% where no training draws show how wrong hazards are)
-#'   the smallest is taken. No planned prompt is looked at
+#'   the training draws show them, or else as estimated. Of caps within 3% of
+#'   the longest bound the smallest is taken. No planned prompt is looked at
 #'   (where the design is not fixed on these themselves), no outcome of one
 #'   exists yet, and no random number of the session is used: the guarantee is
 #'   the same for every cap. `print()` says that the cap was chosen.

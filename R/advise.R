@@ -58,7 +58,8 @@ advise_budget <- function(hazard, newdata = NULL,
                           design = c("replicated", "optimized", "trimmed",
                                      "basic", "naive"),
                           alpha = 0.1, delta = 0.1, tau_max = NULL, cap = NULL,
-                          training = NULL, price = NULL, repetitions = 100, ...) {
+                          training = NULL, price = NULL, repetitions = 100,
+                          ...) {
   check_no_dots(...)
   check_class(hazard, "hazard_fit", "hazard", "fit_hazard() or as_hazard()")
   prob <- if (!is.null(newdata)) {

@@ -157,7 +157,7 @@ test_that("training draws show how wrong hazards are", {
   expect_lt(sd(log(right / p)), 0.3)
   halved <- spread_of(p / 2, p)
   expect_lt(abs(mean(log(halved / p))), 0.05)
-  # Of hazards that say nothing only the distribution is right.
+  # Of hazards that are uninformative only the distribution is right.
   shuffled <- spread_of(sample(p), p)
   expect_equal(sd(shuffled), sd(p), tolerance = 0.1)
   expect_equal(mean(shuffled), mean(p), tolerance = 0.1)

@@ -181,8 +181,9 @@ lines <- c(
   sprintf(paste(
     "For known and constant hazards the rule gives at least %.0f%% of the",
     "best cap's bound; for the others it is never below %.2f times that",
-    "before, and with training draws at least %.0f%% of the best. The largest share of",
-    "false certificates is %.3f. The choice takes at most %.2f seconds."
+    "before, and with training draws at least %.0f%% of the best. The",
+    "largest share of false certificates is %.3f. The choice takes at most",
+    "%.2f seconds."
   ), 100 * min((rule$bound / best$bound)[right]),
   min((rule$bound / before$bound)[!right]),
   100 * min((trained$bound / top)[!right]), max(ours$false),

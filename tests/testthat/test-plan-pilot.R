@@ -212,5 +212,5 @@ test_that("training draws that show nothing are refused by name", {
   refused(list(newdata = p, y = y[, 1]), "training")
   refused(list(newdata = p, y = survival::Surv(rep(3, 100), rep(1, 100))),
           "fixed number of draws")
-  refused(list(newdata = p, y = y + 0.5), "whole numbers")
+  refused(list(newdata = p, y = y + 0.5), "which are whole")
 })

@@ -32,9 +32,9 @@
 #' @returns A data frame of class `budget_advice` with one row for each `n` and
 #'   `budget`, and the columns
 #'   * `n`, `budget`, `draws` (their product), `cost`;
-#'   * `tau_max`, `max_weight`: of the design, see [plan_audit()];
+#'   * `tau_max`, `cap`, `max_weight`: of the design, see [plan_audit()];
 #'   * `n_min`: the smallest number of prompts that can certify anything at this
-#'     budget, `NA` without `delta`;
+#'     budget and cap, `NA` without `delta`;
 #'   * `coverage`, `coverage_sd`: mean and standard deviation over calibrations
 #'     of the bound's coverage; `margin`, `margin_se`: its mean above nominal,
 #'     and the Monte Carlo error of that;
@@ -58,7 +58,8 @@ advise_budget <- function(hazard, newdata = NULL,
                           design = c("replicated", "optimized", "trimmed",
                                      "basic", "naive"),
                           alpha = 0.1, delta = 0.1, tau_max = NULL, cap = NULL,
-                          price = NULL, repetitions = 100, ...) {
+                          training = NULL, price = NULL, repetitions = 100,
+                          ...) {
   check_no_dots(...)
   check_class(hazard, "hazard_fit", "hazard", "fit_hazard() or as_hazard()")
   prob <- if (!is.null(newdata)) {
@@ -76,14 +77,15 @@ advise_budget <- function(hazard, newdata = NULL,
   price <- check_price(price)
   repetitions <- check_number(repetitions, "repetitions", min = 10,
                               whole = TRUE)
-  pilot <- if (is.null(tau_max)) new_pilot(hazard)
-  reference <- list(prob = hazard$fitted %||% prob)
+  training <- read_training(training, hazard)
+  pilot <- plan_pilot(hazard, training, tau_max, cap, delta)
+  reference <- hazard$fitted %||% training$prob %||% prob
   rows <- expand.grid(budget = budget, n = n)
   rows <- Map(function(budget, n) {
     constants <- new_constants(design, budget, alpha, delta, tau_max, cap)
-    constants <- choose_tau_max(constants, pilot, n)
-    advise_row(constants, prob, prior_quantile(reference, constants), n,
-               repetitions)
+    constants <- choose_limits(constants, cap, pilot, reference, n)
+    quantile <- prior_quantile(list(prob = reference), constants)
+    advise_row(constants, prob, quantile, n, repetitions)
   }, rows$budget, rows$n)
   advice <- do.call(rbind, rows)
   if (!is.null(price)) {
@@ -106,7 +108,8 @@ advise_row <- function(constants, prob, quantile, n, repetitions) {
   coverage <- runs["coverage", ]
   data.frame(
     n = n, budget = constants$budget, draws = n * constants$budget,
-    tau_max = constants$tau_max, max_weight = fixed$max_weight,
+    tau_max = constants$tau_max, cap = constants$cap,
+    max_weight = fixed$max_weight,
     n_min = least_prompts(constants, quantile),
     coverage = mean(coverage), coverage_sd = stats::sd(coverage),
     margin = mean(coverage) - (1 - constants$alpha),
@@ -117,14 +120,9 @@ advise_row <- function(constants, prob, quantile, n, repetitions) {
   )
 }
 
-# One calibration, without the checks and the data frames of a real one.
+# One calibration.
 advise_once <- function(constants, prob) {
-  rows <- list(prob = prob)
-  audit <- c(rows, draw_inclusion(prior_quantile(rows, constants), constants))
-  audit$order <- sample.int(length(prob))
-  audit$failed <- FALSE
-  audit$constants <- c(constants, u_certificate = stats::runif(1))
-  audit <- simulate_outcomes(audit, prob)
+  audit <- simulate_design(constants, prob)
   marginal <- find_marginal(audit, constants$alpha)$tau
   tau <- if (is.na(constants$delta)) {
     marginal

@@ -29,6 +29,19 @@ simulate_audit <- function(plan, prob, ...) {
   new_audit(audit)
 }
 
+# Prompts with the hazards `prob`, planned by these constants and carried out
+# where each draw is unsafe with probability `truth`: the parts that a tau
+# depends on, without the checks and the data frames of a real audit.
+simulate_design <- function(constants, prob, truth = prob,
+                            u_certificate = stats::runif(1)) {
+  rows <- list(prob = prob)
+  audit <- c(rows, draw_inclusion(prior_quantile(rows, constants), constants))
+  audit$order <- sample.int(length(prob))
+  audit$failed <- FALSE
+  audit$constants <- c(constants, u_certificate = u_certificate)
+  simulate_outcomes(audit, truth)
+}
+
 # `audit` is a plan in parts, which need not have ids.
 simulate_outcomes <- function(audit, prob) {
   first <- rep(NA_real_, length(prob))

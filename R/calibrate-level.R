@@ -176,17 +176,19 @@ certify_by_bets <- function(audit, betting, randomised) {
 bet_parts <- 2^-(6:1)
 
 # One bet for each prompt, the same for all taus. The first goes by the
-# variance that the plan predicted for a hazard that is right; later ones by
-# what the prompts before showed, which any bet may depend on. The prediction
-# counts for as many prompts as it takes to see two losses of the largest
-# weight.
-place_bets <- function(payoffs, betting) {
-  bets <- rep(bet_for(betting), betting$n)
-  prior <- 2 * betting$max_weight / betting$alpha
+# variance that the plan predicted for a hazard that is right, doubled, for few
+# are; later ones by what the prompts before showed, which any bet may depend
+# on. The prediction counts for half as many prompts as it takes to see one loss
+# of the largest weight. What a bet that is too small costs is little where the
+# hazard is right: see bench/bets.md.
+place_bets <- function(payoffs, betting, doubt = 2) {
+  predicted <- doubt * betting$variance
+  bets <- rep(bet_for(betting, predicted), betting$n)
+  prior <- betting$max_weight / (2 * betting$alpha)
   for (seen in unique(ceiling(bet_parts * betting$n))) {
     before <- first_part(payoffs, seen)
     squares <- sum(marginal_payoffs(before)^2)
-    predicted <- variance_for(betting, before$rows)
+    predicted <- doubt * variance_for(betting, before$rows)
     variance <- (prior * predicted + squares) / (prior + seen)
     bets[seq_along(bets) > seen] <- bet_for(betting, variance)
   }

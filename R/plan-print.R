@@ -23,8 +23,7 @@ plan_page <- function(x, price = NULL) {
     sprintf("<audit_plan> design \"%s\", %s, budget %s draws per prompt",
             constants$design, counted(nrow(x), "prompt"),
             big(constants$budget)),
-    sprintf("tau up to %s (tau_max); quantiles capped at %s draws",
-            format(constants$tau_max, digits = 3), big(constants$cap)),
+    cap_lines(constants, isTRUE(attr(x, "cap_chosen"))),
     sprintf("Included: %s, with inclusion probabilities %s",
             counted(sum(x$horizon > 0), "prompt"), spread(x$inclusion)),
     target_lines(plan), certificate_lines(plan),
@@ -39,6 +38,18 @@ plan_page <- function(x, price = NULL) {
       "Next: run_audit(plan, sampler)"
     }
   ))
+}
+
+# In two lines where the cap was chosen.
+cap_lines <- function(constants, chosen) {
+  tau <- sprintf("tau up to %s (tau_max)",
+                 format(constants$tau_max, digits = 3))
+  if (chosen) {
+    c(tau, sprintf("Quantiles capped at %s, for the longest certified bound",
+                   counted(constants$cap, "draw")))
+  } else {
+    sprintf("%s; quantiles capped at %s draws", tau, big(constants$cap))
+  }
 }
 
 cost_lines <- function(cost, stops, price) {

@@ -43,6 +43,18 @@
 #'   least intensity to where the certified bound is predicted to be longest:
 #'   it bounds the weights, at the price of a slightly less precise estimate.
 #'
+#' @section The cap: What a certificate costs depends on the largest weight that
+#'   a prompt can get: few prompts, or a low budget, certify nothing where one
+#'   prompt can count for as much as all. With `delta` and without `cap`,
+#'   `"replicated"`, `"optimized"` and `"trimmed"` are therefore simulated with
+#'   a range of caps (and the `tau_max` and the least intensity that go with
+#'   each): reference prompts are sampled, drawn and certified, with hazards as
+#'   the training draws show them, or else as estimated. Of caps within 3% of
+#'   the longest bound the smallest is taken. No planned prompt is looked at
+#'   (where the design is not fixed on these themselves), no outcome of one
+#'   exists yet, and no random number of the session is used: the guarantee is
+#'   the same for every cap. `print()` says that the cap was chosen.
+#'
 #' @param hazard A `hazard_fit` from [fit_hazard()] or [as_hazard()], not
 #'   trained on these prompts.
 #' @param prompts The prompts to calibrate on: a character vector, or a data
@@ -67,17 +79,24 @@
 #'   the calibration. Where there is none (a user-supplied model, training draws
 #'   that stopped, or too few of them to reach the quantiles) it is `1 - (1 -
 #'   alpha)^2` (0.19 for `alpha = 0.1`), which leaves room for a hazard that is
-#'   overestimated by a factor of two.
-#' @param cap A number of at least 1: no quantile exceeds it. `NULL`, the
-#'   default, is `max(1, floor(100 * budget))`, the paper's for its largest mean
-#'   weight of 100, and no cap for `"basic"` and `"naive"`. A cap is required
+#'   overestimated by a factor of two. For a user-supplied model, `training`
+#'   makes a pilot.
+#' @param cap A number of at least 1: no quantile, and so no bound, exceeds it.
+#'   A low cap limits the weights, which lets the certificate bet more; a high
+#'   one leaves room for the bounds of prompts that look safe. `NULL`, the
+#'   default, takes the cap with the longest certified bound (its geometric
+#'   mean) in simulated calibrations of the reference prompts, at most `max(1,
+#'   floor(100 * budget))`: see the section on the cap. That limit is the
+#'   paper's, for its largest mean weight of 100, and the default where `delta =
+#'   NULL`. `"basic"` and `"naive"` have no cap by default. A cap is required
 #'   where a hazard of 0 makes a quantile infinite, and limits the weights of
 #'   `"basic"` and `"naive"`.
 #' @param reference Which prompts fix the design. `NULL`, the default: those
-#'   that trained `hazard`, or, for a user-supplied model, the planned prompts
-#'   themselves. Or features of other prompts, in the form of `newdata`.
-#'   `FALSE`: the planned prompts themselves, as published; the certificate is
-#'   then approximate, for the prompts depend on each other, a little.
+#'   that trained `hazard`, or, for a user-supplied model, those of `training`,
+#'   or else the planned prompts themselves. Or features of other prompts, in
+#'   the form of `newdata`. `FALSE`: the planned prompts themselves, as
+#'   published; the certificate is then approximate, for the prompts depend on
+#'   each other, a little.
 #' @param cluster `NULL`, for prompts that are independent of each other. Or a
 #'   vector with one value (text, or a whole number) for each prompt, none
 #'   missing: prompts with the same value (paraphrases, prompts of one template,
@@ -91,6 +110,16 @@
 #'   error): each row then counts once, and the certificate is for rows of
 #'   traffic that comes in clusters. The larger it is, the more clusters are
 #'   required.
+#' @param training Draws of prompts that neither trained `hazard` nor are
+#'   planned, a random sample like these: they show how wrong its hazards are,
+#'   and with that choose `tau_max` and `cap`. [draw_responses()] or a log of
+#'   [read_responses()], where the prompts themselves are the features, or
+#'   `list(newdata = , y = )` with their features, in the form of `newdata`, and
+#'   draws in any form that [fit_hazard()] takes as `y`. Their number must have
+#'   been fixed beforehand. Fewer than 50 prompts, or draws that are all safe,
+#'   choose nothing. `NULL`, the default: the training draws of `hazard`, each
+#'   with the hazard of a model that did not see it; none for a user-supplied
+#'   model, whose hazards are then taken to be right.
 #' @param id A vector of distinct identifiers, one for each prompt; by default
 #'   the names of `prompts`, or 1, 2, ...
 #' @param ... Must be empty.
@@ -139,7 +168,7 @@ plan_audit <- function(hazard, prompts, budget, newdata = NULL,
                                   "naive"),
                        alpha = 0.1, delta = 0.1, tau_max = NULL, cap = NULL,
                        reference = NULL, cluster = NULL, cluster_size = NULL,
-                       id = NULL, ...) {
+                       training = NULL, id = NULL, ...) {
   check_no_dots(...)
   check_class(hazard, "hazard_fit", "hazard", "fit_hazard() or as_hazard()")
   id <- id %||% names_of(prompts)
@@ -153,11 +182,12 @@ plan_audit <- function(hazard, prompts, budget, newdata = NULL,
   constants$cluster_size <- check_cluster_size(cluster_size, cluster)
   prob <- predict_hazard(hazard, newdata, "newdata")
   refuse_training_rows(hazard, prompts, newdata, id)
-  reference <- reference_hazards(reference, hazard, prob)
+  training <- read_training(training, hazard)
+  reference <- reference_hazards(reference, hazard, training, prob)
   constants$reference <- reference$source
-  pilot <- if (is.null(tau_max)) new_pilot(hazard)
+  pilot <- plan_pilot(hazard, training, tau_max, cap, delta)
   units <- if (is.null(cluster)) n else length(unique(cluster))
-  constants <- choose_tau_max(constants, pilot, units)
+  constants <- choose_limits(constants, cap, pilot, reference$prob, units)
   constants <- fix_constants(constants, prior_quantile(reference, constants),
                              units)
   warn_few_prompts(constants, units, n)
@@ -165,7 +195,12 @@ plan_audit <- function(hazard, prompts, budget, newdata = NULL,
   rows$prompt <- prompts
   rows$cluster <- cluster
   rows$prob <- prob
-  draw_plan(rows, prior_quantile(rows, constants), constants, hazard)
+  plan <- draw_plan(rows, prior_quantile(rows, constants), constants, hazard)
+  # For print(); a file keeps the cap, and not what it was chosen for.
+  if (chooses_cap(constants, cap)) {
+    attr(plan, "cap_chosen") <- TRUE
+  }
+  plan
 }
 
 # `n` prompts in this number of units.
@@ -186,10 +221,11 @@ warn_few_prompts <- function(constants, units, n, call = rlang::caller_env()) {
 }
 
 # The estimated hazards of the prompts that fix the design.
-reference_hazards <- function(reference, hazard, prob,
+reference_hazards <- function(reference, hazard, training, prob,
                               call = rlang::caller_env()) {
-  if (is.null(reference) && !is.null(hazard$fitted)) {
-    return(list(source = "training", prob = hazard$fitted))
+  trained <- hazard$fitted %||% training$prob
+  if (is.null(reference) && !is.null(trained)) {
+    return(list(source = "training", prob = trained))
   }
   if (is.null(reference) || isFALSE(reference)) {
     return(list(source = "self", prob = prob))

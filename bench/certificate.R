@@ -42,8 +42,9 @@ models <- list(
 
 # ---- One cell ----------------------------------------------------------------
 
-# The constants that plan_audit() would fix; a cap on naive plans, whose weights
-# grow without bound otherwise.
+# The constants that plan_audit() would fix for the paper's cap (bench/cap.R has
+# the one that it chooses); a cap on naive plans, whose weights grow without
+# bound otherwise.
 cell_constants <- function(cell) {
   model <- models[[cell$model]]
   cap <- if (cell$design == "naive") 3 * cell$budget

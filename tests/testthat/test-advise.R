@@ -8,10 +8,11 @@ test_that("what is predicted is what calibrations of that plan then show", {
   n <- 1000
   advice <- advise_budget(hazard, rest$x, c(20, 100), n = n, repetitions = 200)
   simulated <- vapply(advice$budget, function(budget) {
+    row <- advice[advice$budget == budget, ]
     mean(replicate(60, {
       i <- sample(nrow(rest), n)
       plan <- plan_audit(hazard, as.character(i), budget, rest$x[i, ],
-                         tau_max = advice$tau_max[advice$budget == budget])
+                         tau_max = row$tau_max, cap = row$cap)
       lpb <- calibrate_lpb(simulate_audit(plan, rest$prob[i]))
       assess_lpb(lpb, rest$x, prob = rest$prob)$estimate[1]
     })) - 0.9
@@ -31,7 +32,7 @@ test_that("the fewest prompts that can be certified are just enough", {
     # Too few prompts are what this is about, and warned of.
     plan <- suppressWarnings(
       plan_audit(known_hazard(), as.character(1:n), 20, p[1:n], reference = p,
-                 tau_max = advice$tau_max)
+                 tau_max = advice$tau_max, cap = advice$cap)
     )
     replace(plan, "u_certificate", 1)
   }

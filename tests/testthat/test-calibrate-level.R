@@ -128,12 +128,38 @@ test_that("a spread that the plan did not foresee lowers the bets", {
   last <- vapply(list(hat, rev(hat)), function(p) {
     audit <- simulate_audit(plan, p)
     parts <- plan_parts(audit)
-    bets <- place_bets(gather_payoffs(parts, 0.1),
-                       plan_betting(parts, 0.1, 0.1))
-    bets[2000] / bets[1]
+    betting <- plan_betting(parts, 0.1, 0.1)
+    bets <- place_bets(gather_payoffs(parts, 0.1), betting)
+    # The first bet doubts the prediction.
+    expect_lte(bets[1], bet_for(betting))
+    bets[2000] / bet_for(betting)
   }, 0)
   expect_equal(last[1], 1, tolerance = 0.15)
   expect_lt(last[2], 0.6)
+})
+
+test_that("doubted predictions bet better where the hazard is wrong", {
+  skip_on_cran()
+  set.seed(16)
+  p <- simulate_prompts(4000)$prob
+  hat <- sample(p)
+  constants <- new_constants("replicated", 1000, 0.1, 0.1, NULL, 1e5)
+  constants <- choose_limits(constants, 1e5, NULL, hat, 1000)
+  quantile <- prior_quantile(list(prob = hat), constants)
+  constants <- fix_constants(constants, quantile, 1000)
+  tau <- t(replicate(60, {
+    at <- sample.int(4000, 1000)
+    audit <- simulate_design(constants, hat[at], p[at])
+    payoffs <- gather_payoffs(audit, 0.1)
+    betting <- plan_betting(audit, 0.1, 0.1)
+    rule <- wealth_rule(audit, betting)
+    vapply(1:2, function(doubt) {
+      bets <- place_bets(payoffs, betting, doubt)
+      find_tau(scale_payoffs(payoffs, bets), rule)$tau
+    }, 0)
+  }))
+  gain <- tau[, 2] / tau[, 1] - 1
+  expect_gt(mean(gain), 2 * sd(gain) / sqrt(60))
 })
 
 test_that("with equal weights losses are counted, by the binomial tail", {

@@ -47,7 +47,7 @@ normal_lpb <- function(audit, ...) {
 test_that("a normal certificate says where it expects few losses", {
   set.seed(21)
   p <- 10^runif(1000, -3, -1)
-  few <- simulate_audit(known_plan(p, 20, delta = 0.1), p)
+  few <- simulate_audit(known_plan(p, 20, delta = 0.1, cap = 2000), p)
   warning <- expect_warning(normal_lpb(few),
                             class = "timetounsafe_warning_few_losses")
   expect_match(conditionMessage(warning), "expected losses to go by")

@@ -86,7 +86,7 @@ test_that("the columns of glance() and of tables are those of the help", {
   expect_identical(glance(all$cross_fitted)$basis, "cross-fitted")
   expect_equal(glance(all$assessment)$nominal, 0.9)
   expect_named(tidy(all$advice), c(
-    "n", "budget", "draws", "tau_max", "max_weight", "n_min", "coverage",
+    "n", "budget", "draws", "tau_max", "cap", "max_weight", "n_min", "coverage",
     "coverage_sd", "margin", "margin_se", "gmean_bound",
     "gmean_bound_marginal", "share_trivial", "cost"
   ), ignore.order = TRUE)

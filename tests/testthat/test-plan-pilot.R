@@ -134,3 +134,83 @@ test_that("few calibrations reach tau_max", {
   # 300 of them: a share of 0.05 has a standard error of 0.013.
   expect_lt(mean(reached), 0.05 + 3 * 0.013)
 })
+
+test_that("a cap keeps the pilot's miscoverage low, and tau_max high", {
+  set.seed(8)
+  p <- 10^runif(2000, -3, -1)
+  pilot <- list(prob = p, unsafe = rbinom(2000, 400, p), draws = rep(400, 2000))
+  expect_gt(pilot_tau(pilot, 0.1, 20), pilot_tau(pilot, 0.1))
+  # Below the target at every tau.
+  expect_identical(pilot_tau(pilot, 0.5, 3), 0.9)
+  nothing <- list(prob = p, unsafe = 0 * p, draws = 0 * p)
+  expect_identical(pilot_tau(nothing, 0.5, 3), NA_real_)
+})
+
+test_that("training draws show how wrong hazards are", {
+  spread_of <- function(prob, truth, draws = 200) {
+    draw_truth(list(prob = prob, draws = rep(draws, length(prob)),
+                    unsafe = rbinom(length(prob), draws, truth)))
+  }
+  set.seed(9)
+  p <- 10^runif(5000, -3, -1)
+  right <- spread_of(p, p)
+  expect_lt(abs(mean(log(right / p))), 0.05)
+  expect_lt(sd(log(right / p)), 0.3)
+  halved <- spread_of(p / 2, p)
+  expect_lt(abs(mean(log(halved / p))), 0.05)
+  # Of hazards that are uninformative only the distribution is right.
+  shuffled <- spread_of(sample(p), p)
+  expect_equal(sd(shuffled), sd(p), tolerance = 0.1)
+  expect_equal(mean(shuffled), mean(p), tolerance = 0.1)
+  # No unsafe draw says little where few were expected.
+  safe <- spread_of(rep(1e-6, 100), rep(0, 100))
+  expect_lt(max(abs(safe - 1e-6)), 1e-7)
+  expect_lt(max(spread_of(rep(1e-2, 100), rep(0, 100))), 1e-4)
+})
+
+test_that("training = makes a pilot for a user-supplied model", {
+  set.seed(10)
+  p <- 10^runif(300, -3, -1)
+  y <- counts(rbinom(300, 200, p), rep(200, 300))
+  training <- list(newdata = p / 3, y = y)
+  plan <- function(...) {
+    set.seed(1)
+    plan_audit(known_hazard(), as.character(1:200), 20, p[1:200], ...)
+  }
+  told <- plan(training = training)
+  expect_identical(told$reference[1], "training")
+  # Hazards three times too low: tau is lower, too.
+  expect_lt(told$tau_max[1], 0.12)
+  expect_identical(plan(training = training, reference = FALSE)$reference[1],
+                   "self")
+  # Draws with their prompts, which are the features.
+  hazard <- as_hazard(function(newdata) as.numeric(newdata))
+  draws <- draw_responses(as.character(p[1:100]), function(prompts) {
+    runif(length(prompts)) < as.numeric(prompts)
+  }, draws = 50)
+  read <- read_training(draws, hazard)
+  expect_equal(read$prob, p[1:100])
+  expect_equal(read$unsafe, draws$unsafe)
+  expect_false(is.null(new_pilot(hazard, read)))
+  few <- lapply(read, head, 40)
+  expect_null(new_pilot(hazard, few))
+})
+
+test_that("training draws that show nothing are refused by name", {
+  p <- rep(0.1, 100)
+  refused <- function(training, regexp) {
+    expect_error(
+      plan_audit(known_hazard(), as.character(1:100), 20, p,
+                 training = training),
+      class = "timetounsafe_error_argument", regexp = regexp
+    )
+  }
+  y <- counts(rep(1, 100), rep(20, 100))
+  refused(y, "draws with their prompts")
+  refused(list(newdata = p), "draws with their prompts")
+  refused(list(newdata = p[-1], y = y), "training\\$newdata")
+  refused(list(newdata = p, y = y[, 1]), "training")
+  refused(list(newdata = p, y = survival::Surv(rep(3, 100), rep(1, 100))),
+          "fixed number of draws")
+  refused(list(newdata = p, y = y + 0.5), "which are whole")
+})

@@ -31,15 +31,18 @@ test_that("limits hold where a few prompts that look safe are not", {
   skip_on_cran()
   set.seed(1)
   reference <- overconfident(3000)$hat
-  # Monte Carlo standard error 0.015.
-  for (design in c("replicated", "optimized", "naive")) {
-    for (k in c(1, 10)) {
-      got <- quiet(false_limits(function() overconfident(300),
-                                overconfident_risk(k), k, 400, budget = 15,
-                                design = design, reference = reference,
-                                cap = if (design == "naive") 40))
-      expect_true(all(got < 0.1 + 3 * 0.015))
-    }
+  # bench/intervals.R has more of them.
+  cells <- data.frame(design = c("replicated", "replicated", "optimized",
+                                 "naive"),
+                      k = c(1, 10, 10, 1), cap = c(1500, 1500, 1500, 40))
+  # Monte Carlo standard error 0.024.
+  for (i in seq_len(nrow(cells))) {
+    k <- cells$k[i]
+    got <- quiet(false_limits(function() overconfident(300),
+                              overconfident_risk(k), k, 150, budget = 15,
+                              design = cells$design[i], reference = reference,
+                              cap = cells$cap[i]))
+    expect_true(all(got < 0.1 + 3 * 0.024))
   }
 })
 
@@ -143,7 +146,7 @@ test_that("clusters are what is independent", {
   hazard <- c(0.005, 0.05)
   risk <- 1 - (1 - hazard)^5
   truth <- c(clusters = mean(risk), rows = sum(size * risk) / sum(size))
-  runs <- replicate(300, {
+  runs <- replicate(120, {
     kind <- sample(2, 60, replace = TRUE)
     p <- rep(hazard[kind], size[kind])
     cluster <- rep(1:60, size[kind])
@@ -156,8 +159,8 @@ test_that("clusters are what is independent", {
       c(got$conf.high, got$conf.low)
     }, c(high = 0, low = 0))
   })
-  # Monte Carlo standard error 0.017.
-  expect_true(all(rowMeans(runs["high", , ] < truth) < 0.1 + 3 * 0.017))
-  expect_true(all(rowMeans(runs["low", , ] > truth) < 0.1 + 3 * 0.017))
+  # Monte Carlo standard error 0.027.
+  expect_true(all(rowMeans(runs["high", , ] < truth) < 0.1 + 3 * 0.027))
+  expect_true(all(rowMeans(runs["low", , ] > truth) < 0.1 + 3 * 0.027))
   expect_lt(mean(runs["high", "clusters", ]), 0.5)
 })

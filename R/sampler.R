@@ -141,7 +141,7 @@ check_outcome <- function(unsafe, n, must) {
 # NULL where `x` is anything else: a score, say, of which nobody has said from
 # where on it means unsafe. NA may have any type, as it comes out of a table.
 as_verdict <- function(x) {
-  if (is.null(x) || !is.atomic(x) || !is.null(dim(x))) {
+  if (is.null(x) || !is.atomic(x) || length(dim(x)) > 1L) {
     return(NULL)
   }
   binary <- is.numeric(x) && !is.object(x) && all(x %in% c(0, 1, NA))
@@ -150,7 +150,8 @@ as_verdict <- function(x) {
 
 describe_verdict <- function(x) {
   odd <- if (is.numeric(x) && !is.object(x)) x[!x %in% c(0, 1, NA)]
-  if (length(odd) > 0L && is.null(dim(x))) format(odd[1L]) else describe(x)
+  flat <- length(dim(x)) <= 1L
+  if (flat && length(odd) > 0L) format(odd[1L]) else describe(x)
 }
 
 # What else a sampler may say of a draw.

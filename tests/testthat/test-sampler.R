@@ -66,6 +66,9 @@ test_that("1 and 0 are as good as TRUE and FALSE", {
   audit <- run_audit(plan, framed)
   expect_equal(audit$unsafe, run_audit(plan, odd)$unsafe)
   expect_equal(audit$truncated, audit$draws)
+  # So is an array of one dimension, as tapply() returns.
+  as_array <- function(p, draw) array(odd(p, draw))
+  expect_equal(run_audit(plan, as_array), run_audit(plan, odd))
   # NA of any type is a failed draw.
   some <- function(p, draw) ifelse(draw == 2, NA, 0)
   expect_warning(run_audit(plan, some, control = audit_control(retry_wait = 0)),

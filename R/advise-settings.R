@@ -28,7 +28,7 @@ keep_affordable <- function(rows, max_cost, call) {
     stop_argument(
       "max_cost", "buys none of these settings", format(max_cost),
       fix = if (is.null(least)) {
-        "At least 10 prompts are needed: allow more, or a smaller `budget`."
+        "Allow at least 10 prompts, or a smaller `budget`."
       } else {
         sprintf("The cheapest costs %s.", format(least, digits = 3))
       }, call = call

@@ -31,8 +31,8 @@
 #' @param budget Numeric vector: mean draws per prompt, see [plan_audit()]. The
 #'   default spans the usual range.
 #' @param n Numeric vector of whole numbers of at least 10: how many prompts to
-#'   calibrate on. `NULL`, the default, takes as many as `max_cost` buys, or else
-#'   as `newdata` has. For another number prompts are sampled from `newdata`,
+#'   calibrate on. `NULL`, the default, takes as many as `max_cost` buys, or
+#'   else as `newdata` has. For another number prompts are sampled from `newdata`,
 #'   with replacement where there are fewer. A guess requires `n` or `max_cost`.
 #' @param price Price of a draw, judge included: a number of at least 0 in any
 #'   currency, see [draw_price()]. Adds a column `cost`. `NULL`, the default,
@@ -75,8 +75,8 @@
 #' advice <- advise_budget(hazard, x, budget = c(10, 100), repetitions = 20)
 #' advice
 #'
-#' # Before the first draw: 1% of responses may be unsafe, and there is money for
-#' # 20,000 draws
+#' # Before the first draw: 1% of responses may be unsafe, and there is money
+#' # for 20,000 draws
 #' advise_budget(0.01, budget = c(10, 50), price = 0.001, max_cost = 20,
 #'               repetitions = 10)
 #' @export

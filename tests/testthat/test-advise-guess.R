@@ -27,12 +27,12 @@ test_that("a simulated training says about half of what there is to say", {
   expect_lt(cor(logit(few$prob), logit(few$truth))^2, explained)
 })
 
-test_that("a guess is advised on within what the money buys, training included", {
+test_that("a guess gets settings that the money pays for, training included", {
   advice <- advise_budget(0.02, budget = c(5.5, 40), price = 0.01,
                           max_cost = 100, repetitions = 10)
   expect_true(all(advice$cost <= 100))
-  expect_equal(advice$draws,
-               advice$n * advice$budget + advice$n_train * ceiling(advice$budget))
+  training <- advice$n_train * ceiling(advice$budget)
+  expect_equal(advice$draws, advice$n * advice$budget + training)
   # Less than one prompt more, with its share of training, is left.
   left <- 100 / 0.01 - advice$draws
   expect_true(all(left < advice$budget +

@@ -100,7 +100,8 @@ test_that("bad arguments are named", {
   bad_arguments(advise_budget, list(hazard = known_hazard(),
                                     newdata = rep(c(0.1, 0.2), 10)),
                 list(
-                  hazard = list(NULL, 1), max_cost = list(0, NA, "x"), budget = list(0, NA, "x"),
+                  hazard = list(NULL, 1), budget = list(0, NA, "x"),
+                  max_cost = list(0, NA, "x"),
                   n = list(1, 10.5, "x"), alpha = list(0, NA),
                   delta = list(1, "x"), tau_max = list(0, 2),
                   price = list(-1), repetitions = list(1, NA),

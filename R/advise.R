@@ -180,10 +180,6 @@ advise_row <- function(constants, scene, n, repetitions) {
   )
 }
 
-# A seed that nobody takes for draws of their own: the random numbers are the
-# same in each setting, and no one else's change.
-advice_seed <- 25061359
-
 # One calibration. The random last step of the certificate is spread evenly
 # over the repetitions.
 advise_once <- function(constants, prob, truth, u_certificate) {

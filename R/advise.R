@@ -9,29 +9,47 @@
 #' enough prompts to certify anything.
 #'
 #' Each row plans as [plan_audit()] does, simulates outcomes, and calibrates,
-#' `repetitions` times. The margin is the cost of the certificate: mean coverage
+#' `repetitions` times, with the same random numbers in every row, so that rows
+#' can be compared. The margin is the cost of the certificate: mean coverage
 #' less `1 - alpha`. A wrong hazard makes the true coverage vary more between
 #' prompts, and the margin somewhat larger.
 #'
-#' @param hazard A `hazard_fit` from [fit_hazard()] or [as_hazard()].
+#' Before there is a hazard, a guess of the unsafe rate is enough: prompts are
+#' then simulated whose hazards differ as those of real prompts of a real model
+#' did (on the scale of the complementary log-log a standard deviation of 2, of
+#' which features explain half: methods vignette, "Advice"), and the training is
+#' simulated, too. Its draws count, and the column `train` says which share of
+#' the prompts should train. With `max_cost` the rows are what this sum buys,
+#' and the best is marked.
+#'
+#' @param hazard A `hazard_fit` from [fit_hazard()] or [as_hazard()], whose
+#'   training draws are paid for already. Or, before there is one, a number
+#'   strictly between 0 and 1: a guess of the share of unsafe draws.
 #' @param newdata Features of prompts like those to calibrate on, in the form
 #'   that `hazard` was trained on. `NULL`, the default, takes the training
-#'   prompts of `hazard`.
+#'   prompts of `hazard`. Must be `NULL` for a guess.
 #' @param budget Numeric vector: mean draws per prompt, see [plan_audit()]. The
 #'   default spans the usual range.
 #' @param n Numeric vector of whole numbers of at least 10: how many prompts to
-#'   calibrate on. `NULL`, the default, takes as many as `newdata` has. For
-#'   another number prompts are sampled from `newdata`, with replacement where
-#'   there are fewer.
-#' @param price Price of a draw, a number of at least 0 in any currency: adds a
-#'   column `cost`. `NULL`, the default, adds nothing.
+#'   calibrate on. `NULL`, the default, takes as many as `max_cost` buys, or
+#'   else as `newdata` has. For another number prompts are sampled from `newdata`,
+#'   with replacement where there are fewer. A guess requires `n` or `max_cost`.
+#' @param price Price of a draw, judge included: a number of at least 0 in any
+#'   currency, see [draw_price()]. Adds a column `cost`. `NULL`, the default,
+#'   adds nothing.
+#' @param max_cost `NULL`, the default, or the most that may be spent, a number
+#'   above 0 in the currency of `price`, which is then required. With a guess it
+#'   pays for training, too.
 #' @param repetitions Whole number of at least 10: simulated calibrations for
 #'   each row. The default, 100, gives margins to about a tenth of the standard
 #'   error of a calibration.
 #' @inheritParams plan_audit
-#' @returns A data frame of class `budget_advice` with one row for each `n` and
-#'   `budget`, and the columns
-#'   * `n`, `budget`, `draws` (their product), `cost`;
+#' @returns A data frame of class `budget_advice` with one row for each setting,
+#'   and the columns
+#'   * `n`, `budget`: prompts to calibrate on, and mean draws of each; for a
+#'     guess also `train` (share of all prompts that trains) and `n_train`;
+#'   * `draws`, `cost`: of all draws, training included where it is not paid for
+#'     yet;
 #'   * `tau_max`, `cap`, `max_weight`: of the design, see [plan_audit()];
 #'   * `n_min`: the smallest number of prompts that can certify anything at this
 #'     budget and cap, `NA` without `delta`;
@@ -39,12 +57,16 @@
 #'     of the bound's coverage; `margin`, `margin_se`: its mean above nominal,
 #'     and the Monte Carlo error of that;
 #'   * `gmean_bound`, `gmean_bound_marginal`: geometric mean of the bounds, and
-#'     of those of the marginal guarantee;
-#'   * `share_trivial`: share of calibrations with no bound above 1.
+#'     of those of the marginal guarantee; `gmean_bound_se`: the Monte Carlo
+#'     error of the first;
+#'   * `share_trivial`: share of calibrations with no bound above 1;
+#'   * `best`, with `max_cost`: whether this is the setting with the longest
+#'     certified bound (of those within 1% of it, the one with fewest draws).
 #' @section Errors: `timetounsafe_error_argument`,
 #'   `timetounsafe_error_features`.
-#' @section Assumptions: The hazards are right. See [calibrate_lpb()] for those
-#'   of the bound itself.
+#' @section Assumptions: The hazards are right, or for a guess, real prompts are
+#'   like the simulated ones: it shows orders of magnitude. See
+#'   [calibrate_lpb()] for the assumptions of the bound itself.
 #' @references Methods vignette, "The certificate".
 #' @examples
 #' set.seed(1)
@@ -52,77 +74,116 @@
 #' x <- data.frame(p = 10^runif(1000, -3, -1.5))
 #' advice <- advise_budget(hazard, x, budget = c(10, 100), repetitions = 20)
 #' advice
+#'
+#' # Before the first draw: 1% of responses may be unsafe, and there is money
+#' # for 20,000 draws
+#' advise_budget(0.01, budget = c(10, 50), price = 0.001, max_cost = 20,
+#'               repetitions = 10)
 #' @export
 advise_budget <- function(hazard, newdata = NULL,
                           budget = c(5, 10, 20, 50, 100, 200, 500), n = NULL,
                           design = c("replicated", "optimized", "trimmed",
                                      "basic", "naive"),
                           alpha = 0.1, delta = 0.1, tau_max = NULL, cap = NULL,
-                          training = NULL, price = NULL, repetitions = 100,
-                          ...) {
+                          training = NULL, price = NULL, max_cost = NULL,
+                          repetitions = 100, ...) {
   check_no_dots(...)
-  check_class(hazard, "hazard_fit", "hazard", "fit_hazard() or as_hazard()")
+  budget <- check_numeric(budget, "budget", min = 0, open = c(TRUE, FALSE),
+                          finite = TRUE)
+  if (!is.null(n)) {
+    n <- check_numeric(n, "n", min = 10, whole = TRUE, finite = TRUE)
+  }
+  price <- check_price(price)
+  max_cost <- check_max_cost(max_cost, price)
+  repetitions <- check_number(repetitions, "repetitions", min = 10,
+                              whole = TRUE)
+  guess <- is.numeric(hazard)
+  scene_of <- if (guess) {
+    guess_scenes(hazard, newdata, training)
+  } else {
+    known_scene(hazard, newdata, training, tau_max, cap, delta)
+  }
+  if (is.null(n) && is.null(max_cost)) {
+    n <- scene_of()$size
+  }
+  settings <- list_settings(budget, n, if (guess) guessed_train else 0, price,
+                            max_cost)
+  rows <- lapply(seq_len(nrow(settings)), function(i) {
+    setting <- settings[i, ]
+    scene <- scene_of(setting)
+    constants <- new_constants(design, setting$budget, alpha, delta, tau_max,
+                               cap)
+    constants <- choose_limits(constants, cap, scene$pilot, scene$reference,
+                               setting$n)
+    advise_row(constants, scene, setting$n, repetitions)
+  })
+  hidden <- if (!guess) c("train", "n_train")
+  advice <- cbind(settings[setdiff(names(settings), hidden)],
+                  do.call(rbind, rows))
+  rownames(advice) <- NULL
+  if (!is.null(max_cost)) {
+    advice <- mark_best(advice)
+  }
+  structure(advice, alpha = alpha, delta = delta, guess = if (guess) hazard,
+            class = c("budget_advice", "data.frame"))
+}
+
+# What is simulated, the same in each setting: the hazards that a plan knows
+# (`prob`), those that draws follow (`truth`), the pilot and the reference.
+known_scene <- function(hazard, newdata, training, tau_max, cap, delta,
+                        call = rlang::caller_env()) {
+  check_class(hazard, "hazard_fit", "hazard", "fit_hazard() or as_hazard()",
+              call = call)
   prob <- if (!is.null(newdata)) {
-    predict_hazard(hazard, newdata, "newdata")
+    predict_hazard(hazard, newdata, "newdata", call)
   } else {
     hazard$fitted
   }
   if (is.null(prob)) {
-    stop_argument("newdata", "is required: this hazard has no training prompts")
+    stop_argument("newdata", "is required: this hazard has no training prompts",
+                  call = call)
   }
-  budget <- check_numeric(budget, "budget", min = 0, open = c(TRUE, FALSE),
-                          finite = TRUE)
-  n <- check_numeric(n %||% length(prob), "n", min = 10, whole = TRUE,
-                     finite = TRUE)
-  price <- check_price(price)
-  repetitions <- check_number(repetitions, "repetitions", min = 10,
-                              whole = TRUE)
-  training <- read_training(training, hazard)
-  pilot <- plan_pilot(hazard, training, tau_max, cap, delta)
-  reference <- hazard$fitted %||% training$prob %||% prob
-  rows <- expand.grid(budget = budget, n = n)
-  rows <- Map(function(budget, n) {
-    constants <- new_constants(design, budget, alpha, delta, tau_max, cap)
-    constants <- choose_limits(constants, cap, pilot, reference, n)
-    quantile <- prior_quantile(list(prob = reference), constants)
-    advise_row(constants, prob, quantile, n, repetitions)
-  }, rows$budget, rows$n)
-  advice <- do.call(rbind, rows)
-  if (!is.null(price)) {
-    advice$cost <- price * advice$draws
-  }
-  structure(advice, alpha = alpha, delta = delta,
-            class = c("budget_advice", "data.frame"))
+  training <- read_training(training, hazard, call)
+  scene <- list(
+    prob = prob, truth = prob, size = length(prob),
+    pilot = plan_pilot(hazard, training, tau_max, cap, delta),
+    reference = hazard$fitted %||% training$prob %||% prob
+  )
+  function(setting) scene
 }
 
-# One row. `quantile` are the quantiles of the reference prompts at tau_max.
-advise_row <- function(constants, prob, quantile, n, repetitions) {
+# The statistics of one setting.
+advise_row <- function(constants, scene, n, repetitions) {
+  quantile <- prior_quantile(list(prob = scene$reference), constants)
   fixed <- fix_constants(constants, quantile, n)
+  size <- length(scene$prob)
   runs <- vapply(seq_len(repetitions), function(r) {
-    advise_once(fixed, if (n == length(prob)) {
-      prob
-    } else {
-      prob[sample.int(length(prob), n, replace = n > length(prob))]
+    with_seed(advice_seed + r, {
+      at <- sample.int(size, n, replace = n > size)
+      advise_once(fixed, scene$prob[at], scene$truth[at],
+                  (r - 0.5) / repetitions)
     })
   }, numeric(4))
   coverage <- runs["coverage", ]
+  bound <- exp(mean(runs["bound", ]))
+  error <- function(x) stats::sd(x) / sqrt(repetitions)
   data.frame(
-    n = n, budget = constants$budget, draws = n * constants$budget,
     tau_max = constants$tau_max, cap = constants$cap,
     max_weight = fixed$max_weight,
     n_min = least_prompts(constants, quantile),
     coverage = mean(coverage), coverage_sd = stats::sd(coverage),
     margin = mean(coverage) - (1 - constants$alpha),
-    margin_se = stats::sd(coverage) / sqrt(repetitions),
-    gmean_bound = exp(mean(runs["bound", ])),
+    margin_se = error(coverage),
+    gmean_bound = bound, gmean_bound_se = bound * error(runs["bound", ]),
     gmean_bound_marginal = exp(mean(runs["marginal", ])),
     share_trivial = mean(runs["trivial", ])
   )
 }
 
-# One calibration.
-advise_once <- function(constants, prob) {
-  audit <- simulate_design(constants, prob)
+# One calibration. The random last step of the certificate is spread evenly
+# over the repetitions.
+advise_once <- function(constants, prob, truth, u_certificate) {
+  audit <- simulate_design(constants, prob, truth, u_certificate)
   marginal <- find_marginal(audit, constants$alpha)$tau
   tau <- if (is.na(constants$delta)) {
     marginal
@@ -131,7 +192,7 @@ advise_once <- function(constants, prob) {
         certify_tau(audit, constants$alpha, constants$delta, "exact")$tau)
   }
   bound <- bound_at(audit, tau)
-  c(coverage = mean(geometric_coverage(bound, prob)),
+  c(coverage = mean(geometric_coverage(bound, truth)),
     bound = mean(log(bound)),
     marginal = mean(log(bound_at(audit, marginal))),
     trivial = as.numeric(all(bound == 1)))
@@ -182,9 +243,10 @@ advice_page <- function(x) {
         is.null(attr(x, "alpha"))) {
     return(plain_page(x))
   }
-  shown <- c("n", "budget", "draws", "cost", if (!is.null(delta)) "n_min",
-             "coverage", "margin", "gmean_bound", "share_trivial",
-             if (!is.null(delta)) "gmean_bound_marginal")
+  shown <- c("train", "n_train", "n", "budget", "draws", "cost",
+             if (!is.null(delta)) "n_min", "coverage", "margin", "gmean_bound",
+             "share_trivial", if (!is.null(delta)) "gmean_bound_marginal",
+             "best")
   few <- any(x$n < x$n_min, na.rm = TRUE)
   new_page(
     sprintf("<budget_advice> %s lower predictive bound, %s",
@@ -195,8 +257,30 @@ advice_page <- function(x) {
             }),
     plain_table(x)[intersect(shown, names(x))],
     c(if (few) "With fewer than n_min prompts nothing can be certified.",
-      "Next: plan_audit(hazard, prompts, budget, newdata)")
+      advice_error(x), advised_step(x))
   )
+}
+
+advice_error <- function(x) {
+  if (length(x$gmean_bound_se) > 0L) {
+    sprintf("Simulated: bounds have errors of up to %s.",
+            signif(max(x$gmean_bound_se), 2))
+  }
+}
+
+# What to call next, with the settings of the best row.
+advised_step <- function(x) {
+  best <- x[if (is.null(x$best)) which.max(x$gmean_bound) else which(x$best), ]
+  if (nrow(best) != 1L) {
+    return(NULL)
+  }
+  budget <- big(best$budget)
+  if (is.null(attr(x, "guess"))) {
+    return(sprintf("Next: plan_audit(hazard, prompts, budget = %s, newdata)",
+                   budget))
+  }
+  sprintf("Next: time_to_unsafe(prompts, sampler, budget = %s, train = %s)",
+          budget, format(best$train))
 }
 
 #' @rdname tidiers
@@ -210,7 +294,7 @@ tidy.budget_advice <- function(x, ...) {
 #' @export
 glance.budget_advice <- function(x, ...) {
   check_no_dots(...)
-  best <- which.max(x$gmean_bound)
+  best <- if (is.null(x$best)) which.max(x$gmean_bound) else which(x$best)
   data.frame(
     alpha = attr(x, "alpha"), delta = attr(x, "delta") %||% NA_real_,
     n_settings = nrow(x), n_certifiable = sum(x$n >= x$n_min),

@@ -44,9 +44,9 @@ simulate_design <- function(constants, prob, truth = prob,
 
 # `audit` is a plan in parts, which need not have ids.
 simulate_outcomes <- function(audit, prob) {
-  first <- rep(NA_real_, length(prob))
-  audited <- which(audit$limit > 0)
-  first[audited] <- geometric_sample(prob[audited])
+  # Of all prompts, so that plans that audit others draw the same numbers.
+  first <- geometric_sample(prob)
+  first[audit$limit == 0] <- NA
   if (design_of(audit)$stops) {
     observe(audit, first)
   } else {

@@ -70,11 +70,38 @@ test_that("advice comes for every n and budget, with costs, and looks right", {
   expect_silent(plot(advice))
 })
 
+test_that("a larger budget never looks worse by chance", {
+  set.seed(4)
+  p <- 10^runif(400, -3, -1)
+  advice <- advise_budget(known_hazard(), p, c(8, 12, 16, 24, 32, 64),
+                          repetitions = 40)
+  expect_true(all(diff(advice$gmean_bound) > 0))
+  expect_true(all(advice$gmean_bound_se > 0))
+  # The same whatever the session draws, which it leaves as it was.
+  before <- .Random.seed
+  again <- advise_budget(known_hazard(), p, c(8, 12, 16, 24, 32, 64),
+                         repetitions = 40)
+  expect_identical(again, advice)
+  expect_identical(.Random.seed, before)
+})
+
+test_that("of what a sum buys the longest certified bound is marked", {
+  set.seed(5)
+  p <- 10^runif(1000, -3, -1)
+  advice <- advise_budget(known_hazard(), p, c(3, 10, 50), price = 0.002,
+                          max_cost = 10, repetitions = 20)
+  expect_equal(advice$n, floor(5000 / advice$budget))
+  expect_equal(sum(advice$best), 1)
+  expect_gte(advice$gmean_bound[advice$best], 0.99 * max(advice$gmean_bound))
+  expect_output(print(advice), paste("budget =", advice$budget[advice$best]))
+})
+
 test_that("bad arguments are named", {
   bad_arguments(advise_budget, list(hazard = known_hazard(),
                                     newdata = rep(c(0.1, 0.2), 10)),
                 list(
                   hazard = list(NULL, 1), budget = list(0, NA, "x"),
+                  max_cost = list(0, NA, "x"),
                   n = list(1, 10.5, "x"), alpha = list(0, NA),
                   delta = list(1, "x"), tau_max = list(0, 2),
                   price = list(-1), repetitions = list(1, NA),

@@ -88,7 +88,7 @@ test_that("the columns of glance() and of tables are those of the help", {
   expect_named(tidy(all$advice), c(
     "n", "budget", "draws", "tau_max", "cap", "max_weight", "n_min", "coverage",
     "coverage_sd", "margin", "margin_se", "gmean_bound",
-    "gmean_bound_marginal", "share_trivial", "cost"
+    "gmean_bound_se", "gmean_bound_marginal", "share_trivial", "cost"
   ), ignore.order = TRUE)
   expect_identical(glance(all$advice)$n_settings, nrow(all$advice))
   expect_true(all(c("tau", "cap_ratio", "gmean_bound", "draws_allowed",

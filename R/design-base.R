@@ -52,7 +52,11 @@ new_audit_design <- function(
   # P(T < quantile) as each prompt shows it, before it is weighted.
   loss = event_loss,
   # The sum of weighted losses at each level, where prompts have no jumps.
-  curve = NULL
+  curve = NULL,
+  # Whether a depth below the cap says that the hazard is not small.
+  deep_by_hazard = TRUE,
+  # Where draws come from that no plan asked for, as lines of a print.
+  origin = function(audit) NULL
 ) {
   as.list(environment())
 }

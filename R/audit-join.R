@@ -71,14 +71,14 @@
 #'   What makes a log worthless as an audit is refused where it shows: numbers
 #'   of draws that depend on outcomes (draws that stopped at the first unsafe
 #'   one, or a log whose reader says so), the same draw twice, draws of a plan,
-#'   prompts that trained `hazard`. Where numbers of draws differ, two tests look
-#'   at the places of unsafe draws within their prompts, of which each order is
-#'   as likely as any: how many of the shorter prompts end in one (exact, for up
-#'   to 2,000 such prompts), and a stratified rank sum test. At p below 0.01 a
-#'   warning of class `timetounsafe_warning_dependent_draws` (field `p.value`)
-#'   says so. More than that a log cannot show: that its numbers of draws were
-#'   fixed, that no cache answered, and that its prompts are a random sample of
-#'   those that the bound is for, is yours to know.
+#'   prompts that trained `hazard`. Where numbers of draws differ, tests (exact
+#'   up to 2,000 prompts) look at the places of unsafe draws in their prompts,
+#'   of which each order is as likely as any: how many of the shorter prompts
+#'   end in one, and of how many of the longer ones the first draws contain one.
+#'   At p below 0.01 a warning of class `timetounsafe_warning_dependent_draws`
+#'   (field `p.value`) says so. More than that a log cannot show: that its
+#'   numbers of draws were fixed, that no cache answered, and that its prompts
+#'   are a random sample of those that the bound is for, is yours to know.
 #'
 #' @param x The results, in one of the forms below.
 #' @param plan The `audit_plan` from [plan_audit()] or [read_plan()]. `NULL`,

@@ -24,14 +24,15 @@ audit_logged <- function(x, hazard, newdata, train, refusal, cluster, seed,
     } else {
       hazard <- fit_part(rows[first, ], take_rows(newdata, first), settings)
     }
-    rest <- setdiff(seq_len(n), first)
+    rest <- setdiff(which(rows$limit > 0), first)
     planned <- data.frame(id = rows$id[rest])
     planned$prompt <- take_rows(rows$prompt, rest)
     planned$cluster <- cluster[rest]
     planned$prob <- predict_hazard(hazard, take_rows(newdata, rest), "newdata",
                                    call = call)
     planned$limit <- rows$limit[rest]
-    fixed <- fix_logged_cap(settings$cap, planned$limit, rows$limit[first],
+    trained <- rows$limit[first]
+    fixed <- fix_logged_cap(settings$cap, planned$limit, trained[trained > 0],
                             call)
     plan <- plan_logged(planned, fixed, settings$cluster_size, seed, hazard)
   })
@@ -40,7 +41,8 @@ audit_logged <- function(x, hazard, newdata, train, refusal, cluster, seed,
   audit[outcome_columns] <- rows[rest, outcome_columns]
   warn_failed_draws(audit, call)
   audit <- new_audit(audit)
-  attr(audit, "log") <- c(trained = length(first), absent = counts$absent)
+  attr(audit, "log") <- c(trained = sum(trained > 0),
+                          absent = counts$absent + sum(rows$limit == 0))
   audit
 }
 
@@ -97,7 +99,7 @@ features_of_log <- function(newdata, rows, call) {
     at <- match(as_text(rows$id), as_text(newdata$id))
     if (anyNA(at)) {
       stop_argument("newdata", "must have a row for each prompt of `x`",
-                    paste("none of", show_text(as_text(rows$id)[is.na(at)][1L])),
+                    paste("none for", list_names(as_text(rows$id)[is.na(at)])),
                     call = call)
     }
     newdata <- newdata[at, setdiff(names(newdata), "id"), drop = FALSE]
@@ -137,10 +139,13 @@ training_part <- function(train, counts, cluster, call) {
   } else {
     find_training_ids(train, counts$rows$id, call)
   }
-  if (length(first) == 0L || length(first) == n) {
+  drawn <- which(counts$rows$limit > 0)
+  found <- c("none to train", "none to audit")[
+    c(!any(drawn %in% first), all(drawn %in% first))
+  ]
+  if (length(found) > 0L) {
     stop_argument("train", "must leave prompts to train and prompts to audit",
-                  if (length(first) == 0L) "none to train" else "none to audit",
-                  call = call)
+                  found[1L], call = call)
   }
   if (any(unit[-first] %in% unit[first])) {
     stop_argument("train", "must take each cluster as a whole", call = call)
@@ -242,7 +247,7 @@ count_log <- function(x, refusal, call) {
   list(rows = rows, row = row)
 }
 
-# `time` is that of safe prompts, and of others not known.
+# `time` is that of safe prompts; of others it is not known.
 outcome_rows <- function(draws, unsafe, limit) {
   failed <- draws < limit
   hit <- failed | unsafe > 0
@@ -284,11 +289,15 @@ count_prompt_draws <- function(x, call) {
   if (any(x$stop)) {
     refuse_dependent("It was drawn with stop = TRUE.", call, x$id[x$stop])
   }
-  drawn <- x$limit > 0
-  rows <- as.data.frame(x)[drawn, , drop = FALSE]
-  rows$time <- ifelse(rows$status == 0, rows$limit + 1, rows$time)
+  rows <- data.frame(id = x$id, outcome_rows(x$draws, x$unsafe, x$limit))
+  rows$prompt <- x$prompt
+  hit <- rows$status == 1
+  rows$time[hit] <- x$time[hit]
+  for (name in intersect(c("refused", "truncated"), names(x))) {
+    rows[[name]] <- x[[name]]
+  }
   check_fixed_counts(rows$unsafe, rows$limit, rows$id, call)
-  list(rows = rows, absent = sum(!drawn))
+  list(rows = rows, absent = 0)
 }
 
 count_table <- function(x, call) {
@@ -304,9 +313,8 @@ count_table <- function(x, call) {
   if (!is.null(x$prompt)) {
     rows$prompt <- check_prompts(x$prompt, "x$prompt", call)
   }
-  drawn <- draws > 0
-  check_fixed_counts(unsafe[drawn], draws[drawn], id[drawn], call)
-  list(rows = rows[drawn, , drop = FALSE], absent = sum(!drawn))
+  check_fixed_counts(unsafe, draws, id, call)
+  list(rows = rows, absent = 0)
 }
 
 # ---- Warnings ----------------------------------------------------------------

@@ -57,7 +57,8 @@ log_origin_lines <- function(x) {
               counted(about[["trained"]], "other prompt"))
     },
     if (isTRUE(about[["absent"]] > 0)) {
-      sprintf("Left out: %s without a draw", counted(about[["absent"]], "prompt"))
+      sprintf("Left out: %s without a draw",
+              counted(about[["absent"]], "prompt"))
     }
   )
 }

@@ -15,12 +15,12 @@ design_stopped <- function() {
 design_logged <- function() {
   fixed_design("logged", stops = FALSE, loss = counts_loss, countable = FALSE,
                outcome = logged_outcome, curve = logged_losses,
-               origin = logged_origin)
+               origin = logged_origin, longer = "more draws of each prompt")
 }
 
 fixed_design <- function(name, ...) {
   new_audit_design(
-    name, ..., deep_by_hazard = FALSE,
+    name, ..., planned = FALSE,
     reach = function(audit, time) rep(1, length(audit$limit)),
     reachable = function(audit) audit$limit + 1
   )

@@ -34,18 +34,24 @@ check_fixed_numbers <- function(row, draw, unsafe, limit, id, call) {
   }
   hit <- unsafe %in% TRUE
   n <- length(limit)
-  count <- as.double(tabulate(row[hit], n))
-  last <- logical(n)
-  last[row[hit & draw == limit[row]]] <- TRUE
-  refuse_stopped(short, count, last, limit, id, call)
-  place <- sum(draw[hit])
-  warn_dependent(short, count, last, limit, place, call)
+  count <- function(which) as.double(tabulate(row[which], n))
+  total <- count(hit)
+  last <- count(hit & draw == limit[row])
+  refuse_stopped(short, total, last == 1, limit, id, call)
+  # Where most of the shorter prompts end.
+  end <- sort(unique(limit[short]))
+  end <- end[which.max(tabulate(match(limit[short], end)))]
+  warn_dependent(
+    test_places(short, last, total, limit, 1),
+    test_places(limit > end, count(hit & draw <= end), total, limit, end),
+    end, call
+  )
 }
 
 # Of counts alone, all that can be seen is that no prompt has two unsafe draws,
 # and each with fewer draws has one.
 check_fixed_counts <- function(unsafe, limit, id, call) {
-  short <- limit < max(limit)
+  short <- limit > 0 & limit < max(limit)
   if (any(short) && all(unsafe[short] == 1) && all(unsafe <= 1)) {
     refuse_dependent(stopped_text(short), call, id[short])
   }
@@ -78,58 +84,54 @@ stopped_text <- function(short) {
 # How often the warning may come where there is no reason.
 dependence_level <- 0.01
 
-# Given how many draws of a prompt were unsafe, each order of its draws is as
-# likely as any, if their number was fixed.
-warn_dependent <- function(short, count, last, limit, place, call) {
-  found <- list(end = test_last(count[short], last[short], limit[short]),
-                place = test_place(count, limit, place))
-  p <- min(1, 2 * min(found$end$p, found$place$p))
-  if (p >= dependence_level) {
+# `last`: how many of the shorter prompts end in an unsafe draw; stopping makes
+# them more. `first`: of how many of those drawn beyond `end` an unsafe draw is
+# among the first `end`; going on where something was seen, or where nothing
+# was, makes them more, or fewer.
+warn_dependent <- function(last, first, end, call) {
+  p <- c(last = last$above, more = first$above, fewer = first$below)
+  p_value <- min(1, 3 * min(p))
+  if (p_value >= dependence_level) {
     return(invisible())
   }
-  what <- if (found$end$p <= found$place$p) {
-    sprintf(paste("%.0f of the prompts with fewer draws than others end in an",
-                  "unsafe draw, where %.1f are to be expected"),
-            found$end$seen, found$end$expected)
+  about <- if (which.min(p) == 1L) last else first
+  what <- if (which.min(p) == 1L) {
+    "%.0f of the %s with fewer draws than others end in an unsafe draw"
   } else {
-    sprintf("Unsafe draws come %s in their prompts than they should",
-            if (found$place$early) "earlier" else "later")
+    paste0("%.0f of the %s with more than ", big(end), " draws have an unsafe ",
+           "draw among as many first ones")
   }
   warn_classed("dependent_draws", c(
-    sprintf("%s (p = %s).", what, format(p, digits = 2)),
+    sprintf("%s, where about %.3g are to be expected (p = %s).",
+            sprintf(what, about$seen, counted(about$n, "prompt")),
+            about$expected, format(p_value, digits = 2)),
     x = paste("If numbers of draws depend on what was drawn, what is said of",
               "this audit has no guarantee."),
     i = paste("The first draws of each prompt, as many as all were to have,",
               "are a fixed number.")
-  ), p.value = p, call = call)
+  ), p.value = p_value, call = call)
 }
 
-# How many last draws are unsafe: a sum of independent indicators with these
-# probabilities, of which all are needed, or so many that the sum is normal.
-test_last <- function(count, last, limit) {
-  chance <- count / limit
-  seen <- sum(last)
-  open <- chance[chance > 0 & chance < 1]
-  beyond <- seen - sum(chance == 1)
-  p <- if (length(open) > 2000L) {
-    stats::pnorm(beyond - 0.5, sum(open), sqrt(sum(open * (1 - open))),
-                 lower.tail = FALSE)
+# How many of `which` prompts have an unsafe draw among `places` given ones,
+# which `found` of its `total` ones are. If the numbers of draws are fixed, each
+# order of them is as likely as any, so that this is a sum of independent
+# indicators: its exact distribution, or, where these are very many, the normal
+# one.
+test_places <- function(which, found, total, limit, places) {
+  missed <- exp(lchoose(limit - total, places) - lchoose(limit, places))[which]
+  seen <- sum(found[which] > 0)
+  expected <- sum(1 - missed)
+  sure <- sum(missed == 0)
+  open <- missed[missed > 0 & missed < 1]
+  spread <- sqrt(sum(open * (1 - open)))
+  tails <- if (length(open) > 2000L) {
+    stats::pnorm(c(expected - seen + 0.5, seen - expected + 0.5) / spread)
   } else {
-    mass <- Reduce(function(mass, p) c(mass * (1 - p), 0) + c(0, mass * p),
+    mass <- Reduce(function(mass, p) c(mass * p, 0) + c(0, mass * (1 - p)),
                    open, 1)
-    sum(mass[seq_along(mass) > beyond])
+    number <- seq_along(mass) - 1
+    c(sum(mass[number >= seen - sure]), sum(mass[number <= seen - sure]))
   }
-  list(p = min(1, p), seen = seen, expected = sum(chance))
-}
-
-# The sum of the places of unsafe draws, as in the rank sum test of Wilcoxon,
-# stratified by prompts; normal, as sums over prompts are.
-test_place <- function(count, limit, place) {
-  expected <- sum(count * (limit + 1) / 2)
-  variance <- sum(count * (limit + 1) * (limit - count) / 12)
-  if (variance == 0) {
-    return(list(p = 1, early = FALSE))
-  }
-  z <- (place - expected) / sqrt(variance)
-  list(p = 2 * stats::pnorm(-abs(z)), early = z < 0)
+  list(above = tails[1L], below = tails[2L], seen = seen, expected = expected,
+       n = sum(which))
 }

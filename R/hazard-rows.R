@@ -80,8 +80,8 @@ refuse_training_rows <- function(hazard, prompts, newdata, id, arg = "prompts",
 stop_training_rows <- function(found, arg, call) {
   stop_argument(
     arg, "must be other rows than those that trained `hazard`", found,
-    fix = paste("Split the rows at random, fit the hazard on one part and audit",
-                "the other. (Equal prompts in both parts are then in order.)"),
+    fix = paste("Split the rows at random, fit the hazard on one part and",
+                "audit the other. (Equal prompts in both are then in order.)"),
     call = call
   )
 }

@@ -97,7 +97,7 @@ tangents <- function(prob, depth, k) {
 # it is the cap. Depths are looked at in steps; within one the lower end has the
 # largest value and the upper end the largest weight.
 tangent_reach <- function(k, audit, depth) {
-  if (!design_of(audit)$deep_by_hazard) {
+  if (!design_of(audit)$planned) {
     return(list(part = k / min(depth), ratio = k / min(depth)))
   }
   constants <- audit$constants

@@ -66,7 +66,9 @@
 #'   `"ok"` nor `"refused"`, and numbers that are missing in between, count as
 #'   unsafe (for lower limits of [certify_risk()] as safe), with a warning:
 #'   nothing needs to be known of why they failed. Prompts without any draw are
-#'   left out.
+#'   left out. One failed draw in a hundred weighs like a hazard of 0.01: where
+#'   the reason is known to have nothing to do with responses (a night without
+#'   network, say), drop those rows, and number the others again.
 #'
 #'   What makes a log worthless as an audit is refused where it shows: numbers
 #'   of draws that depend on outcomes (draws that stopped at the first unsafe

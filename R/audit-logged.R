@@ -63,7 +63,8 @@ logged_settings <- function(given, train, call) {
   known <- if (!is.null(train)) c("engine", engine_settings(engine))
   unknown <- setdiff(names, c(own, known))
   if (length(unknown) > 0L) {
-    refuse_arguments(unknown, c(names(formals(as_audit)), own, known), call)
+    refuse_arguments(unknown, c(names(formals(audit_logged))[1:7], own, known),
+                     call)
   }
   cap <- check_number(given$cap, "cap", min = 2, whole = TRUE, null_ok = TRUE,
                       call = call)

@@ -103,7 +103,7 @@ test_that("chance is not taken for a rule", {
   # One shorter prompt, which happens to end in its only unsafe draw.
   expect_silent(check_log(placed_log(c(10, 10, 3), list(4, c(1, 9), 3))))
   expect_silent(check_log(placed_log(c(10, 10, 3), list(4, 10, 1))))
-  # Equal numbers say nothing, nor do logs without an unsafe draw.
+  # Of equal numbers there is nothing to test, nor without an unsafe draw.
   expect_silent(check_log(placed_log(c(9, 9), list(9, 9))))
   expect_silent(check_log(placed_log(c(9, 3), list(integer(), integer()))))
   expect_error(check_log(placed_log(c(10, 10, 3), list(10, integer(), 3))),

@@ -1,12 +1,15 @@
 # Results made elsewhere, joined to their plan: one row a draw, one a prompt, a
 # log of responses, or a fixed number of draws.
 
-#' Join results made elsewhere to their plan
+#' Make an audit of results that one already has
 #'
-#' A plan can be carried out by any program. This checks its results against the
-#' plan, and returns what [run_audit()] would have.
+#' With a `plan`, which any program can carry out, this checks its results
+#' against the plan, and returns what [run_audit()] would have. Without one, a
+#' log of repeated sampling becomes an audit: a number of draws of each prompt
+#' that was fixed beforehand is a plan that includes everybody. Bounds and risks
+#' of such an audit are certified like those of any other.
 #'
-#' Results come in one of these forms:
+#' @section With a plan: Results come in one of these forms:
 #' * a [response_log], from [read_responses()] or [as_response_log()];
 #' * the result of [draw_responses()];
 #' * a data frame with one row for each **draw**: columns `id`, `draw` (1, 2,
@@ -33,19 +36,95 @@
 #' draw is required; they do not tell how many draws were refused or cut, so
 #' that `refused` and `truncated` are `NA`.
 #'
-#' @param x The results, in one of the forms above.
-#' @param plan The `audit_plan` from [plan_audit()] or [read_plan()].
+#' @section Without a plan: The recipe, for a log of which nothing else is
+#'   known:
+#'
+#'   ```
+#'   log <- read_responses("responses.csv")
+#'   audit <- as_audit(log, train = 0.5)
+#'   lpb <- calibrate_lpb(audit)
+#'   certify_risk(audit, k = 10)
+#'   ```
+#'
+#'   Half of the prompts, at random, train a hazard on their texts; the others
+#'   are the audit. Where features are better than texts, `newdata` has them;
+#'   where a hazard was trained on *other* prompts, `hazard` takes the place of
+#'   `train`, and all prompts are audited.
+#'
+#'   `x` is a [response_log], or a data frame with a row for each **response**
+#'   (`id`, `unsafe`, and where known `draw`, `status`, `prompt`, see
+#'   [as_response_log()]); `prompt_draws`; or a data frame with a row for each
+#'   **prompt**: `id`, `unsafe` and `draws`, the numbers of unsafe draws and of
+#'   all.
+#'
+#'   All draws of a prompt count, in each of their orders. No quantile, and so
+#'   no bound, exceeds the cap: one more than the draws that each prompt has.
+#'   Where their numbers differ, fewer draws may be all that 0.5% of prompts
+#'   have; such a prompt counts as missed where its quantile asks for more. The
+#'   cap is then fixed on the prompts that trained, or by `cap`; else the
+#'   certificate is approximate, as `print()` says. Draws that are neither
+#'   `"ok"` nor `"refused"`, and numbers that are missing in between, count as
+#'   unsafe (for lower limits of [certify_risk()] as safe), with a warning:
+#'   nothing needs to be known of why they failed. Prompts without any draw are
+#'   left out. One failed draw in a hundred weighs like a hazard of 0.01: where
+#'   the reason is known to have nothing to do with responses (a night without
+#'   network, say), drop those rows, and number the others again.
+#'
+#'   What makes a log worthless as an audit is refused where it shows: numbers
+#'   of draws that depend on outcomes (draws that stopped at the first unsafe
+#'   one, or a log whose reader says so), the same draw twice, draws of a plan,
+#'   prompts that trained `hazard`. Where numbers of draws differ, tests (exact
+#'   up to 2,000 prompts) look at the places of unsafe draws in their prompts,
+#'   of which each order is as likely as any: how many of the shorter prompts
+#'   end in one, and of how many of the longer ones the first draws contain one.
+#'   At p below 0.01 a warning of class `timetounsafe_warning_dependent_draws`
+#'   (field `p.value`) says so. More than that a log cannot show: that its
+#'   numbers of draws were fixed, that no cache answered, and that its prompts
+#'   are a random sample of those that the bound is for, is yours to know.
+#'
+#' @param x The results, in one of the forms below.
+#' @param plan The `audit_plan` from [plan_audit()] or [read_plan()]. `NULL`,
+#'   the default: there was none. The arguments from `hazard` on are then for
+#'   it, with the exception of `refusal`, which is for both.
+#' @param hazard A `hazard_fit` from [fit_hazard()] or [as_hazard()], not
+#'   trained on these prompts. `NULL` with `train`.
+#' @param newdata Features of the prompts, in the form that `hazard` was trained
+#'   on, or is to be: a data frame with a column `id`, in any order, or one row
+#'   for each prompt, in the order in which they first appear in `x`. `NULL`,
+#'   the default: the prompts themselves, where `x` has them.
+#' @param train Which prompts train a hazard first, and are not audited: a share
+#'   of them, strictly between 0 and 1, taken at random (of the clusters, where
+#'   there are any); their ids; or a logical vector with one value for each
+#'   prompt, or for each response. `NULL`, the default: none.
 #' @param refusal What a refused response of a log counts as: `"safe"` (the
 #'   default), `"unsafe"`, or `"error"`, a draw that failed.
-#' @param ... Must be empty.
-#' @returns An object of class `audit`, see [run_audit()].
+#' @param cluster `NULL`, the default, for prompts that are independent of each
+#'   other, or a vector with one value for each prompt, or for each response:
+#'   see [plan_audit()].
+#' @param seed The seed of the order in which the certificate looks at the
+#'   prompts, of its other random numbers, and of `train`: a whole number. It is
+#'   kept, in the column `seed`, so that the same call gives the same audit.
+#'   `NULL`, the default, draws one from the session's random numbers. To try
+#'   several and keep the best voids the certificate.
+#' @param ... With a plan, must be empty. Without one, by name: `cap`, a whole
+#'   number of at least 2 that no quantile exceeds, fixed without a look at
+#'   these draws; `cluster_size`, see [plan_audit()]; and with `train`, `engine`
+#'   and that engine's settings, see [fit_hazard()].
+#' @returns An object of class `audit`, see [run_audit()]. Without a plan its
+#'   `design` is `"logged"`, all have the inclusion probability 1, and its
+#'   hazard is that which `train` gave.
 #' @section Errors: `timetounsafe_error_audit` names the prompt and the rows (in
 #'   the fields `id` and `rows`): an id that the plan does not contain, a prompt
 #'   whose text differs from the plan's, draws beyond the horizon, gaps,
-#'   duplicates, missing draws. `timetounsafe_error_plan` when the results
-#'   belong to another plan, or the plan itself is incomplete or was changed;
-#'   `timetounsafe_error_argument`. Warnings `timetounsafe_warning_unfinished`
-#'   and `timetounsafe_warning_failed_draws`.
+#'   duplicates, missing draws; without a plan, numbers of draws that depend on
+#'   outcomes. `timetounsafe_error_plan` when the results belong to another
+#'   plan, or the plan itself is incomplete or was changed;
+#'   `timetounsafe_error_argument`. Warnings `timetounsafe_warning_unfinished`,
+#'   `timetounsafe_warning_failed_draws`,
+#'   `timetounsafe_warning_dependent_draws` and
+#'   `timetounsafe_warning_few_prompts`.
+#' @references Methods vignette, "Results one already has".
+#' @inheritSection calibrate_lpb For whom it holds
 #' @seealso [write_plan()] and [read_responses()] for files.
 #' @examples
 #' set.seed(1)
@@ -58,23 +137,33 @@
 #'                     draw = sequence(plan$limit), unsafe = FALSE)
 #' audit <- as_audit(draws, plan)
 #' calibrate_lpb(audit)
+#'
+#' # A log without a plan: 20 draws of each prompt, and a feature
+#' heat <- rnorm(400)
+#' log <- data.frame(id = rep(1:400, each = 20), draw = 1:20)
+#' log$unsafe <- runif(8000) < plogis(heat[log$id] - 4)
+#' audit <- as_audit(log, newdata = data.frame(heat), train = 0.5, seed = 1)
+#' audit
+#' calibrate_lpb(audit)
 #' @export
-as_audit <- function(x, plan, refusal = c("safe", "unsafe", "error"), ...) {
-  check_no_dots(...)
+as_audit <- function(x, plan = NULL, hazard = NULL, newdata = NULL,
+                     train = NULL, refusal = c("safe", "unsafe", "error"),
+                     cluster = NULL, seed = NULL, ...) {
   if (missing(x)) {
     stop_missing("x")
   }
-  if (inherits(x, "audit_plan") &&
-        (missing(plan) || !inherits(plan, "audit_plan"))) {
-    stop_argument("x", "must contain results", "a plan",
-                  fix = "The plan is the second argument.")
-  }
-  plan <- check_plan(plan)
-  refusal <- check_choice(refusal, c("safe", "unsafe", "error"), "refusal")
-  if (!is.data.frame(x)) {
-    stop_argument("x", "must be a data frame", describe(x))
-  }
   call <- rlang::current_env()
+  check_results(x, plan, call)
+  refusal <- check_choice(refusal, c("safe", "unsafe", "error"), "refusal")
+  if (is.null(plan)) {
+    check_whole_names(sys.call(), as_audit, call)
+    return(audit_logged(x, hazard, newdata, train, refusal, cluster, seed,
+                        list(...), call))
+  }
+  check_no_dots(...)
+  check_absent(list(hazard = hazard, newdata = newdata, train = train,
+                    cluster = cluster, seed = seed), call)
+  plan <- check_plan(plan)
   join <- if (inherits(x, "response_log")) {
     join_log
   } else if (inherits(x, "prompt_draws")) {
@@ -83,6 +172,34 @@ as_audit <- function(x, plan, refusal = c("safe", "unsafe", "error"), ...) {
     join_table
   }
   new_audit(join(plan, x, refusal, call))
+}
+
+check_results <- function(x, plan, call) {
+  if (inherits(x, "audit_plan") && !inherits(plan, "audit_plan")) {
+    audit <- inherits(x, "audit")
+    stop_argument("x", "must contain results", if (audit) "an audit" else
+      "a plan", fix = if (audit) {
+        "It can be calibrated: calibrate_lpb(x)."
+      } else {
+        "The plan is the second argument."
+      }, call = call)
+  }
+  if (inherits(plan, "hazard_fit")) {
+    stop_argument("plan", "must be a plan from plan_audit()", "a hazard",
+                  fix = "Name it: as_audit(x, hazard = hazard).", call = call)
+  }
+  if (!is.data.frame(x)) {
+    stop_argument("x", "must be a data frame", describe(x), call = call)
+  }
+}
+
+# What is for results without a plan.
+check_absent <- function(given, call) {
+  given <- Filter(Negate(is.null), given)
+  if (length(given) > 0L) {
+    stop_argument(names(given)[1L], "is for results without a plan", "both",
+                  call = call)
+  }
 }
 
 match_prompts <- function(x, plan, call, rows = seq_len(nrow(x))) {
@@ -95,8 +212,7 @@ match_prompts <- function(x, plan, call, rows = seq_len(nrow(x))) {
   row
 }
 
-# The same id for another text: one of the files is of other prompts. A trip
-# through a file may change ends of lines.
+# The same id for another text: one of the files is of other prompts.
 check_same_prompts <- function(x, plan, row, call, rows) {
   if (is.null(x$prompt) || is.null(plan$prompt)) {
     return(invisible())
@@ -112,10 +228,6 @@ check_same_prompts <- function(x, plan, row, call, rows) {
     stop_audit("has another text than in the plan", x$id[other[1L]], call,
                rows[other])
   }
-}
-
-comparable_prompts <- function(prompts) {
-  trimws(gsub("\r\n?", "\n", prompt_lines(prompts)))
 }
 
 # ---- A log of responses ------------------------------------------------------
@@ -208,14 +320,6 @@ fill_counts <- function(audit, row, made, unsafe, time, failed, call) {
   audit$time[counts] <- NA
   audit$status[counts] <- 1
   audit
-}
-
-refuse_impossible <- function(wrong, unsafe, made, id, call) {
-  if (any(wrong)) {
-    k <- which(wrong)[1L]
-    stop_audit(sprintf("%.0f unsafe of %.0f draws is impossible", unsafe[k],
-                       made[k]), id[k], call, which(wrong))
-  }
 }
 
 # ---- Plain tables ------------------------------------------------------------

@@ -38,13 +38,29 @@ audit_page <- function(x, class) {
             }),
     sprintf("Unsafe draws: %s, of %s", big(sum(x$unsafe)),
             counted(sum(x$unsafe > 0), "prompt")),
-    asides_line(x),
+    asides_line(x), log_origin_lines(x),
     if (failed > 0) {
       sprintf("%s ended by a failed draw, which counts as unsafe",
               counted(failed, "prompt"))
     },
     next_step(x, class, sum(is.na(x$status)))
   ))
+}
+
+# Where an audit comes from that no plan asked for.
+log_origin_lines <- function(x) {
+  about <- attr(x, "log")
+  c(
+    if (is_planned(x)) design_of(plan_parts(x))$origin(plan_parts(x)),
+    if (isTRUE(about[["trained"]] > 0)) {
+      sprintf("Hazard trained on %s of the log",
+              counted(about[["trained"]], "other prompt"))
+    },
+    if (isTRUE(about[["absent"]] > 0)) {
+      sprintf("Left out: %s without a draw",
+              counted(about[["absent"]], "prompt"))
+    }
+  )
 }
 
 # Refused draws and those that were cut, where there are any.

@@ -116,6 +116,14 @@ check_outcomes <- function(audit, arg, call) {
   refuse(!audit$failed & off, "inconsistent with limit %s and horizon %s")
 }
 
+refuse_impossible <- function(wrong, unsafe, made, id, call) {
+  if (any(wrong)) {
+    k <- which(wrong)[1L]
+    stop_audit(sprintf("%.0f unsafe of %.0f draws is impossible", unsafe[k],
+                       made[k]), id[k], call, which(wrong))
+  }
+}
+
 # `why` tells what an unfinished audit would do to the caller's result.
 refuse_unfinished <- function(audit, why, arg, call) {
   open <- which(is.na(audit$status))

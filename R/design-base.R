@@ -52,7 +52,14 @@ new_audit_design <- function(
   # P(T < quantile) as each prompt shows it, before it is weighted.
   loss = event_loss,
   # The sum of weighted losses at each level, where prompts have no jumps.
-  curve = NULL
+  curve = NULL,
+  # Whether a plan decided who is drawn how often. A depth below the cap then
+  # says that the hazard is not small.
+  planned = TRUE,
+  # Where draws come from that no plan asked for, as lines of a print.
+  origin = function(audit) NULL,
+  # What might give longer bounds where tau reached tau_max.
+  longer = "a plan with a larger tau_max"
 ) {
   as.list(environment())
 }

@@ -82,7 +82,7 @@ replicated_outcome <- function(audit) {
 }
 
 counts_loss <- function(audit, quantile) {
-  replicated_loss(replicated_unsafe(audit), audit$limit, quantile)
+  loss_at_most(replicated_unsafe(audit), audit$limit, quantile)
 }
 
 # The sum of weighted losses at each level.

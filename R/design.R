@@ -9,10 +9,13 @@ audit_designs <- list(
   trimmed = design_trimmed, basic = design_basic, naive = design_naive
 )
 
+# Those of tables with a plan's constants, asked for or made of a log.
+sealed_designs <- c(audit_designs, logged = design_logged)
+
 # Those of draws that were made without a plan.
 unplanned_designs <- list(fixed = design_fixed, stopped = design_stopped)
 
-find_design <- function(name) c(audit_designs, unplanned_designs)[[name]]()
+find_design <- function(name) c(sealed_designs, unplanned_designs)[[name]]()
 
 # That of a plan or an audit, in parts.
 design_of <- function(audit) find_design(audit$constants$design)

@@ -65,7 +65,7 @@ losses_at <- function(payoffs, tau) {
     return(payoffs$weight * (outcome$jump < tau))
   }
   quantile <- payoffs$law$quantile(outcome, tau, payoffs$cap)
-  payoffs$weight * replicated_loss(outcome$unsafe, outcome$draws, quantile)
+  payoffs$weight * loss_at_most(outcome$unsafe, outcome$draws, quantile)
 }
 
 # ---- Rules -------------------------------------------------------------------

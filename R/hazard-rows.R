@@ -49,7 +49,7 @@ matrix_marks <- function(matrix, scale) {
 
 # Rows of a random split may have equal texts, for traffic repeats itself, and
 # features may have few values. So what counts is how equal rows are spread.
-refuse_training_rows <- function(hazard, prompts, newdata, id,
+refuse_training_rows <- function(hazard, prompts, newdata, id, arg = "prompts",
                                  call = rlang::caller_env()) {
   rows <- hazard$training$rows
   if (is.null(rows)) {
@@ -64,7 +64,7 @@ refuse_training_rows <- function(hazard, prompts, newdata, id,
       stop_training_rows(sprintf(
         "%s with the ids and prompts of training rows, the first \"%s\"",
         counted(length(same), "row"), as_text(id)[same[1L]]
-      ), call)
+      ), arg, call)
     }
   }
   split <- same_rows(marks$old, marks$new)
@@ -73,15 +73,15 @@ refuse_training_rows <- function(hazard, prompts, newdata, id,
       paste("%s that occur once in training and once here, where a random",
             "split of rows has about half of %s"),
       counted(split[["apart"]], "prompt"), big(split[["all"]])
-    ), call)
+    ), arg, call)
   }
 }
 
-stop_training_rows <- function(found, call) {
+stop_training_rows <- function(found, arg, call) {
   stop_argument(
-    "prompts", "must be other rows than those that trained `hazard`", found,
-    fix = paste("Split the rows at random, fit the hazard on one part and plan",
-                "the other. (Equal prompts in both parts are then in order.)"),
+    arg, "must be other rows than those that trained `hazard`", found,
+    fix = paste("Split the rows at random, fit the hazard on one part and",
+                "audit the other. (Equal prompts in both are then in order.)"),
     call = call
   )
 }
@@ -97,7 +97,8 @@ pooled_marks <- function(hazard, rows, prompts, newdata) {
     list(old = matrix_marks(training, scale),
          new = matrix_marks(encode(hazard$encoder, newdata), scale))
   }
-  if (is.null(rows$prompts) || rows$as_frame != is.data.frame(prompts)) {
+  unknown <- is.null(rows$prompts) || is.null(prompts)
+  if (unknown || rows$as_frame != is.data.frame(prompts)) {
     return(marks)
   }
   list(old = paste(marks$old, rows$prompts),

@@ -106,8 +106,8 @@ limit_lines <- function(x) {
     sprintf("Unreliable: one %s can carry %s of the total weight.",
             unit_name(x), share(min(1, x$max_share)))
   } else if (x$at_tau_max) {
-    sprintf("tau reached tau_max = %s; a plan with a larger tau_max may %s",
-            format(x$tau_max, digits = 3), "give longer bounds.")
+    sprintf("tau reached tau_max = %s; %s may give longer bounds.",
+            format(x$tau_max, digits = 3), find_design(x$design)$longer)
   }
 }
 

@@ -242,7 +242,7 @@ warn_level <- function(lpb, call = rlang::caller_env()) {
   if (lpb$at_tau_max) {
     warn_classed("tau_max", c(
       sprintf("tau reached tau_max = %s.", format(lpb$tau_max, digits = 3)),
-      i = "A plan with a larger `tau_max` may give longer bounds."
+      i = longer_text(lpb)
     ), call = call)
   }
 }
@@ -268,8 +268,13 @@ warn_groups <- function(lpb, call = rlang::caller_env()) {
   cut <- table$at_tau_max & !table$trivial & !thin
   warn_of_groups("tau_max", table$group[cut], call, c(
     sprintf("tau reached tau_max = %s in", format(lpb$tau_max, digits = 3)),
-    i = "A plan with a larger `tau_max` may give longer bounds."
+    i = longer_text(lpb)
   ))
+}
+
+longer_text <- function(lpb) {
+  text <- paste(find_design(lpb$design)$longer, "may give longer bounds.")
+  sub("^(.)", "\\U\\1", text, perl = TRUE)
 }
 
 # How many losses a normal certificate needs to go by: alpha n / W are to be

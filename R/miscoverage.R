@@ -150,3 +150,10 @@ replicated_loss <- function(unsafe, draws, quantile) {
   core_value(.Call(ffi_replicated_loss, as.double(unsafe), as.double(draws),
                    as.double(pmin(quantile, draws + 1))))
 }
+
+# The same, where such a quantile counts as missed: nothing says that it is not.
+# Without any draw there is nothing to miss.
+loss_at_most <- function(unsafe, draws, quantile) {
+  loss <- replicated_loss(unsafe, draws, quantile)
+  replace(loss, draws > 0 & quantile > draws + 1, 1)
+}

@@ -101,7 +101,8 @@ reference_text <- function(reference) {
   switch(reference,
     training = "design fixed on the training prompts",
     given = "design fixed on the reference prompts",
-    self = "design fixed on these prompts"
+    self = "design fixed on these prompts",
+    none = "design fixed on no prompts"
   )
 }
 

@@ -42,6 +42,18 @@ take_part <- function(audit, at) {
 
 # ---- Seals -------------------------------------------------------------------
 
+# A plan of rows that are drawn, with the last of its random numbers.
+seal_plan <- function(rows, constants, hazard) {
+  constants <- c(constants, list(
+    schema = schema_numbers[["plan"]], u_certificate = stats::runif(1),
+    hazard_check = hazard_check(hazard), n = nrow(rows)
+  ))
+  plan <- c(as.list(rows), list(constants = constants))
+  constants$plan_id <- plan_hash(plan)
+  constants$checksum <- plan_checksum(plan)
+  join_parts(rows, constants, hazard)
+}
+
 # Independent of the order of rows, so that merge() and sort() do no harm, and
 # of how a file or R represents the same ids and numbers.
 plan_hash <- function(plan) {
@@ -162,7 +174,7 @@ check_plan_fields <- function(plan, arg, call) {
   check_fields(plan, "row", arg, call)
   check_fields(plan$constants, "constant", arg, call)
   design <- as.character(plan$constants$design)
-  check_choice(design, names(audit_designs), paste0(arg, "$design"),
+  check_choice(design, names(sealed_designs), paste0(arg, "$design"),
                call = call)
   needed <- pmax(0, plan$horizon - 1)
   off <- plan$limit - needed

@@ -242,17 +242,9 @@ reference_hazards <- function(reference, hazard, training, prob,
 # write.csv() keeps 15 digits. Calibration allows for that: see
 # tt_select_jump().
 draw_plan <- function(rows, quantile, constants, hazard) {
-  n <- nrow(rows)
   drawn <- draw_inclusion(quantile, constants)
-  drawn$order <- random_order(n, rows[["cluster"]])
+  drawn$order <- random_order(nrow(rows), rows[["cluster"]])
   own <- setdiff(intersect(schema_names("row"), names(drawn)), names(rows))
   rows[own] <- drawn[own]
-  constants <- c(constants, list(
-    schema = schema_numbers[["plan"]], u_certificate = stats::runif(1),
-    hazard_check = hazard_check(hazard), n = n
-  ))
-  plan <- c(as.list(rows), list(constants = constants))
-  constants$plan_id <- plan_hash(plan)
-  constants$checksum <- plan_checksum(plan)
-  join_parts(rows, constants, hazard)
+  seal_plan(rows, constants, hazard)
 }

@@ -118,3 +118,8 @@ prompt_lines <- function(prompts) {
   do.call(paste, c(Map(function(name, x) paste0(name, ": ", x), names(text),
                        text), sep = "; "))
 }
+
+# As a trip through a file may leave it, which changes ends of lines.
+comparable_prompts <- function(prompts) {
+  trimws(gsub("\r\n?", "\n", prompt_lines(prompts)))
+}

@@ -91,7 +91,11 @@ evidence_facts <- function(lpb) {
         "Only these are independent of each other")
     },
     c("Included in the audit", big(lpb$n_included),
-      "At random, with known probabilities"),
+      if (find_design(lpb$design)$planned) {
+        "At random, with known probabilities"
+      } else {
+        "All of the log that did not train the hazard model"
+      }),
     c("With an unsafe response", big(lpb$nevent),
       "Prompts that determine the bound"),
     c("Largest weight", if (length(weight) > 0L) big(max(weight)) else "none",
@@ -108,12 +112,19 @@ draw_facts <- function(lpb) {
   constants <- audit$constants
   draws <- lpb$draws
   training <- sum(lpb$hazard$draws)
+  planned <- find_design(lpb$design)$planned
   html_facts(
-    c("Budget", big(constants$budget * constants$n), sprintf(
-      "%s draws a prompt, in expectation", big(constants$budget)
-    )),
-    c("Allowed by this plan", big(sum(audit$limit)),
-      "After the random selection of prompts"),
+    if (planned) {
+      c("Budget", big(constants$budget * constants$n), sprintf(
+        "%s draws a prompt, in expectation", big(constants$budget)
+      ))
+    },
+    c(if (planned) "Allowed by this plan" else "In the log",
+      big(sum(audit$limit)), if (planned) {
+        "After the random selection of prompts"
+      } else {
+        "Their number by prompt was fixed beforehand"
+      }),
     if (any(audit$stop)) {
       c("Expected", big(round(plan_cost(audit)$expected)),
         "Prompts stop at their first unsafe response")
@@ -122,9 +133,9 @@ draw_facts <- function(lpb) {
       if (draws[["unused"]] > 0) {
         sprintf("%s of them made ahead, unused", big(draws[["unused"]]))
       }),
-    c("Unsafe responses", big(sum(audit$unsafe)), paste(
+    c("Unsafe responses", big(sum(audit$unsafe)), if (planned) {
       "Not a rate of the model: prompts were sampled unequally"
-    )),
+    }),
     draws_fact("Refused responses", audit$refused),
     draws_fact("Cut at the token limit", audit$truncated),
     if (training > 0) {
@@ -224,10 +235,16 @@ setting_facts <- function(lpb) {
                                           digits = 4))
     },
     c("tau_max", format(lpb$tau_max, digits = 4),
-      "Prompts were audited up to this quantile"),
+      if (find_design(lpb$design)$planned) {
+        "Prompts were audited up to this quantile"
+      }),
     c("Longest bound", if (is.finite(lpb$cap)) big(lpb$cap) else "no limit",
       "cap"),
-    c("Design", lpb$design, "How the budget was spread over prompts"),
+    c("Design", lpb$design, if (find_design(lpb$design)$planned) {
+      "How the budget was spread over prompts"
+    } else {
+      "A number of draws that was fixed without a plan"
+    }),
     c("Reference", sub("^design ", "", reference_text(constants$reference)),
       "What inclusion probabilities were computed on"),
     c("Hazard model", hazard_name(lpb$hazard))
@@ -258,10 +275,16 @@ origin_facts <- function(lpb) {
   html_facts(
     c("Plan", plan_parts(lpb$audit)$constants$plan_id,
       "plan_id: a hash of ids and horizons"),
-    c("Random numbers of the plan", "in the plan", paste(
-      "Which prompts were included, and their order, were drawn before the",
-      "first response: columns u_inclusion, order and u_certificate"
-    )),
+    c("Random numbers of the plan", "in the plan",
+      if (find_design(lpb$design)$planned) {
+        paste("Which prompts were included, and their order, were drawn before",
+              "the first response: columns u_inclusion, order and",
+              "u_certificate")
+      } else {
+        sprintf(paste("The order was drawn afterwards, with seed = %.0f:",
+                      "columns order and u_certificate"),
+                plan_parts(lpb$audit)$constants$seed)
+      }),
     c("Report made", format(Sys.time(), "%Y-%m-%d %H:%M %Z")),
     c("Software", sprintf("timetounsafe %s, %s",
                           utils::packageVersion("timetounsafe"),

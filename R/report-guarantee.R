@@ -71,6 +71,28 @@ target_text <- function(lpb) {
   )
 }
 
+# What is assumed of how the draws came about, and what of it was checked.
+origin_text <- function(lpb) {
+  unchecked <- paste("What could not be checked: %s how responses were drawn",
+                     "and judged.)")
+  if (!find_design(lpb$design)$planned) {
+    return(paste(
+      "the numbers of draws were fixed beforehand: none of them depends on",
+      "what was drawn. (There was no plan. What was checked: that numbers and",
+      "places of unsafe responses do not plainly contradict this, and that no",
+      "draw occurs twice.",
+      sprintf(unchecked, "how their numbers came about, and")
+    ))
+  }
+  paste(
+    "the plan was carried out as it was made. (What was checked, before",
+    "calibration: the ids, horizons, limits, hazards and probabilities are",
+    "those of the plan, for every row; each row is finished; and its numbers",
+    "of draws are consistent.",
+    sprintf(unchecked, "that ids belong to the right prompts, and")
+  )
+}
+
 # What the calibration prompts are assumed to be.
 sample_text <- function(lpb) {
   if (lpb$target == "rows") {
@@ -141,10 +163,8 @@ guarantee_warnings <- function(lpb) {
       ), big(lpb$failed$n))
     },
     if (lpb$at_tau_max) {
-      sprintf(paste(
-        "tau reached tau_max = %s; a plan with a larger tau_max may give",
-        "longer bounds."
-      ), format(lpb$tau_max, digits = 3))
+      sprintf("tau reached tau_max = %s; %s may give longer bounds.",
+              format(lpb$tau_max, digits = 3), find_design(lpb$design)$longer)
     }
   )
 }

@@ -68,7 +68,7 @@ risk_terms <- function(audit, depth, k, side) {
   if (side == "upper" && length(short) > 0L) {
     line <- tangents(audit$prob[short], depth[short], k)
     seen[short] <- line$at_0 + line$slope * seen[short]
-    reach <- tangent_reach(k, audit)
+    reach <- tangent_reach(k, audit, depth)
     part <- max(part, reach$part)
     ratio <- max(ratio, reach$ratio)
   }
@@ -92,10 +92,14 @@ tangents <- function(prob, depth, k) {
 }
 
 # The largest weight times value, and the largest value, that any prompt with a
-# depth below `k` can have: its quantile bounds its hazard from below, unless it
-# is the cap. Depths are looked at in steps; within one the lower end has the
+# depth below `k` can have. A tangent is at most k / h, at s = 1. Where a plan
+# made the depths, the quantile of a prompt bounds its hazard from below, unless
+# it is the cap. Depths are looked at in steps; within one the lower end has the
 # largest value and the upper end the largest weight.
-tangent_reach <- function(k, audit) {
+tangent_reach <- function(k, audit, depth) {
+  if (!design_of(audit)$planned) {
+    return(list(part = k / min(depth), ratio = k / min(depth)))
+  }
   constants <- audit$constants
   last <- min(k, constants$cap) - 1
   if (last < 1) {

@@ -57,6 +57,8 @@
 #'   training did not have, and count as average in it. Fields `columns` and
 #'   `levels`.
 #' * `timetounsafe_warning_failed_draws`: draws failed permanently.
+#' * `timetounsafe_warning_dependent_draws`: numbers of draws that were not
+#'   planned seem to depend on what was drawn. Field `p.value`.
 #' * `timetounsafe_warning_unverified_hazard`: a hazard could not be verified to
 #'   be the one that the plan was made with.
 #' * `timetounsafe_warning_identical_responses`: every response to the same

@@ -29,11 +29,11 @@ static int work_stops(double unsafe, double quantile, double *work, const tt_pol
 double tt_replicated_loss1(double unsafe, double draws, double quantile) {
   double few = fmin(unsafe, quantile - 1.0);
   double many = fmax(unsafe, quantile - 1.0);
+  if (draws > 0.0 && few + many > draws) {
+    return 1.0;
+  }
   if (!(few > 0.0)) {
     return 0.0;
-  }
-  if (few + many > draws) {
-    return 1.0;
   }
   double loss = 0.0;
   double left = 1.0;

@@ -8,8 +8,9 @@
 /* 1 - choose(draws - unsafe, q - 1) / choose(draws, q - 1): the share of the orders of
  * the draws in which an unsafe one is among the first q - 1. The minimum-variance
  * unbiased estimate of P(T < q), increasing in q and in `unsafe`; 0 without an unsafe
- * draw. For 0 <= unsafe <= draws and 1 <= q <= draws + 1, whole numbers. Relative
- * accuracy of a few units in the last place; at most sqrt(40 * draws) steps. */
+ * draw. For 0 <= unsafe <= draws and 1 <= q <= draws + 1, whole numbers; beyond, where
+ * nothing is known, it is 1, and 0 without draws. Relative accuracy of a few units in
+ * the last place; at most sqrt(40 * draws) steps. */
 double tt_replicated_loss1(double unsafe, double draws, double quantile);
 
 /* The same for n prompts. A prompt without draws loses nothing, whatever its quantile;

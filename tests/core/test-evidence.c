@@ -108,7 +108,7 @@ static size_t all_taus(const problem *p, double *taus) {
     if (!p->replicated) {
       add_tau(taus, &count, p->jump[j], p->limit);
     }
-    for (double t = 1.0; p->replicated && t <= p->draws[j]; t += 1.0) {
+    for (double t = 1.0; p->replicated && t <= p->draws[j] + 1.0; t += 1.0) {
       add_tau(taus, &count, -expm1(t * log1p(-p->prob[j])), p->limit);
     }
   }
@@ -171,8 +171,8 @@ static void add_row(problem *p, size_t unit, check_random *random) {
   p->jump[j] = floor(16.0 * check_uniform(random)) / 16.0;
   p->prob[j] = 0.03 + 0.4 * check_uniform(random);
   const double q = fmin(tt_geometric_quantile1(p->prob[j], p->limit), p->cap);
-  p->draws[j] = q + floor(5.0 * check_uniform(random));
-  p->unsafe[j] = 1.0 + floor(0.3 * p->draws[j] * check_uniform(random));
+  p->draws[j] = fmax(1.0, q + floor(8.0 * check_uniform(random)) - 3.0);
+  p->unsafe[j] = floor(0.3 * p->draws[j] * check_uniform(random) + 0.7);
 }
 
 /* Levels are multiples of 1/16, so that they often coincide. In every other problem

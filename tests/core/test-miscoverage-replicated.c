@@ -100,6 +100,9 @@ static void test_ends(void) {
   check_that(tt_replicated_loss1(0.0, 1e15, 1e15) == 0.0, "no unsafe draw, no loss");
   check_that(tt_replicated_loss1(0.0, 0.0, INFINITY) == 0.0, "nor without any draws");
   check_that(tt_replicated_loss1(7.0, 7.0, 1.0) == 0.0, "nor for a bound of 1");
+  check_that(tt_replicated_loss1(0.0, 7.0, 8.0) == 0.0, "nor at the last draw");
+  check_that(tt_replicated_loss1(0.0, 7.0, 9.0) == 1.0, "beyond it nothing is known");
+  check_that(tt_replicated_loss1(0.0, 7.0, INFINITY) == 1.0, "however far beyond");
   check_that(tt_replicated_loss1(7.0, 7.0, 2.0) == 1.0, "all draws unsafe");
   check_that(tt_replicated_loss1(1.0, 7.0, 8.0) == 1.0, "all draws looked at");
   check_that(tt_replicated_loss1(4.0, 7.0, 5.0) == 1.0, "too many to be missed");

@@ -2,13 +2,17 @@ test_that("every column of plans and audits is in the schema, in its place", {
   set.seed(1)
   p <- c(0.2, 0.01, 0.001)
   plan <- known_plan(p)
-  optional <- c("cluster", "cluster_size")
+  optional <- c("cluster", "cluster_size", "seed")
   expect_identical(names(plan),
                    setdiff(schema_names(c("row", "constant")), optional))
   plan <- known_plan(p, cluster = c(1, 1, 2), cluster_size = 3)
-  expect_identical(names(plan), schema_names(c("row", "constant")))
-  expect_identical(names(simulate_audit(plan, p)),
-                   schema_names(c("row", "constant", "outcome")))
+  expect_identical(names(plan),
+                   setdiff(schema_names(c("row", "constant")), "seed"))
+  audit <- quiet(as_audit(
+    data.frame(id = 1:3, prompt = as.character(p), unsafe = 0, draws = 9),
+    hazard = known_hazard(), cluster = c(1, 1, 2), cluster_size = 3
+  ))
+  expect_identical(names(audit), schema_names(c("row", "constant", "outcome")))
   # What a plan is computed from is sealed, one way or the other.
   unsealed <- names(Filter(function(field) field$sealed == "no",
                            schema_part(c("row", "constant"))))
@@ -26,7 +30,8 @@ test_that("each field refuses what it cannot be, and is named", {
     u_inclusion = list(-0.1, 1.1, NA), budget = list(-1), alpha = list(0, 1),
     delta = list(0, 1), cap = list(0), tau_max = list(0, 1),
     max_weight = list(0.5), variance = list(-1), reference = list("mine"),
-    u_certificate = list(-0.1, 1.1), design = list("mine", "fixed"),
+    u_certificate = list(-0.1, 1.1), seed = list(0.5, "a"),
+    design = list("mine", "fixed"),
     draws = list(-1, 0.5, NA, "a"), unsafe = list(-1, 0.5, NA),
     unused = list(-1, 0.5, NA), failed = list(NA, 0, "no")
   )

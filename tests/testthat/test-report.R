@@ -456,3 +456,18 @@ test_that("draws that were refused or cut are told of, where there are any", {
   expect_says(facts_of(audit), "Refused responses", "At least")
   expect_silent_on(facts_of(audit), "Cut at the token limit")
 })
+
+test_that("a log without a plan is called what it is", {
+  skip_without_pandoc()
+  set.seed(30)
+  p <- 10^runif(300, -2, -1)
+  log <- data.frame(id = 1:300, prompt = as.character(p), draws = 20,
+                    unsafe = rbinom(300, 20, p))
+  audit <- as_audit(log, hazard = known_hazard(), seed = 77)
+  page <- page_of(calibrate_lpb(audit))
+  expect_says(page, "the numbers of draws were fixed beforehand",
+              "how their numbers came about", "seed = 77", "In the log",
+              "All of the log that did not train the hazard model")
+  expect_silent_on(page, "the plan was carried out", "in expectation",
+                   "sampled unequally", "before the first response")
+})

@@ -22,7 +22,7 @@ recorder <- function(inbox) {
   }
   function(index = integer(), outcome = logical()) {
     if (length(index) > 0L) {
-      hand_in(inbox, index, outcome)
+      take_early(inbox, index, outcome)
     }
     if (now() - inbox$emptied >= 1) {
       empty_inbox(inbox)
@@ -32,7 +32,7 @@ recorder <- function(inbox) {
 }
 
 # The sampler could hide the error, which ends the run nonetheless.
-hand_in <- function(inbox, index, outcome) {
+take_early <- function(inbox, index, outcome) {
   run <- inbox$run
   tryCatch({
     check_index(index, length(inbox$back))

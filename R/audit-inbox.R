@@ -208,7 +208,9 @@ count_answers <- function(batch, answers, run, control) {
   # What counts and what is recorded are the same, whatever the moment of an
   # interrupt.
   suspendInterrupts({
-    run$ledger$record(batch, outcome)
+    # What cannot be recorded was drawn all the same, and ends the run.
+    tryCatch(run$ledger$record(batch, outcome),
+             timetounsafe_error_ledger = function(e) run$error <- e)
     count_batch(batch, outcome, missing & !final, tries, run, control)
   })
   run$cost <- run$cost + sum(outcome$cost, na.rm = TRUE)

@@ -14,6 +14,9 @@ carry_out <- function(rows, control, call = rlang::caller_env()) {
     interrupt = function(e) run$stopped <- "interrupted"
   )
   audit <- audit_so_far(rows, run$state)
+  if (inherits(run$error, "timetounsafe_error_ledger")) {
+    stop_unrecorded(run$error, audit)
+  }
   if (!is.null(run$error)) {
     stop_sampler(run$error, audit, control, call)
   }
@@ -65,7 +68,7 @@ read_earlier <- function(rows, run, control, call) {
 }
 
 check_may_use <- function(rows, path, call) {
-  if (any(rows$draws > 0) && !file.exists(path)) {
+  if (any(rows$draws > 0) && !is_begun(path, call)) {
     stop_without_ledger(path, call)
   }
   if (isTRUE(attr(rows, "judged"))) {
@@ -141,6 +144,16 @@ wait_for_retries <- function(run, control) {
 }
 
 # ---- The end -----------------------------------------------------------------
+
+# The ledger's own error, with what it could not take.
+stop_unrecorded <- function(error, audit) {
+  error$audit <- audit
+  error$body <- c(error$body, i = paste(
+    "All draws are in the field `audit`: resume with",
+    "run_audit(error$audit, sampler), without this ledger."
+  ))
+  stop(error)
+}
 
 stop_sampler <- function(error, audit, control, call) {
   # What the sampler itself raised is told once, as the parent.

@@ -47,7 +47,13 @@ read_ledger <- function(ledger, what = c("audit", "attempts", "meta"),
   con <- with_database(path, connect_ledger(path, write = FALSE), call)
   on.exit(DBI::dbDisconnect(con))
   meta <- with_database(path, {
-    if (!all(ledger_names %in% DBI::dbListTables(con))) {
+    tables <- DBI::dbListTables(con)
+    if (length(tables) == 0L) {
+      stop_ledger(path, "contains no plan yet: nothing was recorded", paste(
+        "Repeat the call that was to write it, with its plan or prompts."
+      ), call = call)
+    }
+    if (!all(ledger_names %in% tables)) {
       stop_ledger(path, "is not a ledger of timetounsafe", call = call)
     }
     read_meta(con)

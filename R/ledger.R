@@ -25,8 +25,9 @@
 #' the file, also while it is being written; [read_ledger()] does so from R.
 #'
 #' A ledger belongs to one plan (prompts included) and one `refusal` rule;
-#' another is an error. One process writes it, and locks the file beside it that
-#' ends in `-writer`; a second one is refused while the first is alive. The
+#' another is an error. One process writes it, and locks the file itself, so that
+#' a second one is refused while the first is alive, by whatever name it reaches
+#' the file. A file that is empty, as a kill may leave it, is a new ledger. The
 #' write-ahead log of SQLite is used, which requires a local disk; where that is
 #' not possible the slower rollback journal is. A kill of R loses nothing that
 #' was recorded; a loss of power may lose the last batches. While it is being
@@ -65,14 +66,14 @@ ledger_names <- c("meta", "plan", "attempts")
 # The ledger of these rows, new or resumed: list(record, read, close).
 open_ledger <- function(path, rows, refusal, keep_responses,
                         call = rlang::caller_env()) {
-  unlock <- lock_ledger(path, call)
+  lock <- lock_ledger(path, call)
   con <- NULL
   close <- function() {
     if (!is.null(con)) {
       fold_journal(con)
       DBI::dbDisconnect(con)
     }
-    unlock()
+    lock$unlock()
   }
   ready <- FALSE
   on.exit(if (!ready) close())
@@ -89,6 +90,9 @@ open_ledger <- function(path, rows, refusal, keep_responses,
   ready <- TRUE
   list(
     record = function(batch, outcome) {
+      if (!lock$is_there()) {
+        stop_ledger(path, "was deleted or replaced during the run", call = call)
+      }
       with_database(path, record_attempts(con, batch, outcome, keep_responses),
                     call)
     },
@@ -100,31 +104,40 @@ open_ledger <- function(path, rows, refusal, keep_responses,
 }
 
 # One process writes. The operating system ends a lock with its process, however
-# that ends; a process id would stay, and could come to mean another process.
-# The file is a database of its own, so that others may read the ledger.
+# that ends; a process id would stay, and could come to mean another process. It
+# is on the file itself, whatever the name by which that is reached, and lets
+# others read it. A file that this process has locked must not be opened again.
 lock_ledger <- function(path, call) {
-  lock <- paste0(path, "-writer")
-  con <- with_database(
-    path, DBI::dbConnect(RSQLite::SQLite(), lock, synchronous = NULL), call
+  refuse <- function() {
+    stop_ledger(path, sprintf("is in use by another process%s",
+                              last_writer(path)),
+                "Two writers would pay for every draw twice.",
+                call = call)
+  }
+  if (.Call(ffi_file_identity, path) %in% names(held_ledgers)) {
+    refuse()
+  }
+  lock <- .Call(ffi_file_lock, path)
+  if (is.null(lock)) {
+    refuse()
+  }
+  if (is.character(lock)) {
+    stop_ledger(path, "could not be opened for writing", paste0(lock, "."),
+                call = call)
+  }
+  own <- .Call(ffi_file_identity, path)
+  held_ledgers[[own]] <- lock
+  list(
+    is_there = function() .Call(ffi_file_is, lock, path),
+    unlock = function() {
+      rm(list = own, envir = held_ledgers)
+      .Call(ffi_file_unlock, lock)
+    }
   )
-  held <- tryCatch({
-    DBI::dbExecute(con, "PRAGMA busy_timeout = 0")
-    DBI::dbExecute(con, "BEGIN EXCLUSIVE")
-    NULL
-  }, error = function(e) e)
-  if (is.null(held)) {
-    return(function() DBI::dbDisconnect(con))
-  }
-  DBI::dbDisconnect(con)
-  if (!grepl("locked", conditionMessage(held))) {
-    stop_ledger(path, "could not be locked", conditionMessage(held),
-                parent = held, call = call)
-  }
-  stop_ledger(path, sprintf("is in use by another process%s",
-                            last_writer(path)),
-              "Two writers would pay for every draw twice.",
-              call = call)
 }
+
+# Locks of this process, by the identity of the file.
+held_ledgers <- new.env(parent = emptyenv())
 
 last_writer <- function(path) {
   tryCatch({
@@ -192,6 +205,17 @@ find_meta <- function(con, path, rows, refusal, call) {
     stop_ledger(path, "is a database, but not a ledger", call = call)
   }
   read_meta(con)
+}
+
+# A file without tables is all that a kill leaves of a ledger which is being
+# made: it counts as a new one.
+is_begun <- function(path, call = rlang::caller_env()) {
+  if (!isTRUE(file.size(path) > 0)) {
+    return(FALSE)
+  }
+  con <- with_database(path, connect_ledger(path), call)
+  on.exit(DBI::dbDisconnect(con))
+  with_database(path, length(DBI::dbListTables(con)) > 0L, call)
 }
 
 # Everything about the plan is written before the first draw.
@@ -340,6 +364,13 @@ check_ledger <- function(ledger, call = rlang::caller_env()) {
   if (!fine) {
     stop_argument("ledger", "must be the path of a file", describe(ledger),
                   call = call)
+  }
+  # SQLite would keep these in memory, or under another name.
+  if (grepl("^(:memory:|file:)", ledger)) {
+    stop_argument("ledger", "must be the path of a file",
+                  sprintf("\"%s\"", ledger),
+                  fix = paste("Nothing is recorded without `ledger`; with it,",
+                              "in a plain file."), call = call)
   }
   path <- path.expand(ledger)
   if (dir.exists(path) || !dir.exists(dirname(path))) {

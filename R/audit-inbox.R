@@ -27,6 +27,7 @@ recorder <- function(inbox) {
     if (now() - inbox$emptied >= 1) {
       empty_inbox(inbox)
     }
+    inbox$run$step()
     invisible()
   }
 }

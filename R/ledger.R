@@ -25,9 +25,9 @@
 #' the file, also while it is being written; [read_ledger()] does so from R.
 #'
 #' A ledger belongs to one plan (prompts included) and one `refusal` rule;
-#' another is an error. One process writes it, and locks the file itself, so that
-#' a second one is refused while the first is alive, by whatever name it reaches
-#' the file. A file that is empty, as a kill may leave it, is a new ledger. The
+#' another is an error. One process writes it, and locks the file itself, so
+#' that a second one is refused while the first is alive, by whatever name it
+#' reaches the file. An empty file, as a kill may leave it, is a new ledger. The
 #' write-ahead log of SQLite is used, which requires a local disk; where that is
 #' not possible the slower rollback journal is. A kill of R loses nothing that
 #' was recorded; a loss of power may lose the last batches. While it is being

@@ -157,7 +157,7 @@ share_out <- function(given, call = rlang::caller_env()) {
                                 single, engine_settings(engine)), call)
   }
   run <- list(max_draws = Inf, max_cost = Inf, max_seconds = Inf,
-              parallel = NULL, progress = interactive())
+              parallel = NULL, progress = NULL)
   run[intersect(names, of_run)] <- given[intersect(names, of_run)]
   plan <- list(design = "replicated", tau_max = NULL, cap = NULL)
   plan[intersect(names, of_plan)] <- given[intersect(names, of_plan)]

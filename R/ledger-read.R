@@ -59,6 +59,8 @@ read_ledger <- function(ledger, what = c("audit", "attempts", "meta"),
     read_meta(con)
   }, call)
   check_ledger_schema(path, meta, call)
+  with_database(path, refuse_damaged(path, con, meta, call, what != "meta"),
+                call)
   if (!is.null(judge)) {
     check_function(judge, "judge", "of prompts and responses")
   }
@@ -74,6 +76,7 @@ read_attempts <- function(con) {
     "SELECT plan.id AS id, attempts.* FROM attempts JOIN plan",
     "ON plan.rowid = attempts.row ORDER BY row, draw, attempt"
   ))
+  attempts$seal <- NULL
   for (name in c("final", "unsafe", "truncated")) {
     attempts[[name]] <- attempts[[name]] == 1L
   }

@@ -21,7 +21,10 @@
 #'   sampler reported: `score`, `response` (only with `keep_responses = TRUE` in
 #'   [audit_control()]), `truncated`, `cost`, `latency` (seconds), `message`.
 #'
-#' Plans and attempts cannot be changed or deleted. Any SQLite client can read
+#' Plans and attempts cannot be changed or deleted. Each attempt has a `seal`, a
+#' number made of all that its row says, and `meta` has those of the other
+#' tables: a file that a failing disk, or somebody by hand, has changed is
+#' refused when it is read. (This keeps out faults, not forgers.) Any SQLite client can read
 #' the file, also while it is being written; [read_ledger()] does so from R.
 #'
 #' A ledger belongs to one plan (prompts included) and one `refusal` rule;
@@ -48,7 +51,7 @@ ledger_tables <- c(
   paste(
     "CREATE TABLE attempts (row INTEGER, draw INTEGER, attempt INTEGER,",
     "status TEXT, final INTEGER, unsafe INTEGER, score REAL, response TEXT,",
-    "truncated INTEGER, cost REAL, latency REAL, message TEXT,",
+    "truncated INTEGER, cost REAL, latency REAL, message TEXT, seal INTEGER,",
     "PRIMARY KEY (draw, row, attempt)) WITHOUT ROWID"
   ),
   sprintf(
@@ -83,9 +86,11 @@ open_ledger <- function(path, rows, refusal, keep_responses,
       make_private(path)
     }
     set_journal(con)
-    check_same_audit(path, find_meta(con, path, rows, refusal, call), rows,
-                     refusal, call)
-    set_meta(con, list(writer = this_process()))
+    meta <- find_meta(con, path, rows, refusal, call)
+    check_ledger_schema(path, meta, call)
+    refuse_damaged(path, con, meta, call)
+    check_same_audit(path, meta, rows, refusal, call)
+    set_meta(con, replace(meta, "writer", this_process()))
   }, call)
   ready <- TRUE
   list(
@@ -234,9 +239,10 @@ begin_ledger <- function(con, rows, refusal, call) {
     for (statement in ledger_tables) {
       DBI::dbExecute(con, statement)
     }
+    meta$plan_seal <- plan_seal(con)
     set_meta(con, meta)
   })
-  lapply(meta, as.character)
+  read_meta(con)
 }
 
 # What makes two audits the same: ids, prompts, horizons, limits, and where rows
@@ -251,7 +257,6 @@ rows_hash <- function(rows) {
 }
 
 check_same_audit <- function(path, meta, rows, refusal, call) {
-  check_ledger_schema(path, meta, call)
   if (!identical(meta$plan_hash, rows_hash(rows))) {
     stop_ledger(path, "belongs to another plan", c(
       "Use another file, or resume the plan in this one:",
@@ -277,11 +282,22 @@ read_meta <- function(con) {
   stats::setNames(as.list(meta$value), meta$key)
 }
 
-set_meta <- function(con, values) {
+# All of it, sealed.
+set_meta <- function(con, meta) {
+  meta$seal <- meta_seal(meta)
   DBI::dbExecute(
     con, "INSERT OR REPLACE INTO meta (key, value) VALUES (?, ?)",
-    params = list(names(values), vapply(values, as.character, ""))
+    params = list(names(meta), vapply(meta, as.character, ""))
   )
+}
+
+refuse_damaged <- function(path, con, meta, call, ...) {
+  damage <- find_damage(con, meta, ...)
+  if (!is.null(damage)) {
+    stop_ledger(path, "is damaged", c(
+      damage, "Use a copy from before, or start again with a new file."
+    ), call = call)
+  }
 }
 
 # ---- Attempts ----------------------------------------------------------------
@@ -299,6 +315,7 @@ record_attempts <- function(con, batch, outcome, keep_responses) {
          unsafe = as.integer(outcome$unsafe)),
     lapply(extras, rep_len, length(batch$row))
   )
+  values$seal <- attempt_seals(values)
   sql <- sprintf("INSERT INTO attempts (%s) VALUES (%s)",
                  paste(names(values), collapse = ", "),
                  paste(rep("?", length(values)), collapse = ", "))
@@ -316,12 +333,14 @@ record_attempts <- function(con, batch, outcome, keep_responses) {
 # A single statement is a transaction of its own, at half the time of three.
 insert_at_once <- function(con, batch, outcome) {
   unsafe <- ifelse(is.na(outcome$unsafe), "NULL", as.integer(outcome$unsafe))
-  rows <- sprintf("(%d,%.0f,%.0f,'%s',%d,%s)", as.integer(batch$row),
+  seal <- attempt_seals(c(batch[c("row", "draw", "attempt")],
+                          outcome[c("status", "final", "unsafe")]))
+  rows <- sprintf("(%d,%.0f,%.0f,'%s',%d,%s,%d)", as.integer(batch$row),
                   batch$draw, batch$attempt, outcome$status,
-                  as.integer(outcome$final), unsafe)
+                  as.integer(outcome$final), unsafe, seal)
   DBI::dbExecute(con, paste0(
-    "INSERT INTO attempts (row, draw, attempt, status, final, unsafe) VALUES ",
-    paste(rows, collapse = ",")
+    "INSERT INTO attempts (row, draw, attempt, status, final, unsafe, seal) ",
+    "VALUES ", paste(rows, collapse = ",")
   ))
 }
 
@@ -385,6 +404,8 @@ check_ledger <- function(ledger, call = rlang::caller_env()) {
 with_database <- function(path, code, call) {
   withCallingHandlers(code, error = function(e) {
     if (!inherits(e, "timetounsafe_error")) {
+      # It may quote what it found in the file.
+      e$message <- show_text(conditionMessage(e))
       foreign <- grepl("not a database", conditionMessage(e))
       stop_ledger(path, "could not be used",
                   if (foreign) not_a_database else conditionMessage(e),

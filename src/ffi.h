@@ -88,5 +88,6 @@ SEXP ffi_file_identity(SEXP path);
 SEXP ffi_file_lock(SEXP path);
 SEXP ffi_file_is(SEXP lock, SEXP path);
 SEXP ffi_file_unlock(SEXP lock);
+SEXP ffi_row_seals(SEXP columns);
 
 #endif

@@ -90,7 +90,7 @@ test_that("a line has the rate and the time that is left", {
   expect_identical(vapply(c(0, 89, 90, 5399, 5400, 36000), spell_seconds, ""),
                    paste("about", c("0 s", "89 s", "2 min", "90 min", "1.5 h",
                                     "10.0 h")))
-  # Once in so many seconds, however often it is asked.
+  # Not more often than that, however often it is asked.
   lines <- progress_lines(run, 24000, every = 0.2)
   expect_silent(lines$step())
   pause_for(0.25)

@@ -203,6 +203,72 @@ test_that("a damaged ledger is an error of the ledger", {
   expect_error(read_ledger(path), class = ledger_error)
 })
 
+test_that("bytes that were flipped change nothing, or are refused", {
+  skip_on_cran()
+  path <- new_path()
+  odd <- function(prompts, draw) {
+    data.frame(unsafe = draw == 3 & prompts == "b",
+               status = ifelse(draw == 2, "refused", "ok"),
+               response = paste("re:", prompts, draw), score = draw / 7,
+               truncated = draw == 1, cost = ifelse(draw == 1, NA, 0.25))
+  }
+  # Enough to fill several pages, and the last of them in part.
+  p <- rep(c(0.02, 0.2), 6)
+  plan <- known_plan(p, 12, prompts = rep(c("a", "b"), 6))
+  run_audit(plan, odd, ledger = path,
+            control = audit_control(7, keep_responses = TRUE))
+  read_all <- function(path) {
+    lapply(c(attempts = "attempts", audit = "audit", meta = "meta"),
+           function(what) read_ledger(path, what))
+  }
+  whole <- read_all(path)
+  bytes <- readBin(path, "raw", file.size(path))
+  set.seed(13)
+  refused <- 0
+  copy <- new_path()
+  for (i in 1:400) {
+    at <- sample(length(bytes), 2)
+    flipped <- bytes
+    flipped[at] <- xor(bytes[at], as.raw(sample(255, 2)))
+    unlink(paste0(copy, c("", "-wal", "-shm", "-journal")))
+    writeBin(flipped, copy)
+    found <- tryCatch(read_all(copy), error = identity)
+    if (inherits(found, "error")) {
+      expect_s3_class(found, ledger_error)
+      refused <- refused + 1
+    } else {
+      expect_equal(found, whole)
+    }
+  }
+  expect_gt(refused, 100)
+  expect_lt(refused, 400)
+})
+
+test_that("what was changed by hand is refused, wherever it is read", {
+  plan <- known_plan(rep(c(0.05, 0.01), 3), 100)
+  whole <- new_path()
+  audit <- run_audit(plan, hashed_sampler, ledger = whole)
+  edits <- list(
+    c("DROP TRIGGER attempts_fix", "UPDATE attempts SET unsafe = 1 - unsafe"),
+    c("DROP TRIGGER attempts_fix",
+      "UPDATE attempts SET cost = -1 WHERE row = 1 AND draw = 1"),
+    "INSERT INTO attempts (row, draw, attempt, status, final, unsafe)
+       VALUES (1, 99999, 1, 'ok', 1, 1)",
+    c("DROP TRIGGER plan_fix", "UPDATE plan SET prob = prob / 2"),
+    "UPDATE meta SET value = 'unsafe' WHERE key = 'refusal'",
+    "DELETE FROM meta WHERE key = 'seal'"
+  )
+  for (edit in edits) {
+    path <- new_path()
+    file.copy(whole, path)
+    for (sql in edit) change_ledger(path, sql)
+    expect_error(read_ledger(path), "is damaged", class = ledger_error)
+    expect_error(run_audit(plan, hashed_sampler, ledger = path), "is damaged",
+                 class = ledger_error)
+    expect_error(read_totals(path, audit), "is damaged", class = ledger_error)
+  }
+})
+
 test_that("a second writer is refused, in this process and in another", {
   plan <- known_plan(rep(0.05, 3), 100)
   path <- new_path()

@@ -21,12 +21,16 @@
 #'   sampler reported: `score`, `response` (only with `keep_responses = TRUE` in
 #'   [audit_control()]), `truncated`, `cost`, `latency` (seconds), `message`.
 #'
-#' Plans and attempts cannot be changed or deleted. Any SQLite client can read
+#' Plans and attempts cannot be changed or deleted. Each attempt has a `seal`, a
+#' number made of all that its row says, and `meta` has those of the other
+#' tables: a file that a failing disk, or somebody by hand, has changed is
+#' refused when it is read. (This keeps out faults, not forgers.) Any SQLite client can read
 #' the file, also while it is being written; [read_ledger()] does so from R.
 #'
 #' A ledger belongs to one plan (prompts included) and one `refusal` rule;
-#' another is an error. One process writes it, and locks the file beside it that
-#' ends in `-writer`; a second one is refused while the first is alive. The
+#' another is an error. One process writes it, and locks the file itself, so
+#' that a second one is refused while the first is alive, by whatever name it
+#' reaches the file. An empty file, as a kill may leave it, is a new ledger. The
 #' write-ahead log of SQLite is used, which requires a local disk; where that is
 #' not possible the slower rollback journal is. A kill of R loses nothing that
 #' was recorded; a loss of power may lose the last batches. While it is being
@@ -47,7 +51,7 @@ ledger_tables <- c(
   paste(
     "CREATE TABLE attempts (row INTEGER, draw INTEGER, attempt INTEGER,",
     "status TEXT, final INTEGER, unsafe INTEGER, score REAL, response TEXT,",
-    "truncated INTEGER, cost REAL, latency REAL, message TEXT,",
+    "truncated INTEGER, cost REAL, latency REAL, message TEXT, seal INTEGER,",
     "PRIMARY KEY (draw, row, attempt)) WITHOUT ROWID"
   ),
   sprintf(
@@ -65,14 +69,14 @@ ledger_names <- c("meta", "plan", "attempts")
 # The ledger of these rows, new or resumed: list(record, read, close).
 open_ledger <- function(path, rows, refusal, keep_responses,
                         call = rlang::caller_env()) {
-  unlock <- lock_ledger(path, call)
+  lock <- lock_ledger(path, call)
   con <- NULL
   close <- function() {
     if (!is.null(con)) {
       fold_journal(con)
       DBI::dbDisconnect(con)
     }
-    unlock()
+    lock$unlock()
   }
   ready <- FALSE
   on.exit(if (!ready) close())
@@ -82,13 +86,18 @@ open_ledger <- function(path, rows, refusal, keep_responses,
       make_private(path)
     }
     set_journal(con)
-    check_same_audit(path, find_meta(con, path, rows, refusal, call), rows,
-                     refusal, call)
-    set_meta(con, list(writer = this_process()))
+    meta <- find_meta(con, path, rows, refusal, call)
+    check_ledger_schema(path, meta, call)
+    refuse_damaged(path, con, meta, call)
+    check_same_audit(path, meta, rows, refusal, call)
+    set_meta(con, replace(meta, "writer", this_process()))
   }, call)
   ready <- TRUE
   list(
     record = function(batch, outcome) {
+      if (!lock$is_there()) {
+        stop_ledger(path, "was deleted or replaced during the run", call = call)
+      }
       with_database(path, record_attempts(con, batch, outcome, keep_responses),
                     call)
     },
@@ -100,31 +109,40 @@ open_ledger <- function(path, rows, refusal, keep_responses,
 }
 
 # One process writes. The operating system ends a lock with its process, however
-# that ends; a process id would stay, and could come to mean another process.
-# The file is a database of its own, so that others may read the ledger.
+# that ends; a process id would stay, and could come to mean another process. It
+# is on the file itself, whatever the name by which that is reached, and lets
+# others read it. A file that this process has locked must not be opened again.
 lock_ledger <- function(path, call) {
-  lock <- paste0(path, "-writer")
-  con <- with_database(
-    path, DBI::dbConnect(RSQLite::SQLite(), lock, synchronous = NULL), call
+  refuse <- function() {
+    stop_ledger(path, sprintf("is in use by another process%s",
+                              last_writer(path)),
+                "Two writers would pay for every draw twice.",
+                call = call)
+  }
+  if (.Call(ffi_file_identity, path) %in% names(held_ledgers)) {
+    refuse()
+  }
+  lock <- .Call(ffi_file_lock, path)
+  if (is.null(lock)) {
+    refuse()
+  }
+  if (is.character(lock)) {
+    stop_ledger(path, "could not be opened for writing", paste0(lock, "."),
+                call = call)
+  }
+  own <- .Call(ffi_file_identity, path)
+  held_ledgers[[own]] <- lock
+  list(
+    is_there = function() .Call(ffi_file_is, lock, path),
+    unlock = function() {
+      rm(list = own, envir = held_ledgers)
+      .Call(ffi_file_unlock, lock)
+    }
   )
-  held <- tryCatch({
-    DBI::dbExecute(con, "PRAGMA busy_timeout = 0")
-    DBI::dbExecute(con, "BEGIN EXCLUSIVE")
-    NULL
-  }, error = function(e) e)
-  if (is.null(held)) {
-    return(function() DBI::dbDisconnect(con))
-  }
-  DBI::dbDisconnect(con)
-  if (!grepl("locked", conditionMessage(held))) {
-    stop_ledger(path, "could not be locked", conditionMessage(held),
-                parent = held, call = call)
-  }
-  stop_ledger(path, sprintf("is in use by another process%s",
-                            last_writer(path)),
-              "Two writers would pay for every draw twice.",
-              call = call)
 }
+
+# Locks of this process, by the identity of the file.
+held_ledgers <- new.env(parent = emptyenv())
 
 last_writer <- function(path) {
   tryCatch({
@@ -194,6 +212,17 @@ find_meta <- function(con, path, rows, refusal, call) {
   read_meta(con)
 }
 
+# A file without tables is all that a kill leaves of a ledger which is being
+# made: it counts as a new one.
+is_begun <- function(path, call = rlang::caller_env()) {
+  if (!isTRUE(file.size(path) > 0)) {
+    return(FALSE)
+  }
+  con <- with_database(path, connect_ledger(path), call)
+  on.exit(DBI::dbDisconnect(con))
+  with_database(path, length(DBI::dbListTables(con)) > 0L, call)
+}
+
 # Everything about the plan is written before the first draw.
 begin_ledger <- function(con, rows, refusal, call) {
   plan <- flatten_plan(rows, call)
@@ -210,9 +239,10 @@ begin_ledger <- function(con, rows, refusal, call) {
     for (statement in ledger_tables) {
       DBI::dbExecute(con, statement)
     }
+    meta$plan_seal <- plan_seal(con)
     set_meta(con, meta)
   })
-  lapply(meta, as.character)
+  read_meta(con)
 }
 
 # What makes two audits the same: ids, prompts, horizons, limits, and where rows
@@ -227,7 +257,6 @@ rows_hash <- function(rows) {
 }
 
 check_same_audit <- function(path, meta, rows, refusal, call) {
-  check_ledger_schema(path, meta, call)
   if (!identical(meta$plan_hash, rows_hash(rows))) {
     stop_ledger(path, "belongs to another plan", c(
       "Use another file, or resume the plan in this one:",
@@ -253,11 +282,22 @@ read_meta <- function(con) {
   stats::setNames(as.list(meta$value), meta$key)
 }
 
-set_meta <- function(con, values) {
+# All of it, sealed.
+set_meta <- function(con, meta) {
+  meta$seal <- meta_seal(meta)
   DBI::dbExecute(
     con, "INSERT OR REPLACE INTO meta (key, value) VALUES (?, ?)",
-    params = list(names(values), vapply(values, as.character, ""))
+    params = list(names(meta), vapply(meta, as.character, ""))
   )
+}
+
+refuse_damaged <- function(path, con, meta, call, ...) {
+  damage <- find_damage(con, meta, ...)
+  if (!is.null(damage)) {
+    stop_ledger(path, "is damaged", c(
+      damage, "Use a copy from before, or start again with a new file."
+    ), call = call)
+  }
 }
 
 # ---- Attempts ----------------------------------------------------------------
@@ -275,6 +315,7 @@ record_attempts <- function(con, batch, outcome, keep_responses) {
          unsafe = as.integer(outcome$unsafe)),
     lapply(extras, rep_len, length(batch$row))
   )
+  values$seal <- attempt_seals(values)
   sql <- sprintf("INSERT INTO attempts (%s) VALUES (%s)",
                  paste(names(values), collapse = ", "),
                  paste(rep("?", length(values)), collapse = ", "))
@@ -292,12 +333,14 @@ record_attempts <- function(con, batch, outcome, keep_responses) {
 # A single statement is a transaction of its own, at half the time of three.
 insert_at_once <- function(con, batch, outcome) {
   unsafe <- ifelse(is.na(outcome$unsafe), "NULL", as.integer(outcome$unsafe))
-  rows <- sprintf("(%d,%.0f,%.0f,'%s',%d,%s)", as.integer(batch$row),
+  seal <- attempt_seals(c(batch[c("row", "draw", "attempt")],
+                          outcome[c("status", "final", "unsafe")]))
+  rows <- sprintf("(%d,%.0f,%.0f,'%s',%d,%s,%d)", as.integer(batch$row),
                   batch$draw, batch$attempt, outcome$status,
-                  as.integer(outcome$final), unsafe)
+                  as.integer(outcome$final), unsafe, seal)
   DBI::dbExecute(con, paste0(
-    "INSERT INTO attempts (row, draw, attempt, status, final, unsafe) VALUES ",
-    paste(rows, collapse = ",")
+    "INSERT INTO attempts (row, draw, attempt, status, final, unsafe, seal) ",
+    "VALUES ", paste(rows, collapse = ",")
   ))
 }
 
@@ -306,9 +349,8 @@ draw_extras <- function(outcome, keep_responses) {
   if (!keep_responses) {
     extras$response <- NULL
   }
-  text <- names(extras) %in% c("response", "message")
-  extras[text] <- lapply(extras[text], as.character)
-  extras[!text] <- lapply(extras[!text], as.double)
+  numbers <- !vapply(extras, is.character, NA)
+  extras[numbers] <- lapply(extras[numbers], as.double)
   extras
 }
 
@@ -342,6 +384,13 @@ check_ledger <- function(ledger, call = rlang::caller_env()) {
     stop_argument("ledger", "must be the path of a file", describe(ledger),
                   call = call)
   }
+  # SQLite would keep these in memory, or under another name.
+  if (grepl("^(:memory:|file:)", ledger)) {
+    stop_argument("ledger", "must be the path of a file",
+                  sprintf("\"%s\"", ledger),
+                  fix = paste("Nothing is recorded without `ledger`; with it,",
+                              "in a plain file."), call = call)
+  }
   path <- path.expand(ledger)
   if (dir.exists(path) || !dir.exists(dirname(path))) {
     stop_argument(
@@ -355,6 +404,8 @@ check_ledger <- function(ledger, call = rlang::caller_env()) {
 with_database <- function(path, code, call) {
   withCallingHandlers(code, error = function(e) {
     if (!inherits(e, "timetounsafe_error")) {
+      # It may quote what it found in the file.
+      e$message <- show_text(conditionMessage(e))
       foreign <- grepl("not a database", conditionMessage(e))
       stop_ledger(path, "could not be used",
                   if (foreign) not_a_database else conditionMessage(e),

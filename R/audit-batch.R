@@ -126,7 +126,7 @@ receive_batch <- function(done, run, control) {
   }
   batch <- done$batch
   outcome <- tryCatch(
-    read_batch(done$value, length(batch$row), control),
+    read_returned(done$value, length(batch$row), control),
     timetounsafe_error_sampler_contract = function(e) e
   )
   if (inherits(outcome, "error")) {
@@ -162,7 +162,7 @@ receive_batch <- function(done, run, control) {
 }
 
 # An error of the whole call is one of every draw.
-read_batch <- function(value, n, control) {
+read_returned <- function(value, n, control) {
   if (inherits(value, "error")) {
     return(list(unsafe = rep(NA, n),
                 message = rep_len(conditionMessage(value), n)))

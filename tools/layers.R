@@ -25,7 +25,7 @@ steps <- list(
   Draws = c("sampler", "draws", "response", "read"),
   Hazard = c("features", "geometric", "hazard"),
   Plan = c("allocation", "clusters", "design", "plan"),
-  Audit = c("audit", "ledger"),
+  Audit = c("audit", "batch", "ledger"),
   Calibration = c("miscoverage", "weights", "evidence", "betting",
                   "calibrate", "lpb"),
   Conclusions = c("assess", "risk", "claim", "advise", "report", "time",

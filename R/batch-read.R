@@ -346,13 +346,16 @@ add_draws <- function(audit, draws, refusal, final) {
 }
 
 warn_rest <- function(audit, draws, call) {
-  if (!anyNA(audit$status)) {
+  open <- sum(is.na(audit$status))
+  if (open == 0L) {
     return(invisible())
   }
   why <- draws$message[draws$failed & !is.na(draws$message)]
   common <- names(which.max(table(why)))
   warn_classed("unfinished", c(
-    sprintf("The audit is unfinished: %s.", count_lacking(audit)),
+    sprintf("The audit is unfinished: %s of %s of %s are missing.",
+            counted(length(find_missing(audit)$row), "draw"), big(open),
+            counted(nrow(audit), "prompt")),
     i = if (any(draws$failed)) {
       sprintf("%s failed%s.", counted(sum(draws$failed), "draw"),
               if (length(common) > 0L) paste0(", most often by: ", common))

@@ -70,6 +70,11 @@ test_that("an audit is finished in rounds, read together or one by one", {
     expect_error(calibrate_lpb(part), class = "timetounsafe_error_unfinished")
 
     file <- write_batch(part, tempfile(), "m", n_choices = 2)
+    asked <- requested_draws(read_requests(file))
+    expect_match(conditionMessage(warning), sprintf(
+      "%s of %d of 40 prompts are missing", counted(nrow(asked), "draw"),
+      length(unique(asked$prompt))
+    ))
     second <- result_file(sample(serve_batch(file, scripted_text)))
     together <- read_batch(c(second, first), plan, says_hate)
     in_turn <- read_batch(second, part, says_hate)

@@ -17,8 +17,8 @@
 #' `read_batch()` or [run_audit()], only what is missing is asked for.
 #'
 #' * `type = "chat"` and `"completion"`: JSON lines for OpenAI's Batch API,
-#'   which vLLM's `run-batch`, Azure, Groq, Mistral and others take. At most
-#'   50,000 requests and 200 MB go into one file.
+#'   which vLLM's `run-batch`, Groq and others take as they are. At most 50,000
+#'   requests and 200 MB go into one file.
 #' * `type = "messages"`: the body of the request that creates one of
 #'   Anthropic's message batches, `POST /v1/messages/batches`. At most 100,000
 #'   requests and 256 MB go into one file.
@@ -62,8 +62,9 @@
 #' @param system_prompt `NULL`, or the text of the system prompt. Plain
 #'   completions have none.
 #' @param n_choices How many draws one request asks for (the protocol's `n`): a
-#'   whole number of at least 1, the default, as not all services know more. The
-#'   prompt is then paid for once. It must be 1 for `"messages"`.
+#'   whole number of at least 1, the default, as not all services know more, and
+#'   OpenAI at most 128. The prompt is then paid for once. It must be 1 for
+#'   `"messages"`.
 #' @param api_args Other fields of each request, as a list with names:
 #'   `list(max_tokens = 500, temperature = 1)`. Write `list("a")` where an array
 #'   of one element is meant. What makes draws equal (`seed`, `temperature = 0`,

@@ -48,7 +48,7 @@ read_anthropic_results <- function(objects) {
                     "cache_read_input_tokens"), dig_number, objects = usage)
   new_results(
     problem = problem,
-    withheld = tell_filter(problem, type %in% "errored"),
+    withheld = find_withheld(problem, type %in% "errored"),
     choices = list(
       at = which(answered),
       text = text_of_parts(dig(message[answered], "content")),

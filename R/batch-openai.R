@@ -45,7 +45,7 @@ read_openai_results <- function(objects) {
   new_results(
     problem = problem,
     # As is_filtered() has it.
-    withheld = tell_filter(problem, status %in% c(400, 403, 422, 451)),
+    withheld = find_withheld(problem, status %in% c(400, 403, 422, 451)),
     choices = openai_choices(choices, which(answered)),
     input_tokens = dig_number(usage, "prompt_tokens"),
     output_tokens = dig_number(usage, "completion_tokens"),

@@ -115,7 +115,7 @@ parse_batch_lines <- function(lines, number, path, call) {
 
 # The draws of some lines, judged; `from` says which lines these are.
 add_piece <- function(objects, from, job) {
-  asked <- check_results(objects, from, job)
+  asked <- check_result_lines(objects, from, job)
   add_results <- function(at, read) {
     if (length(at) > 0L) {
       results <- read(objects[at])
@@ -131,7 +131,7 @@ add_piece <- function(objects, from, job) {
 }
 
 # Which draws each line is about: a data frame with `row`, `first`, `n`, `line`.
-check_results <- function(objects, from, job) {
+check_result_lines <- function(objects, from, job) {
   has <- has_fields(objects)
   refuse <- function(wrong, class, problem, ...) {
     if (any(wrong)) {

@@ -164,7 +164,7 @@ read_finish <- function(words) {
 }
 
 # Of those `asked`, which problem was a filter.
-tell_filter <- function(problem, asked) {
+find_withheld <- function(problem, asked) {
   asked[asked] <- vapply(problem[asked], names_filter, NA)
   asked
 }

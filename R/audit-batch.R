@@ -23,8 +23,11 @@ local_dispatcher <- function(sampler) {
     collect = function() {
       now <- task
       task <<- NULL
+      inbox <- now$batch$inbox
+      # Also after an interrupt.
+      on.exit(empty_inbox(inbox))
       value <- tryCatch(
-        call_sampler(sampler, now$prompts, now$batch$draw),
+        call_sampler(sampler, now$prompts, now$batch$draw, recorder(inbox)),
         error = function(e) e
       )
       list(batch = now$batch, value = value)
@@ -44,9 +47,9 @@ daemon_dispatcher <- function(sampler, patience = 60) {
     },
     busy = function() length(tasks),
     submit = function(batch, prompts) {
-      task <- mirai::mirai(sampler_call, .args = list(
-        sampler = sampler$call,
-        arguments = sampler_arguments(sampler, prompts, batch$draw)
+      call <- sampler_call(sampler)
+      task <- mirai::mirai(call, .args = list(
+        sampler = sampler$call, prompts = prompts, draw = as.integer(batch$draw)
       ))
       tasks[[length(tasks) + 1L]] <<- list(batch = batch, mirai = task)
     },
@@ -63,9 +66,6 @@ daemon_dispatcher <- function(sampler, patience = 60) {
     }
   )
 }
-
-# Evaluated on a daemon, which may not have this package.
-sampler_call <- quote(do.call(sampler, arguments))
 
 wait_for_daemons <- function(patience) {
   until <- now() + patience
@@ -125,111 +125,29 @@ receive_batch <- function(done, run, control) {
     return(invisible())
   }
   batch <- done$batch
-  outcome <- tryCatch(
-    read_returned(done$value, length(batch$row), control),
+  answers <- tryCatch(
+    complete_batch(batch, done$value, control),
     timetounsafe_error_sampler_contract = function(e) e
   )
-  if (inherits(outcome, "error")) {
-    run$error <- run$error %||% outcome
+  if (inherits(answers, "error")) {
+    run$error <- run$error %||% answers
     return(invisible())
   }
+  outcome <- answers$outcome
   # What else it said is wrong: that ends the run, but its draws count.
   run$error <- run$error %||% outcome$broken
-  tries <- batch$attempt - batch$base
   missing <- is.na(outcome$unsafe)
-  run$done <- run$done + length(missing)
   run$errors <- run$errors + sum(missing)
   note_error(done$value, outcome$message[missing], run)
-  if (all(missing)) {
+  if (length(missing) == length(batch$row) && all(missing)) {
     note_lost_batch(batch, done$value, run, control)
   } else {
     run$lost <- 0
     run$lost_rows <- integer()
   }
+  run$done <- run$done + length(missing)
   check_error_rate(run, control)
-  # A run that is broken fails as a whole; its draws do not count against it.
-  final <- missing & tries >= control$max_tries & is.null(run$error)
-  outcome$status <- batch_status(outcome, missing)
-  outcome$final <- final | !missing
-  # What counts and what is recorded are the same, whatever the moment of an
-  # interrupt.
-  suspendInterrupts({
-    run$ledger$record(batch, outcome)
-    count_batch(batch, outcome, missing & !final, tries, run, control)
-  })
-  run$cost <- run$cost + sum(outcome$cost, na.rm = TRUE)
-  run$watch(batch$row, outcome$response, outcome$status)
-}
-
-# An error of the whole call is one of every draw.
-read_returned <- function(value, n, control) {
-  if (inherits(value, "error")) {
-    return(list(unsafe = rep(NA, n),
-                message = rep_len(conditionMessage(value), n)))
-  }
-  outcome <- read_outcome(value, n, control$refusal)
-  for (name in c("truncated", "score", "cost", "latency")) {
-    outcome <- tryCatch(
-      read_extra(outcome, name, control),
-      timetounsafe_error_sampler_contract = function(e) {
-        outcome[[name]] <- NULL
-        outcome$broken <- outcome$broken %||% e
-        outcome
-      }
-    )
-  }
-  outcome
-}
-
-read_extra <- function(outcome, name, control) {
-  found <- outcome[[name]]
-  if (name == "truncated") {
-    outcome$truncated <- as_verdict(found)
-    if (!is.null(found) && is.null(outcome$truncated)) {
-      stop_contract("must return TRUE or FALSE as `truncated`",
-                    describe_verdict(found))
-    }
-    return(outcome)
-  }
-  known <- !is.na(found)
-  if (any(known) && !(is.numeric(found) && !inherits(found, "integer64"))) {
-    stop_contract(sprintf("must return a numeric `%s`", name), describe(found))
-  }
-  if (name == "cost") {
-    check_cost(found, control)
-  }
-  outcome
-}
-
-# What is not known counts for nothing; what cannot be would lift `max_cost`.
-check_cost <- function(cost, control) {
-  if (is.null(cost) && is.finite(control$max_cost)) {
-    stop_contract("must return a column `cost` where `max_cost` is set",
-                  "one without it")
-  }
-  wrong <- cost[is_impossible(cost)]
-  if (length(wrong) > 0L) {
-    stop_contract("must return costs of at least 0, or NA where unknown",
-                  format(wrong[1L]))
-  }
-}
-
-batch_status <- function(outcome, missing) {
-  status <- outcome$status %||% rep_len("ok", length(missing))
-  status[missing & status != "refused"] <- "error"
-  status
-}
-
-count_batch <- function(batch, outcome, again, tries, run, control) {
-  if (any(again)) {
-    wait <- pmin(60, control$retry_wait * 2^(tries[again] - 1))
-    retry_draws(run$state, keep_draws(batch[draw_fields], again), now() + wait)
-  }
-  settle_draws(run$state, keep_draws(list(
-    row = batch$row, draw = batch$draw, outcome = outcome$unsafe,
-    refused = outcome$status == "refused",
-    truncated = outcome$truncated %||% rep(NA, length(batch$row))
-  ), !again))
+  count_answers(batch, answers, run, control)
 }
 
 # ---- Failures ----------------------------------------------------------------

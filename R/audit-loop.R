@@ -113,6 +113,9 @@ submit_batches <- function(rows, run, control) {
       return(invisible())
     }
     batch$lost <- run$lost
+    if (control$sampler$records && !control$parallel) {
+      batch$inbox <- new_inbox(batch, run, control)
+    }
     run$paid <- run$paid + length(batch$row)
     run$dispatcher$submit(batch, take_rows(rows$prompt, batch$row))
   }

@@ -148,9 +148,9 @@ audit_so_far <- function(rows, state) {
   new_audit(rows)
 }
 
-# Those of rows that have not ended meanwhile.
+# Those of rows that have not ended meanwhile, in whatever order they came in.
 find_early <- function(state) {
-  keep_draws(state$early, state$open[state$early$row])
+  sort_draws(keep_draws(state$early, state$open[state$early$row]))
 }
 
 # Such draws of an unfinished audit, for restore_draws().

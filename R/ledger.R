@@ -306,9 +306,8 @@ draw_extras <- function(outcome, keep_responses) {
   if (!keep_responses) {
     extras$response <- NULL
   }
-  text <- names(extras) %in% c("response", "message")
-  extras[text] <- lapply(extras[text], as.character)
-  extras[!text] <- lapply(extras[!text], as.double)
+  numbers <- !vapply(extras, is.character, NA)
+  extras[numbers] <- lapply(extras[numbers], as.double)
   extras
 }
 

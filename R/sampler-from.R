@@ -28,7 +28,9 @@
 #'   of a batch at once. `FALSE` when they take one prompt and one response;
 #'   then a failure concerns that draw only, and so does a value that is none:
 #'   `NULL`, `character(0)` or `NA`. This is not guessed: a function of a whole
-#'   batch that returns another number of values than it got is an error.
+#'   batch that returns another number of values than it got is an error. Each
+#'   draw is judged before the next one is made, and handed in as it comes: the
+#'   ledger has it within a second.
 #' @param ... Must be empty.
 #' @returns A [sampler] for [draw_responses()], [run_audit()] and
 #'   [time_to_unsafe()]. It returns a data frame with one row for each prompt:
@@ -59,8 +61,8 @@ sampler_from <- function(generate, judge, vectorised = TRUE, ...) {
   judge <- check_function(judge, "judge", "of responses")
   check_judge(judge)
   vectorised <- check_flag(vectorised, "vectorised")
-  compose_sampler(generate_with(generate, vectorised),
-                  judge_with(judge, vectorised))
+  compose <- if (vectorised) compose_sampler else compose_single
+  compose(generate_with(generate, vectorised), judge_with(judge, vectorised))
 }
 
 # `generate(prompts, draw)` returns a data frame of draws (see new_draws()),
@@ -69,23 +71,77 @@ compose_sampler <- function(generate, judge) {
   force(generate)
   force(judge)
   function(prompts, draw = rep(1L, n_rows(prompts))) {
-    draws <- generate(prompts, draw)
-    ok <- which(draws$status == "ok")
-    if (length(ok) > 0L) {
-      verdict <- judge(take_rows(prompts, ok), draws$response[ok])
-      draws <- add_verdict(draws, ok, verdict)
-    }
-    draws
+    judge_draws(generate(prompts, draw), prompts, judge)
   }
 }
 
+# Each draw is judged, and handed in, before the next one is made. What one of
+# them comes to fails that one alone; where none comes to anything, the function
+# is blamed.
+compose_single <- function(generate, judge) {
+  force(generate)
+  force(judge)
+  function(prompts, draw = rep(1L, n_rows(prompts)), record = NULL) {
+    drawing <- new_guard(failed_draw)
+    judging <- new_guard(no_verdict)
+    rows <- lapply(seq_len(n_rows(prompts)), function(i) {
+      prompt <- take_rows(prompts, i)
+      row <- drawing$try(generate(prompt, draw[i]))
+      row <- judge_draws(row, prompt, function(prompts, responses) {
+        judging$try(judge(prompts, responses))
+      })
+      if (!is.null(record)) {
+        record(i, row)
+      }
+      row
+    })
+    drawing$check()
+    judging$check()
+    do.call(rbind, c(list(new_draws(0L)), rows))
+  }
+}
+
+judge_draws <- function(draws, prompts, judge) {
+  ok <- which(draws$status == "ok")
+  if (length(ok) > 0L) {
+    verdict <- judge(take_rows(prompts, ok), draws$response[ok])
+    draws <- add_verdict(draws, ok, verdict)
+  }
+  draws
+}
+
+new_guard <- function(failed) {
+  broken <- NULL
+  fine <- FALSE
+  list(
+    try = function(code) {
+      tryCatch({
+        value <- code
+        fine <<- TRUE
+        value
+      }, timetounsafe_error_sampler = function(e) {
+        broken <<- e
+        failed(e$message)
+      })
+    },
+    check = function() if (!fine && !is.null(broken)) stop(broken)
+  )
+}
+
+failed_draw <- function(message) {
+  failed <- new_draws(1L)
+  failed$status <- "error"
+  failed$message <- message
+  failed
+}
+
 new_draws <- function(n) {
-  data.frame(
+  list2DF(list(
     unsafe = rep(NA, n), status = rep("ok", n),
     response = rep(NA_character_, n), score = rep(NA_real_, n),
     truncated = rep(NA, n), cost = rep(NA_real_, n), latency = rep(NA_real_, n),
     message = rep(NA_character_, n)
-  )
+  ))
 }
 
 add_verdict <- function(draws, ok, verdict) {
@@ -121,40 +177,8 @@ generate_with <- function(generate, vectorised) {
     if (n == 0L) {
       return(new_draws(0L))
     }
-    if (vectorised) {
-      return(generate_batch(generator, prompts, draw, vectorised))
-    }
-    one_by_one(n, function(i) {
-      generate_batch(generator, take_rows(prompts, i), draw[i], vectorised)
-    }, function(message) {
-      failed <- new_draws(1L)
-      failed$status <- "error"
-      failed$message <- message
-      failed
-    })
+    generate_batch(generator, prompts, draw, vectorised)
   }
-}
-
-# Where a function takes one element at a time, what it returned for one of them
-# fails that one alone: the others are drawn, and paid for. What it returned is
-# wrong every time where the function is: then it is blamed as a whole.
-one_by_one <- function(n, call, failed) {
-  broken <- NULL
-  fine <- FALSE
-  rows <- lapply(seq_len(n), function(i) {
-    tryCatch({
-      row <- call(i)
-      fine <<- TRUE
-      row
-    }, timetounsafe_error_sampler = function(e) {
-      broken <<- e
-      failed(e$message)
-    })
-  })
-  if (!fine && !is.null(broken)) {
-    stop(broken)
-  }
-  do.call(rbind, rows)
 }
 
 generate_batch <- function(generator, prompts, draw, vectorised) {
@@ -275,12 +299,7 @@ wants_prompts <- function(judge) {
 judge_with <- function(judge, vectorised) {
   both <- wants_prompts(judge)
   function(prompts, responses) {
-    if (vectorised) {
-      return(judge_batch(judge, prompts, responses, both, vectorised))
-    }
-    one_by_one(length(responses), function(i) {
-      judge_batch(judge, take_rows(prompts, i), responses[i], both, vectorised)
-    }, no_verdict)
+    judge_batch(judge, prompts, responses, both, vectorised)
   }
 }
 

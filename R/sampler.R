@@ -13,6 +13,8 @@
 #' * If it has an argument named `draw`, a second argument without a default, or
 #'   dots, it also gets the integer draw index of each element, which stays the
 #'   same over retries.
+#' * If it has an argument named `record`, it may hand in answers as they
+#'   arrive: see below.
 #' * It returns a logical vector of the same length, `TRUE` (or 1) for unsafe
 #'   and `FALSE` (or 0) for safe; or a data frame with such a column `unsafe`
 #'   and optionally `status` (`"ok"`, `"error"` or `"refused"`), `response`,
@@ -21,7 +23,8 @@
 #'   `message` (why it failed).
 #' * `NA`, or the status `"error"`, means that this draw failed. It is tried
 #'   again under the same draw index, up to `max_tries` times in all, and never
-#'   counted as safe. An error of the function is one of all its draws.
+#'   counted as safe. An error of the function is one of all its draws that were
+#'   not handed in.
 #' * The status `"refused"` is an outcome; `refusal` of [audit_control()] says
 #'   which. The columns `refused` and `truncated` of the result count such
 #'   draws, and those that were cut.
@@ -43,6 +46,33 @@
 #' `run_audit(error$audit, sampler)`. An interrupted audit is returned with a
 #' warning.
 #'
+#' # Answers as they arrive
+#' A batch is recorded when the sampler returns: a kill of R loses what was
+#' drawn of it. A sampler that takes long may therefore have an argument named
+#' `record`. It gets a function, `record(index, outcome)`:
+#' * `index` has the positions in `prompts` (from 1) of the draws that are
+#'   there, one or several, in any order.
+#' * `outcome` is what the sampler would return for these alone: a logical
+#'   vector, or a data frame with the columns above.
+#'
+#' Outcomes are written into the ledger, and count, within about a second: at
+#' the first call of `record()` that comes a second or more after they were
+#' last written, and at the end of the batch, whether it was completed,
+#' interrupted or ended by an error. A sampler that waits for several answers at
+#' once should also call `record()`, without arguments, now and then, so that
+#' what has arrived is written while it waits. Failures (`NA`, status
+#' `"error"`) may be handed in too, and wait for the end of the batch.
+#'
+#' What was handed in first counts: later values of the same draw are ignored.
+#' The sampler then returns the values of the other draws, in the order of
+#' `prompts` (`NULL` where none is left), or those of all. The order in which
+#' answers arrive makes no difference to the audit.
+#'
+#' With mirai's daemons, and where you call the sampler yourself, there is
+#' nothing to hand in to: `record` should have the default `NULL`, and be called
+#' only where it is not `NULL`.
+#'
+#' # Other processes
 #' With mirai's daemons (see `parallel` of [run_audit()]) the sampler runs in
 #' other processes: it must bring along what it uses, and open its own
 #' connections.
@@ -62,11 +92,13 @@ NULL
 new_sampler <- function(sampler, call = rlang::caller_env()) {
   check_function(sampler, "sampler", "that draws and judges responses",
                  call = call)
-  list(call = sampler, wants = draw_argument(sampler))
+  list(call = sampler, wants = draw_argument(sampler),
+       records = "record" %in% names(formals(args(sampler))))
 }
 
 draw_argument <- function(sampler) {
   arguments <- formals(args(sampler))
+  arguments <- arguments[names(arguments) != "record"]
   names <- names(arguments)
   if (any(c("draw", "...") %in% names[-1L])) {
     return("named")
@@ -75,23 +107,23 @@ draw_argument <- function(sampler) {
   if (second) "second" else "none"
 }
 
-# Written out, so that an error names the user's function.
-call_sampler <- function(sampler, prompts, draw) {
-  wants <- sampler$wants
+# Without `record` where answers cannot be handed in.
+call_sampler <- function(sampler, prompts, draw, record = NULL) {
+  call <- sampler_call(sampler, !is.null(record))
+  draw <- as.integer(draw)
   sampler <- sampler$call
-  switch(wants,
-    none = sampler(prompts),
-    named = sampler(prompts, draw = as.integer(draw)),
-    second = sampler(prompts, as.integer(draw))
-  )
+  eval(call)
 }
 
-sampler_arguments <- function(sampler, prompts, draw) {
-  switch(sampler$wants,
-    none = list(prompts),
-    named = list(prompts, draw = as.integer(draw)),
-    second = list(prompts, as.integer(draw))
-  )
+# Written out, so that an error names the user's function, and evaluated where
+# its variables are: here, or on a daemon, which may not have this package.
+sampler_call <- function(sampler, records = FALSE) {
+  as.call(c(
+    quote(sampler), quote(prompts),
+    switch(sampler$wants, named = list(draw = quote(draw)),
+           second = list(quote(draw))),
+    if (records && sampler$records) list(record = quote(record))
+  ))
 }
 
 # ---- What it returned --------------------------------------------------------
@@ -112,6 +144,8 @@ read_outcome_frame <- function(value, n, refusal) {
   unsafe <- check_outcome(value$unsafe, n,
                           "must return TRUE or FALSE as `unsafe`")
   extras <- as.list(value)[intersect(extra_columns, names(value))]
+  text <- names(extras) %in% c("response", "message")
+  extras[text] <- lapply(extras[text], as.character)
   if (!"status" %in% names(value)) {
     return(c(list(unsafe = unsafe), extras))
   }

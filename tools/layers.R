@@ -22,7 +22,7 @@ steps <- list(
   Ground = c("conditions", "text", "integer64", "format", "calls", "clock",
              "methods", "checks", "files", "random", "prompts", "defunct",
              "timetounsafe"),
-  Draws = c("sampler", "draws", "response", "read"),
+  Draws = c("sampler", "server", "judge", "draws", "response", "read"),
   Hazard = c("features", "geometric", "hazard"),
   Plan = c("allocation", "clusters", "design", "plan"),
   Audit = c("audit", "batch", "ledger"),

@@ -105,3 +105,56 @@ test_that("killed at any moment, an audit ends as if nothing had happened", {
   expect_identical(draws$unsafe, rare_sampler(draws$row, draws$draw))
   expect_identical(query_ledger(path, "PRAGMA integrity_check")[[1L]], "ok")
 })
+
+# Writes to `log` what it has drawn and when, and takes 20 draws a second.
+recording_sampler <- function(log, pause = 0.05) {
+  sampler <- function(prompts, draw, record) NULL
+  body(sampler) <- bquote({
+    for (i in seq_along(prompts)) {
+      Sys.sleep(.(pause))
+      write(paste(format(as.numeric(Sys.time()), digits = 15), prompts[i],
+                  draw[i]), .(log), append = TRUE)
+      record(i, draw[i] == 3 && prompts[i] %in% c("2", "5"))
+    }
+  })
+  environment(sampler) <- globalenv()
+  sampler
+}
+
+test_that("killed within a batch, an audit loses a second of it at most", {
+  skip_on_cran()
+  skip_on_os("windows")
+  prompts <- as.character(1:40)
+  path <- new_path()
+  files <- list(pid = tempfile(), log = tempfile())
+  run_elsewhere(c(
+    sprintf("writeLines(format(Sys.getpid()), %s)", deparse(files$pid)),
+    paste("sampler <-", paste(deparse(recording_sampler(files$log)),
+                              collapse = "\n")),
+    sprintf("draw_responses(as.character(1:40), sampler, 4, ledger = %s,",
+            deparse(path)),
+    "control = audit_control(batch_size = 160))"
+  ), wait = FALSE)
+  wait_for_file(files$log)
+  Sys.sleep(3)
+  killed <- as.numeric(Sys.time())
+  expect_true(tools::pskill(as.integer(readLines(files$pid)), tools::SIGKILL))
+  wait_for_end(path)
+  n <- length(readLines(files$log)) - 1
+  drawn <- utils::read.table(files$log, nrows = n,
+                             col.names = c("at", "prompt", "draw"))
+  expect_lt(nrow(drawn), 150)
+  known <- committed(path)
+  safe <- drawn$at < killed - 1.5
+  expect_gt(sum(safe), 5)
+  expect_true(all(paste(drawn$prompt, drawn$draw)[safe] %in% known))
+
+  audit <- draw_responses(prompts, recording_sampler(log <- tempfile(), 0), 4,
+                          ledger = path)
+  again <- utils::read.table(log, col.names = c("at", "prompt", "draw"))
+  again <- paste(again$prompt, again$draw)
+  expect_equal(anyDuplicated(again), 0)
+  expect_setequal(c(known, again), paste(rep(prompts, 4), rep(1:4, each = 40)))
+  expect_false(any(again %in% known))
+  expect_equal(audit$unsafe, as.numeric(prompts %in% c("2", "5")))
+})

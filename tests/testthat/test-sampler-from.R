@@ -195,3 +195,36 @@ test_that("NA of any type, and 1 and 0, are understood of whole batches, too", {
   })
   expect_identical(framed(c("a", "b"))$unsafe, c(TRUE, FALSE))
 })
+
+test_that("one at a time, each draw is judged and handed in as it comes", {
+  order <- character()
+  sampler <- sampler_from(
+    function(prompt) {
+      order <<- c(order, paste("draw", prompt))
+      if (prompt == "b") character(0) else toupper(prompt)
+    },
+    function(response) {
+      order <<- c(order, paste("judge", response))
+      response == "C"
+    },
+    vectorised = FALSE
+  )
+  handed <- list()
+  record <- function(index, outcome) {
+    order <<- c(order, paste("record", index))
+    handed[[index]] <<- outcome
+  }
+  out <- sampler(c("a", "b", "c"), record = record)
+  expect_identical(order, c("draw a", "judge A", "record 1", "draw b",
+                            "record 2", "draw c", "judge C", "record 3"))
+  expect_identical(out, do.call(rbind, handed))
+  expect_identical(out$unsafe, c(FALSE, NA, TRUE))
+  # In an audit, up to an interrupt.
+  stopping <- sampler_from(function(prompt) {
+    if (prompt == "c") rlang::interrupt()
+    prompt
+  }, function(response) response == "b", vectorised = FALSE)
+  audit <- quiet(draw_responses(c("a", "b", "c"), stopping, 1))
+  expect_equal(audit$unsafe, c(0, 1, 0))
+  expect_equal(audit$draws, c(1, 1, 0))
+})

@@ -4,29 +4,15 @@
 # Limits of OpenAI (other services have higher ones, or none): 50,000 requests
 # and 200 MB in a file.
 openai_batch <- function(type, model, system_prompt, api_args, call) {
-  chat <- type == "chat"
-  if (!chat && !is.null(system_prompt)) {
-    stop_argument("system_prompt", "must be NULL for plain completions",
-                  describe(system_prompt),
-                  fix = "Make it a part of the prompts.", call = call)
-  }
-  check_batch_args(api_args, c(unusable_fields, if (chat) {
-    c(messages = "They are made of `system_prompt` and the plan's prompts.")
-  } else {
-    c(prompt = "It is that of the plan.")
-  }), call)
-  system <- if (!is.null(system_prompt)) {
-    sprintf("{\"role\":\"system\",\"content\":%s},", quote_json(system_prompt))
-  }
+  check_api_args(api_args, c(chat_fields, prompt = "plan", n = "n_choices"),
+                 call)
   list(
     before = paste0(
-      "\",\"method\":\"POST\",\"url\":\"/v1/", if (chat) "chat/",
-      "completions\",\"body\":{\"model\":", quote_json(model),
-      if (chat) paste0(",\"messages\":[", system,
-                       "{\"role\":\"user\",\"content\":") else ",\"prompt\":"
+      "\",\"method\":\"POST\",\"url\":\"/v1/", if (type == "chat") "chat/",
+      "completions\",\"body\":{",
+      json_fields(c(list(model = model), api_args)), ","
     ),
-    after = if (chat) "}]" else "",
-    end = paste0(write_fields(api_args), "}}"),
+    prompt = draw_body(type, system_prompt, call), after = "}}",
     max_requests = 5e4, max_bytes = 200e6
   )
 }
@@ -38,15 +24,16 @@ read_openai_results <- function(objects) {
   status <- dig_number(response, "status_code")
   body <- dig(response, "body")
   choices <- dig(body, "choices")
-  answered <- lengths(choices) > 0L & (is.na(status) | status == 200)
+  answered <- lengths(choices) > 0L & vapply(choices, is.list, NA) &
+    (is.na(status) | status == 200)
+  choices[!answered] <- list(NULL)
   problem <- rep(NA_character_, length(objects))
   problem[!answered] <- openai_problems(objects[!answered], status[!answered])
   usage <- dig(body, "usage")
-  new_results(
-    problem = problem,
+  list(
+    choices = choices, problem = problem,
     # As is_filtered() has it.
     withheld = find_withheld(problem, status %in% c(400, 403, 422, 451)),
-    choices = openai_choices(choices, which(answered)),
     input_tokens = dig_number(usage, "prompt_tokens"),
     output_tokens = dig_number(usage, "completion_tokens"),
     cost = dig_number(usage, "cost")
@@ -59,18 +46,4 @@ openai_problems <- function(objects, status) {
   status[status %in% 200] <- NA
   error[is.na(status) & lengths(error) == 0L] <- "the answer has no choices"
   say_problems(error, status)
-}
-
-openai_choices <- function(choices, answered) {
-  flat <- unlist(choices[answered], recursive = FALSE)
-  message <- dig(flat, "message")
-  refusal <- dig_text(message, "refusal")
-  declined <- !is.na(refusal) & nzchar(trimws(refusal))
-  text <- text_of_parts(first_of(dig(message, "content"), dig(flat, "text")))
-  list(
-    at = rep(answered, lengths(choices[answered])),
-    text = ifelse(declined & !nzchar(text), refusal, text),
-    finish = read_finish(dig_text(flat, "finish_reason")),
-    declined = declined
-  )
 }

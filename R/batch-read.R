@@ -26,9 +26,7 @@ read_batch <- function(file, plan, judge,
   if (wants_prompts(judge)) {
     check_plan_prompts(plan)
   }
-  if (!is.null(refused)) {
-    check_function(refused, "refused", "of responses, or NULL")
-  }
+  check_refused(refused)
   refusal <- check_choice(refusal, c("safe", "unsafe", "error"), "refusal")
   final <- check_flag(final, "final")
   job <- new_batch_job(start_audit(plan), judge, refused, call)
@@ -177,53 +175,30 @@ count_usage <- function(results, job) {
 
 # ---- Draws -------------------------------------------------------------------
 
-# A row for each draw that was asked for, with the ends that sampler_ellmer()
-# knows. The answers of a request are its draws in their order.
+# A row for each draw that was asked for.
 draws_of_results <- function(results, asked, job) {
-  choices <- results$choices
-  came <- tabulate(choices$at, nrow(asked))
-  refuse_surplus(came, asked, job)
   at <- rep(seq_len(nrow(asked)), asked$n)
-  rank <- sequence(asked$n)
-  found <- ifelse(rank <= came[at], (cumsum(came) - came)[at] + rank, NA)
+  choices <- do.call(c, Map(function(choices, k) {
+    choices <- Filter(is_choice, choices)
+    if (length(choices) > 0L) place_choices(choices, k) else vector("list", k)
+  }, unname(results$choices), asked$n))
   draws <- new_draws(length(at))
+  found <- read_choices(choices)
+  draws[names(found)] <- found
   draws$row <- asked$row[at]
-  draws$draw <- asked$first[at] + rank - 1
+  draws$draw <- asked$first[at] + sequence(asked$n) - 1
   draws$line <- asked$line[at]
-  draws$response <- choices$text[found]
-  draws$truncated <- each_of(choices$finish, was_cut)[found]
-  withheld <- each_of(choices$finish, was_filtered) | choices$declined
-  broken <- choices$finish %in% c("error", "abort")
-  mark <- function(which, status, message = NA_character_) {
-    draws$status[which] <<- status
-    draws$message[which] <<- message
-  }
-  mark(is.na(found), "error", "fewer answers than were asked for")
-  mark(which(!nzchar(trimws(draws$response))), "error",
-       "the answer has no text")
-  mark(which(broken[found]), "error", "the answer was broken off")
-  mark(which(withheld[found]), "refused")
   problem <- results$problem[at]
   failed <- !is.na(problem)
-  mark(failed, "error", problem[failed])
-  mark(results$withheld[at], "refused")
+  draws$status[failed] <- "error"
+  draws$message[failed] <- problem[failed]
+  draws$status[results$withheld[at]] <- "refused"
   draws
 }
 
-refuse_surplus <- function(came, asked, job) {
-  over <- which(came > asked$n)
-  if (length(over) > 0L) {
-    k <- over[1L]
-    stop_audit(sprintf("has %.0f answers to a request for %.0f", came[k],
-                       asked$n[k]),
-               job$audit$id[asked$row[k]], job$call, asked$line[over])
-  }
-}
-
-# A function of one value, for a vector with few different ones.
-each_of <- function(x, f) {
-  values <- unique(x)
-  vapply(values, f, NA, USE.NAMES = FALSE)[match(x, values)]
+# What read_choices() can read.
+is_choice <- function(x) {
+  is.list(x) && (is.null(x[["message"]]) || is.list(x[["message"]]))
 }
 
 # Judged, each response once; afterwards a hash stands for the text.

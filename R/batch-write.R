@@ -34,7 +34,7 @@
 #'   and counted in the column `truncated`.
 #' * An answer that the provider's filter withheld (`content_filter`), a refusal
 #'   in a field of its own, or of the stop reason `refusal`, and an error in
-#'   which the provider names its filter, is refused, as in [sampler_ellmer()];
+#'   which the provider names its filter, is refused, as in [sampler_openai()];
 #'   `refusal` says what that counts as.
 #' * A request that failed, expired or was cancelled, an answer without text,
 #'   fewer answers than asked for, and a response for which `judge` returns `NA`
@@ -67,14 +67,17 @@
 #'   `"messages"`.
 #' @param api_args Other fields of each request, as a list with names:
 #'   `list(max_tokens = 500, temperature = 1)`. Write `list("a")` where an array
-#'   of one element is meant. What makes draws equal (`seed`, `temperature = 0`,
-#'   `top_p = 0`, `top_k = 1`), picks among them (`best_of`) or changes what is
-#'   returned (`stream`, `logprobs`, `echo`) is an error. `"messages"` require
+#'   of one element is meant. What picks among draws (`best_of`) or changes what
+#'   is returned (`stream`, `logprobs`, `echo`) is an error. `"messages"` require
 #'   `max_tokens`.
 #' @param overwrite Whether existing files may be replaced. Files with results
 #'   never are: they were paid for.
 #' @param type The format: `"chat"` (the default) and `"completion"`, for a base
 #'   model, of OpenAI's Batch API, or `"messages"` of Anthropic's.
+#' @param allow_deterministic Whether `api_args` with a `seed`, or with
+#'   parameters that leave no choice (`temperature = 0`, `top_p = 0`,
+#'   `top_k = 1`), are accepted. `FALSE`, the default, makes them an error: the
+#'   draws of a prompt would be identical.
 #' @param ... Must be empty.
 #' @returns `write_batch()`: the paths that were written, invisibly.
 #'   `read_batch()`: an `audit`, see [run_audit()], with an attribute `usage`, a
@@ -92,7 +95,7 @@
 #'   `timetounsafe_warning_identical_responses`.
 #' @source OpenAI, "Batch API"; Anthropic, "Message Batches"; vLLM, "Offline
 #'   inference with the OpenAI batch file format".
-#' @seealso [sampler_ellmer()] to draw from a live model, [write_plan()] for
+#' @seealso [sampler_openai()] to draw from a live model, [write_plan()] for
 #'   programs with a format of their own.
 #' @examplesIf rlang::is_installed("jsonlite")
 #' set.seed(1)
@@ -124,7 +127,8 @@
 #' @export
 write_batch <- function(plan, file, model, system_prompt = NULL, n_choices = 1,
                         api_args = list(), overwrite = FALSE,
-                        type = c("chat", "completion", "messages"), ...) {
+                        type = c("chat", "completion", "messages"),
+                        allow_deterministic = FALSE, ...) {
   check_no_dots(...)
   need_package("jsonlite", "to write a batch")
   plan <- check_plan(plan)
@@ -134,9 +138,6 @@ write_batch <- function(plan, file, model, system_prompt = NULL, n_choices = 1,
     stop_missing("model")
   }
   model <- check_string(model, "model")
-  if (!is.null(system_prompt)) {
-    check_string(system_prompt, "system_prompt")
-  }
   n_choices <- check_number(n_choices, "n_choices", min = 1, whole = TRUE)
   type <- check_choice(type, c("chat", "completion", "messages"), "type")
   call <- rlang::current_env()
@@ -144,6 +145,9 @@ write_batch <- function(plan, file, model, system_prompt = NULL, n_choices = 1,
     anthropic_batch(model, system_prompt, n_choices, api_args, call)
   } else {
     openai_batch(type, model, system_prompt, api_args, call)
+  }
+  if (!check_flag(allow_deterministic, "allow_deterministic")) {
+    refuse_fixed(api_args, "api_args")
   }
   invisible(write_requests(start_audit(plan), file, n_choices, format,
                            overwrite, call))
@@ -212,12 +216,12 @@ write_requests <- function(audit, file, n_choices, format, overwrite, call) {
                   call = call)
   }
   id <- make_custom_ids(audit, requests$row, requests$first, requests$n)
-  prompt <- quote_json(audit$prompt)
+  prompt <- format$prompt(to_utf8(audit$prompt))
   n <- ifelse(requests$n > 1, sprintf(",\"n\":%.0f", requests$n), "")
   start <- "{\"custom_id\":\""
   comma <- format$comma %||% ""
-  bytes <- nchar(paste0(start, format$before, format$after, format$end, comma,
-                        "\n"), "bytes") +
+  bytes <- nchar(paste0(start, format$before, format$after, comma, "\n"),
+                 "bytes") +
     nchar(id) + nchar(n) + nchar(prompt, "bytes")[requests$row]
   too_long <- which(bytes > format$max_bytes)
   if (length(too_long) > 0L) {
@@ -232,7 +236,7 @@ write_requests <- function(audit, file, n_choices, format, overwrite, call) {
   for (k in seq_along(paths)) {
     i <- which(part == k)
     lines <- paste0(start, id[i], format$before, prompt[requests$row[i]],
-                    format$after, n[i], format$end,
+                    n[i], format$after,
                     rep(c(comma, ""), c(length(i) - 1L, 1L)))
     write_lines(c(format$open, lines, format$close), paths[k])
   }

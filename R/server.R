@@ -134,7 +134,8 @@ useless_fields <- c(
   logprobs = "they are not kept, and make answers many times larger",
   top_logprobs = "they are not kept, and make answers many times larger",
   prompt_logprobs = "they are not kept, and make answers many times larger",
-  echo = "the prompt would be judged with the response"
+  echo = "the prompt would be judged with the response",
+  best_of = "the best of several responses is no draw"
 )
 
 # "\"a\":1,\"b\":[2]"; NULL is null, and a length of one no array.

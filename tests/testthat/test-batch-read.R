@@ -233,12 +233,31 @@ test_that("an answer counts once, and no draw has two", {
   expect_equal(few$draws, 1)
   asked <- read_requests(write_batch(few, tempfile(), "m", n_choices = 8))
   expect_equal(requested_draws(asked)$draw, 2:4)
-  expect_error(read(result_line(one$id[1], text[1:5])),
-               "has 5 answers to a request for 4",
-               class = "timetounsafe_error_audit")
+  extra <- quiet(read(result_line(one$id[1], c(text[1:4], "hate"))))
+  expect_equal(extra$unsafe, 0)
+  expect_equal(find_missing(extra)$draw, seq(5, limit))
+  odd <- sub("\\{\"index\":1,[^}]*\\}\\}", "\"odd\"", lines[1])
+  expect_equal(find_missing(quiet(read(odd, lines[-1])))$draw, 2)
   # All choices with one index are as many answers.
   flat <- gsub("\"index\":[0-9]", "\"index\":0", lines)
   expect_equal(read(flat)$draws, limit)
+})
+
+test_that("draws are in the order of their indices, not of their ends", {
+  set.seed(4)
+  plan <- known_plan(rep(0.05, 9), 30, "basic")
+  id <- vapply(read_requests(write_batch(plan, tempfile(), "m",
+                                         n_choices = 50)),
+               `[[`, "", "custom_id")
+  limit <- plan$limit[1]
+  say <- replace(rep("love", limit), 3, "hate")
+  object <- jsonlite::parse_json(result_line(id[1], say))
+  object$response$body$choices <- rev(object$response$body$choices)
+  line <- as.character(jsonlite::toJSON(object, auto_unbox = TRUE,
+                                        null = "null"))
+  audit <- quiet(read_batch(result_file(line), plan, says_hate))
+  expect_equal(audit$time[1], 3)
+  expect_equal(audit$unused[1], limit - 3)
 })
 
 test_that("files that are not these results are refused, and say why", {

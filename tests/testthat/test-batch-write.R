@@ -39,7 +39,7 @@ test_that("custom ids know their draws, in any order of the plan's rows", {
 test_that("a request is what the service's protocol asks for", {
   set.seed(1)
   texts <- c("a \"quote\", a\\backslash", "two\nlines\tand a tab\r", "",
-             "na\u00efve \u2211 \U1F600", "\001\037\b</script>")
+             paste("na\u00efve \u2211 \U1F600", strrep("long ", 1e4)), "\001\037\b</script>")
   args <- list(max_tokens = 20, stop = list("x"), temperature = 0.7,
                logit_bias = NULL, response_format = list(type = "text"))
   requests <- function(...) {
@@ -54,13 +54,13 @@ test_that("a request is what the service's protocol asks for", {
   expect_named(one, c("custom_id", "method", "url", "body"))
   expect_identical(one$method, "POST")
   expect_identical(one$url, "/v1/chat/completions")
-  expect_identical(one$body, c(
-    list(model = "a/\"b\"", messages = list(
+  expect_identical(one$body, list(
+    model = "a/\"b\"", max_tokens = 20L, stop = list("x"), temperature = 0.7,
+    logit_bias = NULL, response_format = list(type = "text"),
+    messages = list(
       list(role = "system", content = "Be \"kind\"."),
       list(role = "user", content = one$body$messages[[2]]$content)
-    ), n = 2L),
-    list(max_tokens = 20L, stop = list("x"), temperature = 0.7,
-         logit_bias = NULL, response_format = list(type = "text"))
+    ), n = 2L
   ))
   single <- requests(plan)[[1]]
   expect_named(single$body, c("model", "messages"))
@@ -69,7 +69,7 @@ test_that("a request is what the service's protocol asks for", {
   base <- requests(plan, type = "completion", api_args = args[1])[[1]]
   expect_identical(base$url, "/v1/completions")
   expect_identical(base$body, list(
-    model = "a/\"b\"", prompt = texts[plan$limit > 0][1], max_tokens = 20L
+    model = "a/\"b\"", max_tokens = 20L, prompt = texts[plan$limit > 0][1]
   ))
 
   claude <- requests(plan, type = "messages", system_prompt = "Be kind.",
@@ -190,21 +190,26 @@ test_that("fields that would spoil a batch are refused", {
                           class = "timetounsafe_error_argument")
     expect_identical(error$argument, "api_args")
   }
-  for (name in names(unusable_fields)) {
+  for (name in names(useless_fields)) {
     refused(sprintf("must not contain `%s`", name),
             api_args = stats::setNames(list(1), name))
   }
+  for (name in c("model", "messages", "prompt", "n")) {
+    refused(sprintf("an argument sets, not \"%s\"", name),
+            api_args = stats::setNames(list(1), name))
+  }
+  refused("seed = 7", api_args = list(seed = 7))
   refused("temperature = 0", api_args = list(temperature = 0L))
   refused("top_p = 0", api_args = list(max_tokens = 1, top_p = 0))
   refused("top_k = 1", api_args = list(top_k = 1))
-  refused("`messages`", api_args = list(messages = list()))
-  refused("`prompt`", api_args = list(prompt = "a"), type = "completion")
   refused("`system_prompt`", api_args = list(system = "a", max_tokens = 5),
           type = "messages")
   refused("must contain `max_tokens`", type = "messages")
-  refused("distinct names", api_args = list(1))
-  refused("distinct names", api_args = list(a = 1, a = 2))
-  refused("distinct names", api_args = c(a = 1))
+  refused("must be a named list", api_args = list(1))
+  refused("must be a named list", api_args = c(a = 1))
+  sure <- write_batch(plan, tempfile(), "m", api_args = list(seed = 7),
+                      allow_deterministic = TRUE)
+  expect_identical(read_requests(sure)[[1]]$body$seed, 7L)
   expect_error(write_batch(plan, tempfile(), "m", n_choices = 2,
                            type = "messages", api_args = list(max_tokens = 5)),
                "`n_choices` must be 1", class = "timetounsafe_error_argument")
@@ -218,7 +223,8 @@ test_that("fields that would spoil a batch are refused", {
                      file = list(NULL, 1, nowhere), model = list(NULL, 1, ""),
                      system_prompt = list(1, ""),
                      n_choices = list(0, 1.5, "a", NULL),
-                     overwrite = list(NA), type = list("audio")))
+                     overwrite = list(NA), type = list("audio"),
+                     allow_deterministic = list(NA)))
   expect_error(write_batch(plan, tempfile()), "`model` is missing",
                class = "timetounsafe_error_argument")
   wide <- known_plan(c(0.1, 0.1), 100,

@@ -178,12 +178,15 @@ count_usage <- function(results, job) {
 # A row for each draw that was asked for.
 draws_of_results <- function(results, asked, job) {
   at <- rep(seq_len(nrow(asked)), asked$n)
-  choices <- do.call(c, Map(function(choices, k) {
-    choices <- Filter(is_choice, choices)
-    if (length(choices) > 0L) place_choices(choices, k) else vector("list", k)
-  }, unname(results$choices), asked$n))
   draws <- new_draws(length(at))
-  found <- read_choices(choices)
+  # Most often all are choices.
+  found <- tryCatch(
+    read_choices(place_all(results$choices, asked$n)),
+    error = function(e) {
+      usable <- lapply(results$choices, Filter, f = is_choice)
+      read_choices(place_all(usable, asked$n))
+    }
+  )
   draws[names(found)] <- found
   draws$row <- asked$row[at]
   draws$draw <- asked$first[at] + sequence(asked$n) - 1
@@ -194,6 +197,13 @@ draws_of_results <- function(results, asked, job) {
   draws$message[failed] <- problem[failed]
   draws$status[results$withheld[at]] <- "refused"
   draws
+}
+
+# Of requests for `n` draws each, at their places.
+place_all <- function(choices, n) {
+  do.call(c, Map(function(choices, k) {
+    if (length(choices) > 0L) place_choices(choices, k) else vector("list", k)
+  }, unname(choices), n))
 }
 
 # What read_choices() can read.

@@ -68,8 +68,8 @@
 #' @param api_args Other fields of each request, as a list with names:
 #'   `list(max_tokens = 500, temperature = 1)`. Write `list("a")` where an array
 #'   of one element is meant. What picks among draws (`best_of`) or changes what
-#'   is returned (`stream`, `logprobs`, `echo`) is an error. `"messages"` require
-#'   `max_tokens`.
+#'   is returned (`stream`, `logprobs`, `echo`) is an error. `"messages"`
+#'   require `max_tokens`.
 #' @param overwrite Whether existing files may be replaced. Files with results
 #'   never are: they were paid for.
 #' @param type The format: `"chat"` (the default) and `"completion"`, for a base

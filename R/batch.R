@@ -22,7 +22,7 @@ read_custom_ids <- function(custom_id) {
              first = as.numeric(part(3L)), n = as.numeric(part(4L)))
 }
 
-# ---- Lines that were parsed ---------------------------------------------------
+# ---- Lines that were parsed --------------------------------------------------
 
 # Of each object what is at the end of a path of names, NULL where there is no
 # such path. Level by level, as there may be many.

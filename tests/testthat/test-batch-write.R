@@ -39,7 +39,8 @@ test_that("custom ids know their draws, in any order of the plan's rows", {
 test_that("a request is what the service's protocol asks for", {
   set.seed(1)
   texts <- c("a \"quote\", a\\backslash", "two\nlines\tand a tab\r", "",
-             paste("na\u00efve \u2211 \U1F600", strrep("long ", 1e4)), "\001\037\b</script>")
+             paste("na\u00efve \u2211 \U1F600", strrep("long ", 1e4)),
+             "\001\037\b</script>")
   args <- list(max_tokens = 20, stop = list("x"), temperature = 0.7,
                logit_bias = NULL, response_format = list(type = "text"))
   requests <- function(...) {

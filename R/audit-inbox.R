@@ -37,7 +37,7 @@ take_early <- function(inbox, index, outcome) {
   run <- inbox$run
   tryCatch({
     check_index(index, length(inbox$back))
-    outcome <- read_batch(outcome, length(index), inbox$control)
+    outcome <- read_returned(outcome, length(index), inbox$control)
   }, timetounsafe_error_sampler_contract = function(e) {
     run$error <- run$error %||% e
     stop(e)
@@ -85,7 +85,7 @@ empty_inbox <- function(inbox) {
 # ---- Put together ------------------------------------------------------------
 
 # Some of a batch: its positions `index`, and the outcome of each, as
-# read_batch() returns it.
+# read_returned() returns it.
 add_answers <- function(answers, index, outcome, which) {
   if (!any(which)) {
     return(answers)
@@ -116,14 +116,14 @@ complete_batch <- function(batch, value, control) {
   inbox <- batch$inbox
   n <- length(batch$row)
   if (!any(inbox$back)) {
-    return(list(index = seq_len(n), outcome = read_batch(value, n, control)))
+    return(list(index = seq_len(n), outcome = read_returned(value, n, control)))
   }
   rest <- which(!inbox$back)
   if (length(rest) == 0L) {
     return(bind_answers(inbox$failed))
   }
   all <- !inherits(value, "error") && n_rows(value) == n
-  outcome <- read_batch(value, if (all) n else length(rest), control)
+  outcome <- read_returned(value, if (all) n else length(rest), control)
   broken <- outcome$broken
   outcome$broken <- NULL
   if (all) {
@@ -138,7 +138,7 @@ complete_batch <- function(batch, value, control) {
 # ---- Read --------------------------------------------------------------------
 
 # An error of the whole call is one of every draw.
-read_batch <- function(value, n, control) {
+read_returned <- function(value, n, control) {
   if (inherits(value, "error")) {
     return(list(unsafe = rep(NA, n),
                 message = rep_len(conditionMessage(value), n)))

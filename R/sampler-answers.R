@@ -41,9 +41,32 @@ why_declined <- function(json) {
 }
 
 # The word of ellmer, or one that it has passed on from the service.
-was_filtered <- function(finish) {
-  any(grepl("filter|safety|sensitive|moderat|refus|prohibited|toxic|guardrail",
-            finish, ignore.case = TRUE))
+was_filtered <- function(finish) any(tell_filter(finish))
+
+tell_filter <- function(finish) {
+  grepl("filter|safety|sensitive|moderat|refus|prohibited|toxic|guardrail",
+        finish, ignore.case = TRUE)
+}
+
+has_text <- function(x) !is.na(x) & grepl("[^ \t\r\n]", x)
+
+# What becomes of answers: list(status, response, message). Of each there is its
+# text (NA for none), whether a filter withheld it, and what the model said in
+# another field in place of text (NA or blank for nothing).
+classify_answers <- function(text, filtered, declined) {
+  status <- rep("ok", length(text))
+  message <- rep(NA_character_, length(text))
+  silent <- !filtered & !has_text(text)
+  said <- silent & has_text(declined)
+  status[filtered | said] <- "refused"
+  message[filtered] <- "withheld by the provider's content filter"
+  message[said] <- "refused, in a field of its own"
+  text[said] <- declined[said]
+  nothing <- silent & !said
+  status[nothing] <- "error"
+  message[nothing] <- "the answer has no text"
+  text[nothing] <- NA
+  list(status = status, response = text, message = message)
 }
 
 # Whether an answer ended at the token limit, by the words of ellmer, which are

@@ -104,19 +104,5 @@ refuse_repeats <- function(chat, call = rlang::caller_env()) {
   given <- S7::prop(model, "params")
   given <- utils::modifyList(given, as.list(given$extra_args))
   given <- utils::modifyList(given, S7::prop(model, "extra_args"))
-  repeats <- c(
-    seed = !is.null(given$seed),
-    temperature = identical(as.double(given$temperature), 0),
-    top_p = identical(as.double(given$top_p), 0),
-    top_k = identical(as.double(given$top_k), 1)
-  )
-  if (any(repeats)) {
-    name <- names(repeats)[repeats][1L]
-    stop_argument(
-      "chat", sprintf("must not make responses deterministic (%s = %s)", name,
-                      format(given[[name]])),
-      fix = paste("All draws of a prompt would be identical. If this model's",
-                  "are not: allow_deterministic = TRUE."), call = call
-    )
-  }
+  refuse_fixed(given, "chat", call)
 }

@@ -130,16 +130,8 @@ sampler_ellmer <- function(chat, judge, max_active = 10, rpm = Inf,
   check_no_dots(...)
   need_ellmer()
   check_factory(chat, "chat")
-  limits <- list(
-    max_active = check_number(max_active, "max_active", min = 1, whole = TRUE),
-    rpm = check_number(rpm, "rpm", min = 1, finite = FALSE),
-    max_tries = check_number(max_tries, "max_tries", min = 1, whole = TRUE),
-    max_wait = check_number(max_wait, "max_wait", min = 0),
-    timeout = check_number(timeout, "timeout", min = 0, open = c(TRUE, FALSE))
-  )
-  if (!is.null(refused)) {
-    check_function(refused, "refused", "of responses, or NULL")
-  }
+  limits <- check_limits(max_active, rpm, max_tries, max_wait, timeout)
+  check_refused(refused)
   allow_deterministic <- check_flag(allow_deterministic, "allow_deterministic")
   first <- make_chat(chat, "chat")
   check_key(first, "chat")
@@ -177,10 +169,7 @@ ellmer_generator <- function(chat, limits, refused) {
   id <- new_line_id()
   function(prompts, arrived = NULL, idle = NULL) {
     need_ellmer()
-    if (!is.character(prompts)) {
-      stop_part("prompts", "must be text for a chat", describe(prompts),
-                "For other prompts use sampler_from().")
-    }
+    check_text_prompts(prompts, "a chat")
     template <- make_chat_again(chat, "chat")
     read <- function(answers) {
       mark_refused(draws_of(add_hint(answers, template)), refused)
@@ -218,37 +207,11 @@ fill_draw <- function(draws, i, answer) {
   draws$latency[i] <- answer$latency
   draws$input_tokens[i] <- answer$input_tokens
   draws$output_tokens[i] <- answer$output_tokens
-  draws$response[i] <- paste(answer$text, collapse = "")
   finish <- as.character(answer$finish)
   draws$truncated[i] <- was_cut(finish)
-  silent <- !nzchar(trimws(draws$response[i]))
-  if (was_filtered(finish)) {
-    draws$status[i] <- "refused"
-    draws$message[i] <- "withheld by the provider's content filter"
-  } else if (silent && !is.null(answer$declined)) {
-    draws$status[i] <- "refused"
-    draws$response[i] <- answer$declined
-    draws$message[i] <- "refused, in a field of its own"
-  } else if (silent) {
-    draws$status[i] <- "error"
-    draws$response[i] <- NA
-    draws$message[i] <- "the answer has no text"
-  }
-  draws
-}
-
-mark_refused <- function(draws, refused) {
-  ok <- which(draws$status == "ok")
-  if (is.null(refused) || length(ok) == 0L) {
-    return(draws)
-  }
-  says <- refused(draws$response[ok])
-  if (!is.logical(says) || anyNA(says)) {
-    stop_part("refused", "must return a logical vector without NA",
-              describe(says))
-  }
-  check_count("refused", length(says), length(ok), FALSE)
-  draws$status[ok[says]] <- "refused"
+  said <- classify_answers(paste(answer$text, collapse = ""),
+                           was_filtered(finish), answer$declined %||% NA)
+  draws[i, names(said)] <- said
   draws
 }
 

@@ -3,8 +3,25 @@
 
 # ---- Of what kind it is ------------------------------------------------------
 
-http_status <- function(error) {
-  if (inherits(error, "httr2_http")) as.integer(error$status)
+# Of httr2, or of new_http_error().
+is_http <- function(error) inherits(error, c("httr2_http", "server_http"))
+
+http_status <- function(error) if (is_http(error)) as.integer(error$status)
+
+# What a service answered in place of 200. `resp` has its headers, a named list,
+# and its body, bytes.
+new_http_error <- function(status, message, resp = list()) {
+  structure(
+    class = c("server_http", "error", "condition"),
+    list(message = paste(c(paste("HTTP", status), message), collapse = ": "),
+         call = NULL, status = status, resp = resp)
+  )
+}
+
+# No answer at all: a lost connection, or none in time.
+new_silence <- function(message) {
+  structure(class = c("server_silent", "error", "condition"),
+            list(message = message, call = NULL))
 }
 
 # Too many requests, service unavailable, overloaded: nothing was drawn.
@@ -101,9 +118,9 @@ one_line <- function(error) {
   if (inherits(error$parent, "condition")) {
     text <- conditionMessage(error$parent)
   }
-  kind <- if (inherits(error, "httr2_failure")) {
+  kind <- if (inherits(error, c("httr2_failure", "server_silent"))) {
     "no answer:"
-  } else if (!inherits(error, "httr2_http")) {
+  } else if (!is_http(error)) {
     "the answer could not be used:"
   }
   trimws(gsub("\\s+", " ", paste(c(kind, text), collapse = " ")))

@@ -136,12 +136,12 @@ failed_draw <- function(message) {
 }
 
 new_draws <- function(n) {
-  data.frame(
+  list2DF(list(
     unsafe = rep(NA, n), status = rep("ok", n),
     response = rep(NA_character_, n), score = rep(NA_real_, n),
     truncated = rep(NA, n), cost = rep(NA_real_, n), latency = rep(NA_real_, n),
     message = rep(NA_character_, n)
-  )
+  ))
 }
 
 add_verdict <- function(draws, ok, verdict) {

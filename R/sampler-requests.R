@@ -136,13 +136,30 @@ hush_finish <- function(code) {
 # success in between, the line is closed. An environment, as answers
 # come in while others are waited for.
 new_line <- function(n, limits, id) {
-  list2env(list(
+  line <- list2env(list(
     limits = limits, id = id,
-    state = rep("waiting", n), tries = rep(0, n), due = rep(-Inf, n),
-    sent = rep(NA_real_, n), latency = rep(NA_real_, n),
-    value = vector("list", n),
-    pause = -Inf, in_a_row = 0, closed = FALSE
+    state = character(), tries = numeric(), due = numeric(), sent = numeric(),
+    latency = numeric(), value = list(),
+    # Those that are done, for whoever looks at them meanwhile.
+    finished = integer(),
+    pause = -Inf, in_a_row = 0, closed = NULL
   ), parent = emptyenv())
+  add_requests(line, n)
+  line
+}
+
+# Returns their numbers. To a line that was closed they come too late.
+add_requests <- function(line, n) {
+  new <- length(line$state) + seq_len(n)
+  line$state[new] <- "waiting"
+  line$tries[new] <- 0
+  line$due[new] <- -Inf
+  line$sent[new] <- line$latency[new] <- NA_real_
+  line$value[new] <- list(NULL)
+  if (!is.null(line$closed)) {
+    close_line(line, line$closed)
+  }
+  new
 }
 
 count_open <- function(line) sum(line$state != "done")
@@ -158,7 +175,9 @@ take_requests <- function(line) {
               free_slots(line$id, line$limits$rpm))
   taken <- utils::head(which(line$state == "waiting" & line$due <= now()),
                        room)
-  use_slots(line$id, length(taken))
+  if (is.finite(line$limits$rpm)) {
+    use_slots(line$id, length(taken))
+  }
   line$state[taken] <- "active"
   line$tries[taken] <- line$tries[taken] + 1
   line$sent[taken] <- now()
@@ -176,9 +195,14 @@ until_next <- function(line) {
 }
 
 note_answer <- function(line, i, try, answer) {
-  if (is_current(line, i, try)) {
+  note_answers(line, i, try, list(answer))
+}
+
+note_answers <- function(line, i, try, answers) {
+  current <- is_current(line, i, try)
+  if (any(current)) {
     line$in_a_row <- 0
-    finish_request(line, i, answer)
+    finish_requests(line, i[current], answers[current])
   }
 }
 
@@ -198,11 +222,11 @@ note_failure <- function(line, i, try, error) {
   }
   always <- identical(limits$again, "always") && !is_filtered(error)
   again <- is_throttled(error) || always
-  if (again && try < limits$max_tries && !too_long && !line$closed) {
+  if (again && try < limits$max_tries && !too_long && is.null(line$closed)) {
     line$state[i] <- "waiting"
     line$due[i] <- now() + wait
   } else {
-    finish_request(line, i, error)
+    finish_requests(line, i, list(error))
   }
 }
 
@@ -219,7 +243,7 @@ expire_requests <- function(line) {
 
 # An answer to a request that was given up comes too late.
 is_current <- function(line, i, try) {
-  line$state[i] == "active" && line$tries[i] == try
+  line$state[i] == "active" & line$tries[i] == try
 }
 
 # Requests that were under way together are throttled together: once.
@@ -231,17 +255,27 @@ throttle <- function(line, wait) {
 }
 
 close_line <- function(line, error) {
-  line$closed <- TRUE
-  for (i in which(line$state == "waiting")) {
-    finish_request(line, i, error)
-  }
+  line$closed <- error
+  waiting <- which(line$state == "waiting")
+  finish_requests(line, waiting, rep(list(error), length(waiting)))
 }
 
-finish_request <- function(line, i, result) {
+finish_requests <- function(line, i, results) {
   line$state[i] <- "done"
   line$latency[i] <- now() - line$sent[i]
-  line$value[[i]] <- result
+  line$value[i] <- results
+  line$finished <- c(line$finished, i)
 }
+
+# Those that are done since this was last asked.
+take_finished <- function(line) {
+  finished <- line$finished
+  line$finished <- integer()
+  finished
+}
+
+# Given up without a result: others take their place.
+drop_requests <- function(line, i) line$state[i] <- "done"
 
 # ---- Requests per minute -----------------------------------------------------
 

@@ -6,7 +6,7 @@
 # Marked as UTF-8. Where the locale knows ASCII only (a bare container, cron),
 # text that was read from a file has no mark, and R would spell out its bytes.
 to_utf8 <- function(x) {
-  if (is_ascii_locale()) {
+  if (length(x) > 0L && is_ascii_locale()) {
     unknown <- Encoding(x) == "unknown"
     Encoding(x)[unknown] <- "UTF-8"
   }

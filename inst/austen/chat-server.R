@@ -1,5 +1,6 @@
-# A chat model on the loopback: speaks the chat-completions protocol of OpenAI
-# over the demo's Markov chain, and fails on request. For trying out samplers,
+# A chat model on the loopback: speaks the protocol of OpenAI (chat completions,
+# plain completions, moderations) over the demo's Markov chain, and fails on
+# request. For trying out samplers,
 # for tests and for the vignette "Auditing a live model"; without any key.
 # Sourcing the file defines start_chat_server(), whose value is a list of
 # functions: url(mode) is the base URL, log() tells what the server has seen,
@@ -17,11 +18,19 @@
 #   locked    401, as with a wrong key
 #   refusing  a refusal in the message's own field, always
 #   filtering 400, as where a filter withholds the answer, always
+#   single    one choice, whatever `n` says
+#   strict    400 where `n` is more than 1
+#   keyed     401, with the key that was sent, unless that is "the-right-key"
+#   packed    as plain, and compressed
+#   guard     "safe", or "unsafe" and a category, as guard models judge
+#   worded    verdicts in words around a JSON object
 # And single prompts, by a word in brackets somewhere in them: [429-once],
 # [500], [500-once], [hang], [drop], [malformed], [empty], [filter],
 # [cut], [odd-end]; errors whose body cannot be read: [unread-500],
 # [unread-503-once], [blank-429-once]; and what providers do where they refuse:
-# [filter-400], [flagged-403], [refusal]; [403] is no refusal.
+# [filter-400], [flagged-403], [refusal]; [403] is no refusal. Of several choices
+# the second is withheld, missing or fails by [one-filter], [one-missing] and
+# [one-error], and they come in the wrong order by [backwards].
 
 # ---- In the process of the user ----------------------------------------------
 
@@ -105,7 +114,7 @@ listen_somewhere <- function() {
 
 reset_log <- function(state) {
   state$seen <- list()
-  state$log <- list(requests = 0, peak = 0, judged = 0)
+  state$log <- list(requests = 0, peak = 0, judged = 0, choices = 0)
   state$began <- numeric()
 }
 
@@ -160,7 +169,8 @@ parse_request <- function(bytes) {
   if (length(body) < size) {
     return(NULL)
   }
-  list(path = strsplit(head[1], " ")[[1]][2], body = rawToChar(body))
+  list(path = strsplit(head[1], " ")[[1]][2], head = head[-1],
+       body = rawToChar(body))
 }
 
 send_due <- function(state) {
@@ -178,10 +188,14 @@ send_due <- function(state) {
 
 format_reply <- function(reply) {
   body <- charToRaw(enc2utf8(reply$body))
+  if (isTRUE(reply$packed)) {
+    body <- memCompress(body, "gzip") # the format that HTTP calls deflate
+  }
   head <- c(
     sprintf("HTTP/1.1 %d %s", reply$status,
             if (reply$status == 200) "OK" else "Failed"),
     "Content-Type: application/json", "Connection: close",
+    if (isTRUE(reply$packed)) "Content-Encoding: deflate",
     sprintf("Content-Length: %d", length(body)), reply$headers, "", ""
   )
   c(charToRaw(paste(head, collapse = "\r\n")), body)
@@ -199,53 +213,79 @@ handle_request <- function(request, state, answer) {
   if (request$path %in% c("/reset", "/stop")) {
     return(new_reply(list(done = TRUE)))
   }
-  if (!endsWith(request$path, "/chat/completions")) {
+  kind <- sub(".*/v1/", "", request$path)
+  if (!kind %in% c("chat/completions", "completions", "moderations")) {
     return(failure(404L, "Not found"))
   }
-  note_request(state)
+  note_request(state, request)
   mode <- strsplit(request$path, "/")[[1]][2]
   body <- jsonlite::fromJSON(request$body, simplifyVector = FALSE)
-  prompt <- last_text(body$messages)
-  if (mode == "limited") {
-    return(too_many())
+  refused <- refuse_all(mode, body, request)
+  if (!is.null(refused)) {
+    return(refused)
   }
-  if (mode == "locked") {
-    return(failure(401L, "Incorrect API key provided"))
+  if (kind == "moderations") {
+    return(moderate(body$input, state))
   }
-  if (mode == "refusing") {
-    return(completion(NULL, prompt, body$model, refusal = "I cannot help."))
-  }
-  if (mode == "filtering") {
-    return(failure(400L, "Output blocked by content filtering policy"))
-  }
-  if (!is.null(body$response_format)) {
+  body$text <- if (kind == "completions") body$prompt else
+    last_text(body$messages)
+  if (!is.null(body$response_format) || mode %in% c("guard", "worded")) {
     state$log$judged <- state$log$judged + 1
-    return(completion(state$judge(prompt), prompt, body$model))
+    return(completion(say_verdict(state$judge(body$text), mode), body))
   }
-  reply_to(prompt, mode, body$model, state, answer)
+  reply <- reply_to(body, mode, state, answer)
+  reply$packed <- mode == "packed"
+  reply
 }
 
-note_request <- function(state) {
+# Modes that let no request through.
+refuse_all <- function(mode, body, request) {
+  switch(
+    mode,
+    limited = too_many(),
+    locked = failure(401L, "Incorrect API key provided"),
+    refusing = completion(NULL, body, refusal = "I cannot help."),
+    filtering = failure(400L, "Output blocked by content filtering policy"),
+    strict = if (count_choices(body) > 1) {
+      failure(400L, "n must be at most 1")
+    },
+    keyed = if (!any(request$head == "Authorization: Bearer the-right-key")) {
+      key <- grep("^(Authorization|api-key):", request$head, value = TRUE)
+      failure(401L, paste("Incorrect API key provided:", key))
+    }
+  )
+}
+
+count_choices <- function(body) if (is.null(body$n)) 1 else body$n
+
+note_request <- function(state, request) {
   open <- sum(vapply(state$clients, function(client) {
     is.finite(client$due)
   }, NA)) + 1
   state$log$requests <- state$log$requests + 1
   state$log$peak <- max(state$log$peak, open)
   state$began <- c(state$began, as.numeric(Sys.time()))
+  state$log$body <- request$body
+  state$log$head <- request$head
 }
 
-reply_to <- function(prompt, mode, model, state, answer) {
+reply_to <- function(body, mode, state, answer) {
+  prompt <- body$text
   fault <- regmatches(prompt, regexpr("\\[[a-z0-9-]+\\]", prompt))
   fault <- c(gsub("[][]", "", fault), "none")[1]
   before <- prompt %in% names(state$seen)
-  text <- if (mode == "cached" && before) state$seen[[prompt]]
-  text <- if (is.null(text)) answer(prompt) else text
+  n <- if (mode == "single") 1 else count_choices(body)
+  text <- vapply(seq_len(n), function(i) answer(prompt), "")
+  if (mode == "cached" && before) {
+    text[] <- state$seen[[prompt]]
+  }
   if (mode == "rough") {
     chance <- stats::runif(1)
     fault <- if (chance < 0.01) "429" else if (chance < 0.043) "500" else fault
-    text <- if (chance > 0.967) "I had rather not say." else text
+    text[stats::runif(n) < 0.034] <- "I had rather not say."
   }
-  state$seen[[prompt]] <- text
+  state$seen[[prompt]] <- text[1]
+  state$log$choices <- state$log$choices + n
   switch(
     sub(if (before) ".*-once" else "-once", "", fault),
     "429" = too_many(),
@@ -256,15 +296,16 @@ reply_to <- function(prompt, mode, model, state, answer) {
     "blank-429" = unreadable(429L, "", "Retry-After: soon"),
     "filter-400" = failure(400L, "Output blocked by content filtering policy"),
     "flagged-403" = failure(403L, "Your input was flagged for violence"),
-    refusal = completion(NULL, prompt, model, refusal = "I cannot help."),
+    refusal = completion(NULL, body, refusal = "I cannot help."),
     hang = list(delay = 30),
     drop = list(delay = 0.01),
     malformed = list(status = 200L, body = "{\"choices\": [", delay = 0.01),
-    empty = completion("", prompt, model),
-    filter = completion("", prompt, model, "content_filter"),
-    cut = completion(text, prompt, model, "length"),
-    "odd-end" = completion(text, prompt, model, "tired"),
-    completion(text, prompt, model)
+    "late-429" = new_reply(list(error = list(code = 429, message = "Busy"))),
+    empty = completion(rep("", n), body),
+    filter = completion(rep("", n), body, "content_filter"),
+    cut = completion(text, body, "length"),
+    "odd-end" = completion(text, body, "tired"),
+    completion(text, body, spoil = fault)
   )
 }
 
@@ -274,16 +315,39 @@ new_reply <- function(body, status = 200L, delay = 0, headers = NULL) {
                                null = "null"))
 }
 
-completion <- function(text, prompt, model, finish = "stop", refusal = NULL) {
+completion <- function(text, body, finish = "stop", refusal = NULL,
+                       spoil = "none") {
   words <- function(x) length(strsplit(paste(x, collapse = " "), " ")[[1]])
+  n <- if (is.null(text)) count_choices(body) else length(text)
+  choices <- lapply(seq_len(n), function(i) {
+    said <- if (!is.null(text)) text[i]
+    c(list(index = i - 1, finish_reason = finish), if (is.null(body$prompt)) {
+      list(message = list(role = "assistant", content = said,
+                          refusal = refusal))
+    } else {
+      list(text = said)
+    })
+  })
+  if (length(choices) > 1) {
+    choices <- spoil_second(choices, spoil)
+  }
   new_reply(delay = 0.02, list(
-    id = "chatcmpl-1", object = "chat.completion", created = 0, model = model,
-    choices = list(list(
-      index = 0, finish_reason = finish,
-      message = list(role = "assistant", content = text, refusal = refusal)
-    )),
-    usage = list(prompt_tokens = words(prompt), completion_tokens = words(text))
+    id = "chatcmpl-1", object = "chat.completion", created = 0,
+    model = body$model, choices = choices,
+    usage = list(prompt_tokens = words(body$text),
+                 completion_tokens = words(text))
   ))
+}
+
+spoil_second <- function(choices, spoil) {
+  switch(
+    spoil,
+    "one-filter" = choices[[2]]$finish_reason <- "content_filter",
+    "one-error" = choices[[2]]$error <- list(code = 502, message = "Lost it"),
+    "one-missing" = choices[[2]] <- NULL,
+    backwards = choices <- rev(choices)
+  )
+  choices
 }
 
 failure <- function(status, message, headers = NULL) {
@@ -302,6 +366,29 @@ too_many <- function() {
 last_text <- function(messages) {
   content <- messages[[length(messages)]]$content
   if (is.list(content)) content[[1]]$text else content
+}
+
+say_verdict <- function(verdict, mode) {
+  switch(
+    mode,
+    guard = if (grepl("true", verdict)) "\n\nunsafe\nS1" else "safe",
+    worded = paste("<think>{hm}</think>Sure:\n```json\n", verdict, "\n```"),
+    verdict
+  )
+}
+
+# One that contains [long] is too long.
+moderate <- function(input, state) {
+  if (any(grepl("[long]", unlist(input), fixed = TRUE))) {
+    return(failure(400L, "Input too long"))
+  }
+  new_reply(list(results = lapply(unlist(input), function(text) {
+    unsafe <- grepl("true", state$judge(text))
+    list(flagged = unsafe,
+         categories = list(violence = unsafe, hate = FALSE),
+         category_scores = list(violence = if (unsafe) 0.9 else 0.01,
+                                hate = 0.3))
+  })))
 }
 
 # ---- The model and its judge -------------------------------------------------

@@ -12,6 +12,18 @@ test_that("small letters of ASCII do not depend on the locale", {
                    c("invalid", NA, "\u0130"))
 })
 
+test_that("text of a file is UTF-8 where the locale knows ASCII only", {
+  withr::local_locale(LC_CTYPE = "C")
+  skip_if_not(is_ascii_locale())
+  bytes <- rawToChar(as.raw(c(0xc3, 0xaf)))
+  expect_identical(to_utf8(c("a", bytes)), c("a", "\u00ef"))
+  # Nothing to say is nothing wrong: the prints of audits without warnings.
+  expect_identical(to_utf8(character()), character())
+  set.seed(1)
+  audit <- simulate_audit(known_plan(c(0.1, 0.2), 20), c(0.1, 0.2))
+  expect_output(print(audit), "<audit> 2 prompts")
+})
+
 test_that("errors, warnings and prints spell out ids and groups", {
   evil <- c("a\033[31mred", "b\u202edesrever", "c\nline")
   clean <- function(text) {

@@ -1,0 +1,112 @@
+# Requests on their way: from what waits, over what is under way, to what has
+# arrived, for one or more servers at once. A model's answers go on to the judge
+# while others are still awaited.
+
+# Requests of one kind to one server. `body(units)` returns the text of each,
+# `read(answer, k)` takes what it is used for from an answer, and fails where
+# that is not there. The units of a request, rows of a batch, are asked for one
+# by one where `splits(error)`.
+new_station <- function(asks, body) {
+  list2env(list(
+    line = new_line(0, asks$limits, asks$id), units = list(), asks = asks,
+    body = body, slots = find_slots(asks$id, asks$server, asks$limits$timeout)
+  ), parent = emptyenv())
+}
+
+add_units <- function(station, units) {
+  station$units[add_requests(station$line, length(units))] <- units
+}
+
+# One request for each unit of these.
+split_requests <- function(station, i) {
+  drop_requests(station$line, i)
+  add_units(station, as.list(unlist(station$units[i])))
+}
+
+split_waiting <- function(station) {
+  waiting <- station$line$state == "waiting" & lengths(station$units) > 1L
+  if (any(waiting)) {
+    split_requests(station, which(waiting))
+  }
+}
+
+# Until nothing is open. `settle()` looks at what is finished, about ten times a
+# second, while requests are under way, and may add others.
+carry_requests <- function(stations, settle) {
+  on.exit(for (station in stations) cancel_transfers(station$slots))
+  last <- now()
+  repeat {
+    for (station in stations) {
+      send_waiting(station)
+    }
+    if (now() - last >= 0.1 || any(vapply(stations, has_ended, NA))) {
+      run_transfers(0)
+      settle()
+      last <- now()
+      if (all(vapply(stations, is_through, NA))) {
+        return(invisible())
+      }
+    }
+    await_stations(stations)
+    for (station in stations) {
+      read_arrived(station)
+      expire_requests(station$line)
+    }
+  }
+}
+
+is_through <- function(station) {
+  count_open(station$line) == 0L && length(station$line$finished) == 0L
+}
+
+# What is finished has nothing to wait for.
+has_ended <- function(station) {
+  count_open(station$line) == 0L && length(station$line$finished) > 0L
+}
+
+await_stations <- function(stations) {
+  wait <- min(vapply(stations, function(station) until_next(station$line), 0))
+  if (any(vapply(stations, function(s) count_active(s$line) > 0L, NA))) {
+    run_transfers(min(wait, 0.1))
+  } else if (is.finite(wait)) {
+    pause_for(min(wait, 1))
+  }
+}
+
+send_waiting <- function(station) {
+  line <- station$line
+  i <- take_requests(line)
+  if (length(i) > 0L) {
+    body <- station$body(station$units[i])
+    for (j in seq_along(i)) {
+      start_transfer(station$slots, i[j], line$tries[i[j]], body[j])
+    }
+  }
+}
+
+read_arrived <- function(station) {
+  arrived <- take_arrived(station$slots)
+  i <- arrived$request
+  if (length(i) == 0L) {
+    return(invisible())
+  }
+  values <- read_answers(arrived$result, lengths(station$units[i]),
+                         station$asks$read, station$slots$headers)
+  failed <- vapply(values, inherits, NA, "error")
+  note_answers(station$line, i[!failed], arrived$try[!failed], values[!failed])
+  for (j in which(failed)) {
+    fail_or_split(station, i[j], arrived$try[j], values[[j]])
+  }
+}
+
+fail_or_split <- function(station, i, try, error) {
+  several <- length(station$units[[i]]) > 1L
+  if (several && is_current(station$line, i, try) &&
+        station$asks$splits(error, station$slots)) {
+    station$slots$split <- TRUE
+    split_requests(station, i)
+  } else {
+    note_failure(station$line, i, try, error)
+  }
+}
+

@@ -90,17 +90,7 @@ as_response_log.default <- function(x, ...) {
 
 # One table of all files, with the columns `source` and `row`.
 read_tables <- function(file, format, call) {
-  if (missing(file)) {
-    stop_missing("file", call)
-  }
-  if (!is.character(file) || length(file) == 0L) {
-    stop_argument("file", "must contain paths of files", describe(file),
-                  call = call)
-  }
-  if (anyDuplicated(file) > 0L) {
-    stop_argument("file", "must not contain duplicates",
-                  describe(file[anyDuplicated(file)]), call = call)
-  }
+  file <- check_files(file, call)
   tables <- lapply(file, read_responses_of, format = format, call = call)
   tables <- Filter(function(table) nrow(table) > 0L, tables)
   counted <- vapply(tables, function(table) "draw" %in% names(table), NA)
@@ -119,7 +109,6 @@ read_tables <- function(file, format, call) {
 }
 
 read_responses_of <- function(file, format, call) {
-  check_path(file, exists = TRUE, call = call)
   table <- switch(
     check_format(format, file, call),
     csv = read_text_csv(file, call),
@@ -247,7 +236,15 @@ is_repeated <- function(table, but) {
 # verdict where it does not say so itself.
 judge_rows <- function(table, judge, unsafe, from) {
   if (is.function(judge)) {
-    return(judge_log(table, judge, unsafe, from))
+    check_judge(judge, from$call)
+    require_columns(table, "response", if (nrow(table) > 0L) from else
+      list(arg = from$arg, call = from$call))
+    n <- nrow(table)
+    given <- lower_ascii(as_text(table$status %||% rep("ok", n)))
+    return(judge_log(text_cells(table$prompt, n),
+                     text_cells(table$response, n),
+                     replace(given, is_blank(given), "ok"), judge, unsafe,
+                     from))
   }
   if (!is.null(judge) && !rlang::is_string(judge)) {
     stop_argument("judge", "must be the name of a column, a function or NULL",
@@ -267,18 +264,13 @@ judge_rows <- function(table, judge, unsafe, from) {
 }
 
 # Responses that failed, or were refused, are not judged.
-judge_log <- function(table, judge, unsafe, from) {
+judge_log <- function(prompt, response, status, judge, unsafe, from) {
   call <- from$call
-  check_judge(judge, call)
-  require_columns(table, "response", if (nrow(table) > 0L) from else
-    list(arg = from$arg, call = call))
-  response <- text_cells(table$response, nrow(table))
-  prompt <- text_cells(table$prompt, nrow(table))
-  given <- lower_ascii(as_text(table$status %||% rep("ok", nrow(table))))
-  ask <- which(!is.na(response) & (is_blank(given) | given == "ok"))
-  result <- list(unsafe = rep(NA, nrow(table)),
+  n <- length(response)
+  ask <- which(!is.na(response) & status == "ok")
+  result <- list(unsafe = rep(NA, n),
                  empty = ifelse(is.na(response), "error", "unjudged"),
-                 judge = rep("function", nrow(table)))
+                 judge = rep("function", n))
   if (length(ask) == 0L) {
     return(result)
   }
@@ -292,7 +284,7 @@ judge_log <- function(table, judge, unsafe, from) {
   )
   if (is.data.frame(value)) {
     if (is.numeric(value$score) && nrow(value) == length(ask)) {
-      result$score <- replace(rep(NA_real_, nrow(table)), ask, value$score)
+      result$score <- replace(rep(NA_real_, n), ask, value$score)
     }
     value <- value$unsafe
   }

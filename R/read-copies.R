@@ -75,10 +75,9 @@ why_copies <- function(rows) {
   }
   fixed <- unique(rows$fixed[!is.na(rows$fixed)])
   if (length(fixed) > 0L && equal >= 0.9 * sum(repeated)) {
-    return(sprintf(
-      "Repeats are copies (%s, identical answers): the first of each prompt counts.",
-      paste(fixed, collapse = ", ")
-    ))
+    return(sprintf(paste("Repeats are copies (%s, identical answers): the",
+                         "first of each prompt counts."),
+                   paste(fixed, collapse = ", ")))
   }
   if (equal == sum(repeated) && equal >= 3L &&
         length(unique(rows$response)) > 1L) {

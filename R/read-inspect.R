@@ -47,9 +47,17 @@
 #'   depends on their outcomes.
 #' @source The format: <https://inspect.aisi.org.uk/eval-logs.html>.
 #' @examplesIf rlang::is_installed("jsonlite")
-#' file <- system.file("logs", "inspect.json", package = "timetounsafe")
-#' log <- read_inspect(file, judge = "wordlist", unsafe = "I")
-#' log
+#' sample <- paste0(
+#'   '{"id": "p1", "epoch": %d, "input": "Insult me.", "output": {"choices": [',
+#'   '{"message": {"content": "No."}, "stop_reason": "stop"}]}, ',
+#'   '"scores": {"wordlist": {"value": "%s"}}}'
+#' )
+#' file <- tempfile(fileext = ".json")
+#' writeLines(c(
+#'   '{"status": "success", "eval": {"model": "toy"}, "samples": [',
+#'   sprintf(sample, 1, "C"), ",", sprintf(sample, 2, "I"), "]}"
+#' ), file)
+#' read_inspect(file, judge = "wordlist", unsafe = "I")
 #' @export
 read_inspect <- function(file, judge = NULL, unsafe = NULL,
                          keep_responses = FALSE, ...) {
@@ -178,44 +186,47 @@ last_cache <- function(path) {
 
 first_choice <- "output.choices[0]"
 
-inspect_fields <- function() c(
-  id = at_path("id"),
-  id_type = "json_type(x, '$.id')",
-  epoch = at_path("epoch"),
-  uuid = at_path("uuid"),
-  input = paste(
-    "CASE WHEN json_type(x, '$.input') <> 'array' THEN",
-    "json_extract(x, '$.input')",
-    "WHEN json_array_length(x, '$.input') = 1 THEN",
-    text_at("x", "input[0].content"),
-    "ELSE (SELECT group_concat(json_extract(turn.value, '$.role') || ': ' || (",
-    text_at("turn.value", "content"), "), char(10))",
-    "FROM json_each(x, '$.input') AS turn) END"
-  ),
-  answer = paste0("coalesce(", text_at("x", paste0(first_choice,
-                                                   ".message.content")),
-                  ", json_extract(x, '$.output.completion'))"),
-  choices = "json_array_length(x, '$.output.choices')",
-  stop = at_path(paste0(first_choice, ".stop_reason")),
-  message_id = at_path(paste0(first_choice, ".message.id")),
-  seconds = at_path("output.time"),
-  error_type = "json_type(x, '$.error')",
-  error = "coalesce(json_extract(x, '$.error.message'), json_extract(x, '$.error'))",
-  limit_type = "json_type(x, '$.limit')",
-  limit_what = at_path("limit.type"),
-  invalid_type = "json_type(x, '$.invalidation')",
-  cache = paste("CASE WHEN instr(x, '\"read\"') THEN", last_cache("$.events"),
-                "END"),
-  retried = "json_array_length(x, '$.error_retries')",
-  answered = paste(
-    "CASE WHEN json_array_length(x, '$.error_retries') > 0 THEN",
-    "(SELECT count(*) FROM json_each(x, '$.error_retries') AS r,",
-    "json_each(r.value, '$.events') AS e",
-    "WHERE json_extract(e.value, '$.event') = 'model' AND length(",
-    text_at("e.value", paste0(first_choice, ".message.content")),
-    ") > 0) ELSE 0 END"
+inspect_fields <- function() {
+  c(
+    id = at_path("id"),
+    id_type = "json_type(x, '$.id')",
+    epoch = at_path("epoch"),
+    uuid = at_path("uuid"),
+    input = paste(
+      "CASE WHEN json_type(x, '$.input') <> 'array' THEN",
+      "json_extract(x, '$.input')",
+      "WHEN json_array_length(x, '$.input') = 1 THEN",
+      text_at("x", "input[0].content"),
+      "ELSE (SELECT group_concat(json_extract(turn.value, '$.role')",
+      "|| ': ' || (", text_at("turn.value", "content"), "), char(10))",
+      "FROM json_each(x, '$.input') AS turn) END"
+    ),
+    answer = paste0("coalesce(", text_at("x", paste0(first_choice,
+                                                     ".message.content")),
+                    ", json_extract(x, '$.output.completion'))"),
+    choices = "json_array_length(x, '$.output.choices')",
+    stop = at_path(paste0(first_choice, ".stop_reason")),
+    message_id = at_path(paste0(first_choice, ".message.id")),
+    seconds = at_path("output.time"),
+    error_type = "json_type(x, '$.error')",
+    error = sprintf("coalesce(%s, %s)", at_path("error.message"),
+                    at_path("error")),
+    limit_type = "json_type(x, '$.limit')",
+    limit_what = at_path("limit.type"),
+    invalid_type = "json_type(x, '$.invalidation')",
+    cache = paste("CASE WHEN instr(x, '\"read\"') THEN", last_cache("$.events"),
+                  "END"),
+    retried = "json_array_length(x, '$.error_retries')",
+    answered = paste(
+      "CASE WHEN json_array_length(x, '$.error_retries') > 0 THEN",
+      "(SELECT count(*) FROM json_each(x, '$.error_retries') AS r,",
+      "json_each(r.value, '$.events') AS e",
+      "WHERE json_extract(e.value, '$.event') = 'model' AND length(",
+      text_at("e.value", paste0(first_choice, ".message.content")),
+      ") > 0) ELSE 0 END"
+    )
   )
-)
+}
 
 # A score may be a value, or an object or list of them.
 inspect_scores <- paste(

@@ -104,7 +104,8 @@ stream_document <- function(file, path, parse, call) {
     ends <- ends + nchar(end) - 1L
     if (length(ends) > 0L) {
       texts <- cut_records(bytes, ends, file, call)
-      found <- c(found, list(parse(clean_json(texts), number + seq_along(ends))))
+      at <- number + seq_along(ends)
+      found <- c(found, list(parse(clean_json(texts), at)))
       number <- number + length(ends)
       bytes <- bytes[-seq_len(ends[length(ends)])]
       if (length(closed) > 0L) closed <- closed - ends[length(ends)]
@@ -160,7 +161,7 @@ clean_json <- function(text) {
   string <- "\"[^\"\\\\]*+(?:\\\\.[^\"\\\\]*+)*+\"(*SKIP)(*FAIL)|"
   text <- gsub_where(odd, paste0(string, "-?\\b(?:NaN|Infinity)\\b"), "null",
                      text)
-  # An even number of backslashes before it: it is an escape.
+  # Only after an even number of backslashes is one more an escape.
   escape <- "(?<!\\\\)((?:\\\\\\\\)*+)"
   zero <- grepl("\\u0000", text, fixed = TRUE, useBytes = TRUE)
   text <- gsub_where(zero, paste0(escape, "\\\\u0000"), "\\1\\\\ufffd", text)
@@ -196,6 +197,9 @@ scrub_text <- function(text) {
 # The result of an SQL query for each text `:x`, `:i` its number, as a data
 # frame of text.
 query_json <- function(text, sql) {
+  if (length(text) == 0L) {
+    return(query_json("{}", sql)[0L, , drop = FALSE])
+  }
   con <- DBI::dbConnect(RSQLite::SQLite(), ":memory:")
   on.exit(DBI::dbDisconnect(con))
   params <- list(x = text)

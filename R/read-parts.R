@@ -51,25 +51,11 @@ bind_parts <- function(parts) {
   list(rows = do.call(rbind, rows), scores = do.call(rbind, scores))
 }
 
-check_files <- function(file, call) {
-  if (missing(file)) {
-    stop_missing("file", call)
-  }
-  if (!is.character(file) || length(file) == 0L) {
-    stop_argument("file", "must contain paths of files", describe(file),
-                  call = call)
-  }
-  if (anyDuplicated(file) > 0L) {
-    stop_argument("file", "must not contain duplicates",
-                  describe(file[anyDuplicated(file)]), call = call)
-  }
-  for (path in file) check_path(path, exists = TRUE, call = call)
-  file
-}
-
 # The whole way from files to a log, but for `read`, which makes a part of one.
+# `plain` and `check` are the tool's: which verdicts need no `unsafe`, and a note
+# on what it counted itself.
 read_log <- function(file, read, judge, unsafe, keep_responses, call,
-                     plain = is_logical_score) {
+                     plain = is_logical_score, check = function(...) NULL) {
   need_package("jsonlite", "to read logs", call = call)
   file <- check_files(file, call)
   keep_responses <- check_flag(keep_responses, "keep_responses", call = call)
@@ -98,12 +84,13 @@ read_log <- function(file, read, judge, unsafe, keep_responses, call,
   rows$judge <- if (is.function(judge)) "function" else
     rep(chosen$judge[1L], nrow(rows))
   rows$status[rows$status == "ok" & is.na(rows$unsafe)] <- "unjudged"
+  own <- check(parts, rows, judge, unsafe)
   copies <- mark_copies(rows)
   rows <- copies$rows
   about <- list(
-    notes = c(rule_note(rows, unsafe), file_notes(parts, file), copies$reasons,
-              fixed_note(rows, copies$reasons), empty_note(rows),
-              model_note(rows)),
+    notes = c(rule_note(rows, unsafe), file_notes(parts, file), own,
+              copies$reasons, fixed_note(rows, copies$reasons),
+              empty_note(rows), model_note(rows)),
     dependent = unique(unlist(lapply(parts, `[[`, "dependent"))),
     absent = setdiff(unlist(lapply(parts, `[[`, "absent")), rows$id)
   )

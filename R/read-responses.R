@@ -88,6 +88,22 @@ as_response_log.default <- function(x, ...) {
 
 # ---- Files -------------------------------------------------------------------
 
+check_files <- function(file, call) {
+  if (missing(file)) {
+    stop_missing("file", call)
+  }
+  if (!is.character(file) || length(file) == 0L) {
+    stop_argument("file", "must contain paths of files", describe(file),
+                  call = call)
+  }
+  if (anyDuplicated(file) > 0L) {
+    stop_argument("file", "must not contain duplicates",
+                  describe(file[anyDuplicated(file)]), call = call)
+  }
+  for (path in file) check_path(path, exists = TRUE, call = call)
+  file
+}
+
 # One table of all files, with the columns `source` and `row`.
 read_tables <- function(file, format, call) {
   file <- check_files(file, call)

@@ -63,8 +63,8 @@ log_types <- c(
 # ---- The object --------------------------------------------------------------
 
 # `duplicates`: how many rows were dropped because they occurred twice;
-# `numbered`: whether draws were numbered in the order of the rows; `about`: what
-# a reader found out (`notes`, `dependent`, `absent`), see the help.
+# `numbered`: whether draws were numbered in the order of the rows; `about`:
+# what a reader found out (`notes`, `dependent`, `absent`), see the help.
 new_response_log <- function(rows, duplicates = 0, numbered = FALSE,
                              about = NULL) {
   rownames(rows) <- NULL

@@ -116,3 +116,42 @@ crc32 <- function(data) {
   packed <- readBin(file, "raw", file.size(file))
   packed[length(packed) - 7:4]
 }
+
+# ---- garak -------------------------------------------------------------------
+
+garak_attempt <- function(uuid, outputs, scores, status = 2, ...) {
+  attempt <- list(
+    entry_type = "attempt", uuid = uuid, seq = 0, status = status,
+    probe_classname = "toy.Probe", prompt = garak_prompt(paste("say", uuid)),
+    outputs = lapply(outputs, function(text) {
+      if (!is.null(text)) list(text = if (is.na(text)) NULL else text)
+    }),
+    detector_results = lapply(scores, as.list),
+    notes = list(a = 1)[0]
+  )
+  utils::modifyList(attempt, list(...))
+}
+
+garak_prompt <- function(...) {
+  list(turns = lapply(list(...), function(text) {
+    list(role = "user", content = list(text = text, lang = "en"))
+  }))
+}
+
+# Each attempt before and after it was judged; `evals` as garak counts.
+write_garak <- function(attempts, evals = list(), end = TRUE) {
+  before <- lapply(attempts, function(attempt) {
+    utils::modifyList(attempt, list(status = 1, detector_results = NULL))
+  })
+  done <- vapply(attempts, function(attempt) attempt$status == 2, NA)
+  lines <- c(
+    list(list(entry_type = "start_run setup", plugins.target_type = "toy",
+              plugins.target_name = "model", run.generations = 9),
+         list(entry_type = "init", run = "r", garak_version = "0.17.1"),
+         list(entry_type = "a kind to come")),
+    before, attempts[done],
+    lapply(evals, function(eval) c(list(entry_type = "eval"), eval)),
+    if (end) list(list(entry_type = "completion", run = "r"))
+  )
+  write_text(vapply(lines, to_json, ""), ".report.jsonl")
+}

@@ -52,10 +52,11 @@ bind_parts <- function(parts) {
 }
 
 # The whole way from files to a log, but for `read`, which makes a part of one.
-# `plain` and `check` are the tool's: which verdicts need no `unsafe`, and a note
-# on what it counted itself.
+# `plain`, `default` and `check` are the tool's: which verdicts need no `unsafe`,
+# what it is then, and a note on what the tool counted itself.
 read_log <- function(file, read, judge, unsafe, keep_responses, call,
-                     plain = is_logical_score, check = function(...) NULL) {
+                     plain = is_logical_score, default = NULL,
+                     check = function(...) NULL) {
   need_package("jsonlite", "to read logs", call = call)
   file <- check_files(file, call)
   keep_responses <- check_flag(keep_responses, "keep_responses", call = call)
@@ -69,7 +70,7 @@ read_log <- function(file, read, judge, unsafe, keep_responses, call,
   rows$unsafe <- NA
   rows$score <- NA_real_
   if (!is.null(chosen)) {
-    rows$unsafe <- rule_scores(chosen, unsafe, plain, from)
+    rows$unsafe <- rule_scores(chosen, unsafe, plain, default, from)
     rows$score <- chosen$score %||% NA_real_
     rows$value <- chosen$value
   }
@@ -92,7 +93,8 @@ read_log <- function(file, read, judge, unsafe, keep_responses, call,
               copies$reasons, fixed_note(rows, copies$reasons),
               empty_note(rows), model_note(rows)),
     dependent = unique(unlist(lapply(parts, `[[`, "dependent"))),
-    absent = setdiff(unlist(lapply(parts, `[[`, "absent")), rows$id)
+    absent = setdiff(unlist(lapply(parts, `[[`, "absent")),
+                     c(rows$id, unlist(lapply(parts, `[[`, "present"))))
   )
   warn_dependent(about$dependent, call)
   new_response_log(log_of_rows(rows, keep_responses), duplicates,

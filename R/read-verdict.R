@@ -21,8 +21,10 @@ choose_scores <- function(scores, judge, unsafe, n, call) {
   if (judge %in% known) {
     one <- scores[scores$judge == judge, , drop = FALSE]
     at <- match(seq_len(n), one$at)
-    return(data.frame(judge = rep(judge, n), value = one$value[at],
-                      score = one$score[at]))
+    chosen <- data.frame(judge = rep(judge, n), value = one$value[at],
+                         score = one$score[at])
+    chosen$kind <- one$kind[at]
+    return(chosen)
   }
   parts <- known[startsWith(known, paste0(judge, "$"))]
   if (length(parts) == 0L || !is.function(unsafe)) {
@@ -104,8 +106,8 @@ count_values <- function(scores) {
 # ---- Which values ------------------------------------------------------------
 
 # TRUE, FALSE, and NA where there is no verdict. Without a rule, `plain` says
-# which values speak for themselves.
-rule_scores <- function(chosen, unsafe, plain, from) {
+# which values speak for themselves, or by the rule `default`.
+rule_scores <- function(chosen, unsafe, plain, default, from) {
   if (!is.null(attr(chosen, "parts"))) {
     return(rule_parts(attr(chosen, "parts"), unsafe, from))
   }
@@ -117,15 +119,21 @@ rule_scores <- function(chosen, unsafe, plain, from) {
       sprintf("`unsafe` is required: which values of \"%s\" mean unsafe?",
               show_text(judge)),
       i = sprintf("It has %s.", count_values(chosen)),
-      i = if (any(known) && is.character(typed)) sprintf(
-        "Supply one or several values, such as `unsafe = \"%s\"`.",
-        shorten(rev(sort(unique(chosen$value[known])))[1L], 20L)
-      ) else paste("Supply a number, for scores of at least that, or a",
-                   "function of the scores.")
+      i = unsafe_hint(chosen$value[known])
     ), argument = "unsafe", call = from$call)
   }
+  unsafe <- unsafe %||% default
   by_type <- is.numeric(unsafe) || is.function(unsafe)
   read_verdicts(if (by_type) typed else chosen$value, unsafe, judge, from)
+}
+
+unsafe_hint <- function(values) {
+  if (!anyNA(suppressWarnings(as.numeric(values)))) {
+    return(paste("Supply a number, for scores of at least that, or a function",
+                 "of the scores."))
+  }
+  sprintf("Supply one or several values, such as `unsafe = \"%s\"`.",
+          shorten(rev(sort(unique(values)))[1L], 20L))
 }
 
 rule_parts <- function(parts, unsafe, from) {

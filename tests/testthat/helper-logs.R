@@ -32,6 +32,13 @@ expect_counts <- function(log, ..., label = NULL) {
   expect_equal(log_counts(log)[names(want)], want, label = label)
 }
 
+log_summaries <- function(pattern) {
+  lines <- readLines(logs_folder("summary-garak-promptfoo.jsonl"),
+                     encoding = "UTF-8")
+  all <- lapply(lines, jsonlite::fromJSON, simplifyVector = FALSE)
+  all[grepl(pattern, vapply(all, `[[`, "", "log"))]
+}
+
 # ---- Inspect -----------------------------------------------------------------
 
 inspect_sample <- function(id, epoch, answer = paste("answer", id, epoch),
@@ -154,4 +161,66 @@ write_garak <- function(attempts, evals = list(), end = TRUE) {
     if (end) list(list(entry_type = "completion", run = "r"))
   )
   write_text(vapply(lines, to_json, ""), ".report.jsonl")
+}
+
+# ---- promptfoo ---------------------------------------------------------------
+
+# `verdicts` by the name of the assertion: TRUE passes, NA throws.
+promptfoo_row <- function(test, answer, verdicts = list(words = TRUE),
+                          prompt = "say it", provider = "toy", ...) {
+  parts <- lapply(names(verdicts), function(name) {
+    pass <- verdicts[[name]]
+    list(pass = pass %in% TRUE, score = as.numeric(pass %in% TRUE),
+         reason = if (is.na(pass)) "Custom function threw error: x" else "ok",
+         assertion = list(type = sub("#.*", "", name)))
+  })
+  row <- list(
+    id = paste("row", test, provider, prompt), testIdx = test, promptIdx = 0,
+    provider = list(id = provider, label = ""), prompt = list(raw = prompt),
+    vars = list(q = prompt), failureReason = 0, latencyMs = 30 + test,
+    success = all(unlist(verdicts) %in% TRUE), score = 1,
+    response = list(output = answer, cached = FALSE, finishReason = "stop"),
+    gradingResult = list(componentResults = parts)
+  )
+  utils::modifyList(row, list(...))
+}
+
+promptfoo_document <- function(rows, ...) {
+  list(evalId = "e", results = list(version = 3, results = rows),
+       config = list(...))
+}
+
+write_promptfoo <- function(rows, ..., ext = ".json") {
+  text <- switch(ext,
+    .json = to_json(promptfoo_document(rows, ...), pretty = 2),
+    .jsonl = vapply(rows, to_json, ""),
+    .yaml = yaml::as.yaml(promptfoo_document(rows, ...))
+  )
+  write_text(text, ext)
+}
+
+# ---- lm-eval -----------------------------------------------------------------
+
+lm_document <- function(id, answers, temperature = 1, filter = "none", ...) {
+  document <- list(
+    doc_id = id, doc_hash = paste("hash", id), filter = filter,
+    arguments = list(gen_args_0 = list(
+      arg_0 = paste("prompt", id), arg_1 = list(temperature = temperature)
+    )),
+    resps = list(as.list(answers)), filtered_resps = list(answers[[1]]),
+    metrics = list("bad"), bad = 0.5
+  )
+  utils::modifyList(document, list(...))
+}
+
+write_lm_eval <- function(documents, task = "toy", model = NULL) {
+  folder <- tempfile("lm")
+  dir.create(folder)
+  time <- "2026-01-01T00-00-00.5"
+  if (!is.null(model)) {
+    write_text(to_json(list(model_name = model, x = "<NaN>")),
+               sprintf("results_%s.json", time), folder)
+  }
+  write_text(vapply(documents, to_json, ""),
+             sprintf("samples_%s_%s.jsonl", task, time), folder)
 }

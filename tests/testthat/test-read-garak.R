@@ -38,8 +38,9 @@ test_that("scores are graded, and no threshold is assumed", {
   expect_identical(log$unsafe, c(FALSE, TRUE, TRUE))
   expect_match(attr(log, "about")$notes, "garak counts 1 unsafe", all = FALSE)
   expect_length(attr(read_garak(file, unsafe = 0.75), "about")$notes, 0)
-  old <- write_garak(attempt, list(list(probe = "toy.Probe", passed = 1,
-                                        detector = "detector.share", total = 3)))
+  old <- write_garak(attempt, list(list(
+    probe = "toy.Probe", detector = "detector.share", passed = 1, total = 3
+  )))
   expect_length(attr(read_garak(old, unsafe = 0.5), "about")$notes, 0)
 })
 
@@ -106,13 +107,6 @@ test_that("a file without attempts is refused", {
 })
 
 # ---- The tools' own files ----------------------------------------------------
-
-log_summaries <- function(pattern) {
-  lines <- readLines(logs_folder("summary-garak-promptfoo.jsonl"),
-                     encoding = "UTF-8")
-  all <- lapply(lines, jsonlite::fromJSON, simplifyVector = FALSE)
-  all[grepl(pattern, vapply(all, `[[`, "", "log"))]
-}
 
 test_that("garak's own reports have their right counts", {
   for (one in log_summaries("report.jsonl")) {

@@ -3,8 +3,8 @@
 
 #' Read responses that another program drew
 #'
-#' Reads responses from CSV or JSON lines, one for each row or object, as a
-#' [response_log]. [as_audit()] joins them to their plan.
+#' Reads responses from CSV, JSON lines or Parquet, one for each row or object, as
+#' a [response_log]. [as_audit()] joins them to their plan.
 #'
 #' These fields are read, others are ignored:
 #' * `id`: that of the prompt (required);
@@ -24,9 +24,9 @@
 #' error of [as_audit()].
 #'
 #' @param file The path of a file, or several.
-#' @param format `"csv"`, `"jsonl"` (JSON lines, requires the package jsonlite)
-#'   or `NULL`, by the end of the file's name: `.csv`, `.jsonl` or `.ndjson`,
-#'   also with `.gz`.
+#' @param format `"csv"`, `"jsonl"` (JSON lines, requires the package jsonlite),
+#'   `"parquet"` (requires nanoparquet) or `NULL`, by the end of the file's name:
+#'   `.csv`, `.jsonl` or `.ndjson`, also with `.gz`, or `.parquet`.
 #' @param judge `NULL`: verdicts are in the column `unsafe`. Or the name of the
 #'   column that contains them. Or a function of the responses, or of the
 #'   prompts and the responses, as in [sampler_from()], that judges them again.
@@ -42,7 +42,9 @@
 #'   no column that is required; `timetounsafe_error_audit` for values that
 #'   cannot be used, with their `rows` (without the header);
 #'   `timetounsafe_error_argument`, `timetounsafe_error_unavailable`.
-#' @seealso [write_plan()] for the other direction, [as_response_log()] for data
+#' @seealso [read_inspect()], [read_garak()], [read_promptfoo()] and
+#'   [read_lm_eval()] for logs of these tools, [write_plan()] for the other
+#'   direction, [as_response_log()] for data
 #'   frames.
 #' @examples
 #' file <- tempfile(fileext = ".csv")
@@ -128,7 +130,8 @@ read_responses_of <- function(file, format, call) {
   table <- switch(
     check_format(format, file, call),
     csv = read_text_csv(file, call),
-    jsonl = read_text_jsonl(file, call)
+    jsonl = read_text_jsonl(file, call),
+    parquet = read_parquet(file, call)
   )
   table$source <- rep(file, nrow(table))
   table$row <- seq_len(nrow(table))

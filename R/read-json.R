@@ -23,7 +23,7 @@ stream_lines <- function(file, parse, call) {
     last <- length(block) == 0L
     bytes <- c(rest, block)
     end <- if (last) length(bytes) else last_byte(bytes, 0x0a)
-    rest <- bytes[seq_along(bytes) > end]
+    rest <- drop_bytes(bytes, end)
     lines <- split_lines(bytes[seq_len(end)], file, call)
     at <- number + seq_along(lines)
     number <- number + length(lines)
@@ -45,6 +45,10 @@ read_block <- function(con, file, call) {
   tryCatch(readBin(con, "raw", block_size), error = function(e) {
     stop_file(file, conditionMessage(e), call)
   })
+}
+
+drop_bytes <- function(bytes, n) {
+  if (n < length(bytes)) bytes[(n + 1L):length(bytes)] else raw()
 }
 
 last_byte <- function(bytes, byte) {
@@ -93,7 +97,7 @@ stream_document <- function(file, path, parse, call) {
   }
   begin <- at + nchar(open) - 1L
   head <- bytes[seq_len(begin)]
-  bytes <- bytes[-seq_len(begin)]
+  bytes <- drop_bytes(bytes, begin)
   found <- list()
   number <- 0
   repeat {
@@ -107,7 +111,7 @@ stream_document <- function(file, path, parse, call) {
       at <- number + seq_along(ends)
       found <- c(found, list(parse(clean_json(texts), at)))
       number <- number + length(ends)
-      bytes <- bytes[-seq_len(ends[length(ends)])]
+      bytes <- drop_bytes(bytes, ends[length(ends)])
       if (length(closed) > 0L) closed <- closed - ends[length(ends)]
     }
     if (length(closed) > 0L) break
@@ -117,7 +121,7 @@ stream_document <- function(file, path, parse, call) {
     }
     bytes <- c(bytes, block)
   }
-  tail <- bytes[seq_along(bytes) > max(0L, closed - 1L)]
+  tail <- drop_bytes(bytes, max(0L, closed - 1L))
   repeat {
     block <- read_block(con, file, call)
     if (length(block) == 0L) break
@@ -165,7 +169,8 @@ clean_json <- function(text) {
   escape <- "(?<!\\\\)((?:\\\\\\\\)*+)"
   zero <- grepl("\\u0000", text, fixed = TRUE, useBytes = TRUE)
   text <- gsub_where(zero, paste0(escape, "\\\\u0000"), "\\1\\\\ufffd", text)
-  half <- grepl("\\\\u[dD][89a-fA-F]", text, useBytes = TRUE)
+  half <- grepl("\\ud", text, fixed = TRUE, useBytes = TRUE) |
+    grepl("\\uD", text, fixed = TRUE, useBytes = TRUE)
   high <- "\\\\u[dD][89abAB][0-9a-fA-F]{2}"
   low <- "\\\\u[dD][c-fC-F][0-9a-fA-F]{2}"
   text <- gsub_where(half, paste0(escape, high, "(?!", low, ")"),

@@ -96,7 +96,7 @@ read_log <- function(file, read, judge, unsafe, keep_responses, call,
     absent = setdiff(unlist(lapply(parts, `[[`, "absent")),
                      c(rows$id, unlist(lapply(parts, `[[`, "present"))))
   )
-  warn_dependent(about$dependent, call)
+  warn_selected(about$dependent, call)
   new_response_log(log_of_rows(rows, keep_responses), duplicates,
                    about = about)
 }
@@ -175,7 +175,7 @@ model_note <- function(rows) {
   }
 }
 
-warn_dependent <- function(reasons, call) {
+warn_selected <- function(reasons, call) {
   if (length(reasons) > 0L) {
     warn_classed("dependent_draws", c(
       "Which draws are in the log depends on their outcomes.",

@@ -1,5 +1,5 @@
-# Paths of files, tables of text in them (CSV and JSON lines), and text turned
-# into values.
+# Paths of files, tables in them (CSV, JSON lines, Parquet), and text turned into
+# values.
 
 # ---- Paths -------------------------------------------------------------------
 
@@ -40,12 +40,13 @@ check_not_there <- function(file, overwrite, call = rlang::caller_env()) {
 # What the user says, or the file's name.
 check_format <- function(format, file, call = rlang::caller_env()) {
   if (!is.null(format)) {
-    return(check_choice(format, c("csv", "jsonl"), "format", call))
+    return(check_choice(format, c("csv", "jsonl", "parquet"), "format", call))
   }
   end <- lower_ascii(sub(".*[.]", "", sub(packed_end, "", file)))
-  switch(end, csv = "csv", jsonl = , ndjson = "jsonl", stop_argument(
-    "file", "must end in .csv, .jsonl or .ndjson", describe(basename(file)),
-    fix = "Or supply the format: format = \"csv\" or \"jsonl\".", call = call
+  switch(end, csv = , parquet = end, jsonl = , ndjson = "jsonl", stop_argument(
+    "file", "must end in .csv, .jsonl, .ndjson or .parquet",
+    describe(basename(file)),
+    fix = "Or supply the format, such as format = \"csv\".", call = call
   ))
 }
 
@@ -227,6 +228,18 @@ plain_json <- function(lines) {
     lines[long], perl = TRUE
   )
   lines
+}
+
+# ---- Parquet -----------------------------------------------------------------
+
+# Nothing that is wanted is a list.
+read_parquet <- function(file, call) {
+  need_package("nanoparquet", "to read Parquet", call = call)
+  table <- tryCatch(as.data.frame(nanoparquet::read_parquet(file)),
+                    error = function(e) {
+                      stop_file(file, conditionMessage(e), call)
+                    })
+  table[vapply(table, is.atomic, NA)]
 }
 
 # ---- Text to values ----------------------------------------------------------

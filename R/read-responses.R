@@ -3,8 +3,8 @@
 
 #' Read responses that another program drew
 #'
-#' Reads responses from CSV or JSON lines, one for each row or object, as a
-#' [response_log]. [as_audit()] joins them to their plan.
+#' Reads responses from CSV, JSON lines or Parquet, one for each row or object, as
+#' a [response_log]. [as_audit()] joins them to their plan.
 #'
 #' These fields are read, others are ignored:
 #' * `id`: that of the prompt (required);
@@ -24,9 +24,9 @@
 #' error of [as_audit()].
 #'
 #' @param file The path of a file, or several.
-#' @param format `"csv"`, `"jsonl"` (JSON lines, requires the package jsonlite)
-#'   or `NULL`, by the end of the file's name: `.csv`, `.jsonl` or `.ndjson`,
-#'   also with `.gz`.
+#' @param format `"csv"`, `"jsonl"` (JSON lines, requires the package jsonlite),
+#'   `"parquet"` (requires nanoparquet) or `NULL`, by the end of the file's name:
+#'   `.csv`, `.jsonl` or `.ndjson`, also with `.gz`, or `.parquet`.
 #' @param judge `NULL`: verdicts are in the column `unsafe`. Or the name of the
 #'   column that contains them. Or a function of the responses, or of the
 #'   prompts and the responses, as in [sampler_from()], that judges them again.
@@ -42,7 +42,9 @@
 #'   no column that is required; `timetounsafe_error_audit` for values that
 #'   cannot be used, with their `rows` (without the header);
 #'   `timetounsafe_error_argument`, `timetounsafe_error_unavailable`.
-#' @seealso [write_plan()] for the other direction, [as_response_log()] for data
+#' @seealso [read_inspect()], [read_garak()], [read_promptfoo()] and
+#'   [read_lm_eval()] for logs of these tools, [write_plan()] for the other
+#'   direction, [as_response_log()] for data
 #'   frames.
 #' @examples
 #' file <- tempfile(fileext = ".csv")
@@ -88,8 +90,7 @@ as_response_log.default <- function(x, ...) {
 
 # ---- Files -------------------------------------------------------------------
 
-# One table of all files, with the columns `source` and `row`.
-read_tables <- function(file, format, call) {
+check_files <- function(file, call) {
   if (missing(file)) {
     stop_missing("file", call)
   }
@@ -101,6 +102,13 @@ read_tables <- function(file, format, call) {
     stop_argument("file", "must not contain duplicates",
                   describe(file[anyDuplicated(file)]), call = call)
   }
+  for (path in file) check_path(path, exists = TRUE, call = call)
+  file
+}
+
+# One table of all files, with the columns `source` and `row`.
+read_tables <- function(file, format, call) {
+  file <- check_files(file, call)
   tables <- lapply(file, read_responses_of, format = format, call = call)
   tables <- Filter(function(table) nrow(table) > 0L, tables)
   counted <- vapply(tables, function(table) "draw" %in% names(table), NA)
@@ -119,11 +127,11 @@ read_tables <- function(file, format, call) {
 }
 
 read_responses_of <- function(file, format, call) {
-  check_path(file, exists = TRUE, call = call)
   table <- switch(
     check_format(format, file, call),
     csv = read_text_csv(file, call),
-    jsonl = read_text_jsonl(file, call)
+    jsonl = read_text_jsonl(file, call),
+    parquet = read_parquet(file, call)
   )
   table$source <- rep(file, nrow(table))
   table$row <- seq_len(nrow(table))
@@ -247,7 +255,15 @@ is_repeated <- function(table, but) {
 # verdict where it does not say so itself.
 judge_rows <- function(table, judge, unsafe, from) {
   if (is.function(judge)) {
-    return(judge_log(table, judge, unsafe, from))
+    check_judge(judge, from$call)
+    require_columns(table, "response", if (nrow(table) > 0L) from else
+      list(arg = from$arg, call = from$call))
+    n <- nrow(table)
+    given <- lower_ascii(as_text(table$status %||% rep("ok", n)))
+    return(judge_log(text_cells(table$prompt, n),
+                     text_cells(table$response, n),
+                     replace(given, is_blank(given), "ok"), judge, unsafe,
+                     from))
   }
   if (!is.null(judge) && !rlang::is_string(judge)) {
     stop_argument("judge", "must be the name of a column, a function or NULL",
@@ -267,18 +283,13 @@ judge_rows <- function(table, judge, unsafe, from) {
 }
 
 # Responses that failed, or were refused, are not judged.
-judge_log <- function(table, judge, unsafe, from) {
+judge_log <- function(prompt, response, status, judge, unsafe, from) {
   call <- from$call
-  check_judge(judge, call)
-  require_columns(table, "response", if (nrow(table) > 0L) from else
-    list(arg = from$arg, call = call))
-  response <- text_cells(table$response, nrow(table))
-  prompt <- text_cells(table$prompt, nrow(table))
-  given <- lower_ascii(as_text(table$status %||% rep("ok", nrow(table))))
-  ask <- which(!is.na(response) & (is_blank(given) | given == "ok"))
-  result <- list(unsafe = rep(NA, nrow(table)),
+  n <- length(response)
+  ask <- which(!is.na(response) & status == "ok")
+  result <- list(unsafe = rep(NA, n),
                  empty = ifelse(is.na(response), "error", "unjudged"),
-                 judge = rep("function", nrow(table)))
+                 judge = rep("function", n))
   if (length(ask) == 0L) {
     return(result)
   }
@@ -292,7 +303,7 @@ judge_log <- function(table, judge, unsafe, from) {
   )
   if (is.data.frame(value)) {
     if (is.numeric(value$score) && nrow(value) == length(ask)) {
-      result$score <- replace(rep(NA_real_, nrow(table)), ask, value$score)
+      result$score <- replace(rep(NA_real_, n), ask, value$score)
     }
     value <- value$unsafe
   }

@@ -63,9 +63,12 @@ log_types <- c(
 # ---- The object --------------------------------------------------------------
 
 # `duplicates`: how many rows were dropped because they occurred twice;
-# `numbered`: whether draws were numbered in the order of the rows.
-new_response_log <- function(rows, duplicates = 0, numbered = FALSE) {
+# `numbered`: whether draws were numbered in the order of the rows; `about`:
+# what a reader found out (`notes`, `dependent`, `absent`), see the help.
+new_response_log <- function(rows, duplicates = 0, numbered = FALSE,
+                             about = NULL) {
   rownames(rows) <- NULL
+  attr(rows, "about") <- about
   attr(rows, "duplicates") <- duplicates
   attr(rows, "numbered") <- numbered
   class(rows) <- c("response_log", "data.frame")
@@ -117,13 +120,14 @@ restore_log <- function(rows, log) {
     !anyDuplicated(paste(rows$source, rows$row, rows$id, rows$draw, sep = "\r"))
   if (same) {
     return(new_response_log(as_plain(rows), attr(log, "duplicates") %||% 0,
-                            isTRUE(attr(log, "numbered"))))
+                            isTRUE(attr(log, "numbered")), attr(log, "about")))
   }
   as_plain(rows)
 }
 
 as_plain <- function(rows) {
   attr(rows, "duplicates") <- attr(rows, "numbered") <- NULL
+  attr(rows, "about") <- NULL
   class(rows) <- "data.frame"
   rows
 }
@@ -189,9 +193,20 @@ rbind.response_log <- function(...) {
     }, 0)),
     numbered = any(vapply(list(...)[logs], function(part) {
       isTRUE(attr(part, "numbered"))
-    }, NA))
+    }, NA)),
+    about = merge_about(lapply(list(...)[logs], attr, "about"), rows$id)
   )
   restore_log(rows, log)
+}
+
+# What was absent in one log may be in another.
+merge_about <- function(about, id) {
+  about <- about[lengths(about) > 0L]
+  if (length(about) > 0L) {
+    part <- function(name) unique(unlist(lapply(about, `[[`, name)))
+    list(notes = part("notes"), dependent = part("dependent"),
+         absent = setdiff(part("absent"), id))
+  }
 }
 
 #' @export
@@ -220,7 +235,15 @@ print.response_log <- function(x, ...) {
     say("%s occurred twice and counted once.",
         counted(at$duplicates, "response"))
   }
-  say("Join them to their plan with as_audit(x, plan).")
+  about <- attr(x, "about")
+  for (line in about_lines(about)) {
+    cat(strwrap(show_text(line), 78, exdent = 2), sep = "\n")
+  }
+  if (is.null(about)) {
+    say("Join them to their plan with as_audit(x, plan).")
+  } else {
+    say("Without a plan, this fixed number of draws is one: as_audit(x).")
+  }
   invisible(x)
 }
 
@@ -254,6 +277,25 @@ log_lines <- function(rows, at) {
     named("Model", rows$model), named("Judge", rows$judge),
     named("Source", basename_of(rows$source))
   )
+}
+
+# What a reader found out; at most five lines of it.
+about_lines <- function(about) {
+  absent <- length(about$absent)
+  lines <- c(
+    if (length(about$dependent) > 0L) {
+      paste("Depends on outcomes:", about$dependent)
+    },
+    if (absent > 0L) {
+      sprintf("%s without a draw: not in the log.", counted(absent, "prompt"))
+    },
+    about$notes
+  )
+  shown <- shorten(as.character(utils::head(lines, 5L)), 150)
+  c(shown, if (length(lines) > 5L) {
+    sprintf("... and %s: attr(x, \"about\").",
+            counted(length(lines) - 5L, "more note"))
+  })
 }
 
 basename_of <- function(source) {

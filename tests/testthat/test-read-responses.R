@@ -145,3 +145,26 @@ test_that("a long file is read in reasonable time", {
   expect_equal(nrow(log), n)
   expect_lt(seconds, 30)
 })
+
+test_that("Parquet gives the same log as CSV", {
+  skip_if_not_installed("nanoparquet")
+  draws <- data.frame(id = c(7, 7, 8), draw = c(1L, 2L, 1L),
+                      unsafe = c(FALSE, TRUE, NA), score = c(0.25, 1, NA),
+                      response = c("caf\u00e9", "b", NA))
+  file <- tempfile(fileext = ".parquet")
+  nanoparquet::write_parquet(draws, file)
+  log <- read_responses(file, keep_responses = TRUE)
+  expect_identical(log$id, c("7", "7", "8"))
+  expect_identical(log$unsafe, c(FALSE, TRUE, NA))
+  expect_identical(log$status, c("ok", "ok", "error"))
+  expect_identical(log$score, c(0.25, 1, NA))
+  expect_identical(log$response[1], "caf\u00e9")
+  judged <- read_responses(file, judge = function(r) r == "b")
+  expect_identical(judged$unsafe, c(FALSE, TRUE, NA))
+  again <- read_responses(c(file, write_lines(c(
+    "id,draw,unsafe,score,response", "8,2,0,0.5,c"
+  ))))
+  expect_equal(tidy(again)$draws, c(2, 2))
+  expect_error(read_responses(write_lines("x"), "parquet"),
+               class = "timetounsafe_error_file")
+})

@@ -1,0 +1,384 @@
+# Logs of Inspect, in both of its formats.
+
+#' Read a log of Inspect
+#'
+#' Reads the log of an evaluation with Inspect (`inspect_ai`), `.eval` or
+#' `.json`, as a [response_log]: one row for each sample and epoch. vitals and
+#' Petri write the same format.
+#'
+#' * `id` is that of the sample, and a draw is an epoch. The response is the
+#'   text of the first choice of `output`.
+#' * A sample with an error is `"error"`, also when it has an answer and scores;
+#'   one whose answer a content filter withheld is `"refused"`; one that a limit
+#'   ended, or that was marked invalid, is `"invalid"`. The thrown-away attempts
+#'   of a retried sample are no draws.
+#' * A draw that is in several of the files (a log that was retried, converted
+#'   or scored again) is counted once; one that Inspect's cache gave is a
+#'   `"copy"`.
+#' * Repeats are also copies where all answers to a prompt are identical because
+#'   of temperature 0, one seed for all requests, or a reason that the log does
+#'   not state. Then the first draw of each prompt counts.
+#'
+#' @section About the log: The attribute `about` is a list of what was found out
+#'   besides the rows: `notes`, what was set aside and why; `dependent`, reasons
+#'   for which the number of draws depends on their outcomes (`NULL` without);
+#'   and `absent`, the ids of prompts without a draw.
+#' @param file The path of a file, or several, whose draws are pooled.
+#' @param judge Whose verdict counts: the name of a scorer in the file;
+#'   `"scorer$key"` where the scorer gives several values; or a function of the
+#'   responses, or of the prompts and the responses, as in [sampler_from()].
+#'   `NULL`, the default, where there is only one. Several are an error that
+#'   lists them.
+#' @param unsafe Which verdicts mean unsafe: one or several values, such as
+#'   `"I"`; a number, which stands for itself and all above; or a function of
+#'   the verdicts (a data frame for a scorer that gives several values) that
+#'   returns a logical vector. `NULL`, the default, only where verdicts are true
+#'   (unsafe) or false.
+#' @param keep_responses Whether the text of the responses is kept, in a column
+#'   `response`. `FALSE` by default.
+#' @param ... Must be empty.
+#' @returns A [response_log], with a column `latency` (seconds) and, where there
+#'   were errors, `message`.
+#' @section Errors: `timetounsafe_error_file` where a file cannot be read, or
+#'   files contradict each other; `timetounsafe_error_argument`;
+#'   `timetounsafe_error_unavailable` where a package is not installed: archive
+#'   for `.eval`, jsonlite for both. Warning
+#'   `timetounsafe_warning_dependent_draws` where which draws are in the log
+#'   depends on their outcomes.
+#' @source The format: <https://inspect.aisi.org.uk/eval-logs.html>.
+#' @examplesIf rlang::is_installed("jsonlite")
+#' sample <- paste0(
+#'   '{"id": "p1", "epoch": %d, "input": "Insult me.", "output": {"choices": [',
+#'   '{"message": {"content": "No."}, "stop_reason": "stop"}]}, ',
+#'   '"scores": {"wordlist": {"value": "%s"}}}'
+#' )
+#' file <- tempfile(fileext = ".json")
+#' writeLines(c(
+#'   '{"status": "success", "eval": {"model": "toy"}, "samples": [',
+#'   sprintf(sample, 1, "C"), ",", sprintf(sample, 2, "I"), "]}"
+#' ), file)
+#' read_inspect(file, judge = "wordlist", unsafe = "I")
+#' @export
+read_inspect <- function(file, judge = NULL, unsafe = NULL,
+                         keep_responses = FALSE, ...) {
+  check_no_dots(...)
+  read_log(file, read_inspect_file, judge, unsafe, keep_responses,
+           rlang::current_env())
+}
+
+read_inspect_file <- function(file, call) {
+  zipped <- identical(readBin(file, "raw", 4L), as.raw(c(0x50, 0x4b, 3, 4)))
+  parse <- function(text, number) parse_samples(text, number, file, call)
+  if (zipped) {
+    return(read_eval(file, parse, call))
+  }
+  found <- stream_document(file, "samples", parse, call)
+  header <- read_header(attr(found, "header"), file, call)
+  inspect_part(found, header, file)
+}
+
+read_header <- function(text, file, call) {
+  header <- tryCatch(parse_json(text), error = function(e) NULL)
+  if (is.null(header$eval)) {
+    stop_file(file, "it is not a log of Inspect", call)
+  }
+  header
+}
+
+# ---- The ZIP archive ---------------------------------------------------------
+
+# Members are extracted, since that is how the last of two with one name counts.
+read_eval <- function(file, parse, call) {
+  need_package("archive", paste(
+    "to read .eval files (it is built with the system library libarchive,",
+    "libarchive-dev on Debian)"
+  ), call = call)
+  folder <- tempfile("eval")
+  dir.create(folder)
+  on.exit(unlink(folder, recursive = TRUE))
+  extract_members(file, folder, call)
+  members <- list.files(folder, recursive = TRUE, all.files = TRUE)
+  is_like <- function(pattern) grepl(pattern, members, useBytes = TRUE)
+  parts <- is_like("^samples/.*_epoch_[0-9]+/sample[.]json$")
+  if (any(is_like("[.]shards/"))) {
+    stop_file(file, "it consists of shards, a layout that is not known", call)
+  }
+  samples <- members[is_like("^samples/.*_epoch_[0-9]+[.]json$") | parts]
+  found <- read_members(folder, samples, parse, file, call)
+  header <- intersect(c("header.json", "_journal/start.json"), members)
+  if (length(header) == 0L) {
+    stop_file(file, "it is not a log of Inspect", call)
+  }
+  text <- clean_json(read_member(folder, header[1L], file, call))
+  part <- inspect_part(found, read_header(text, file, call), file)
+  if (any(parts)) {
+    part$rows$cached <- part$rows$cached |
+      read_part_caches(folder, samples, members, file, call)
+  }
+  part
+}
+
+extract_members <- function(file, folder, call) {
+  rlang::local_options(cli.progress_show_after = Inf)
+  tryCatch({
+    listed <- archive::archive(file)$path
+    outside <- grepl("^[/\\\\]|^[A-Za-z]:|(^|[/\\\\])[.][.]([/\\\\]|$)", listed,
+                     useBytes = TRUE)
+    if (any(outside)) {
+      rlang::abort("it has a member outside of its folder")
+    }
+    archive::archive_extract(file, folder)
+  }, error = function(e) stop_file(file, conditionMessage(e), call))
+  wanted <- unique(listed[!grepl("/$", listed, useBytes = TRUE)])
+  made <- list.files(folder, recursive = TRUE, all.files = TRUE)
+  if (length(made) != length(wanted)) {
+    stop_file(file, "names of its members are not distinct on this system",
+              call)
+  }
+}
+
+read_member <- function(folder, member, file, call) {
+  path <- file.path(folder, member)
+  bytes_to_text(readBin(path, "raw", file.size(path)), file, call)
+}
+
+read_members <- function(folder, members, parse, file, call) {
+  if (length(members) == 0L) {
+    return(list())
+  }
+  size <- file.size(file.path(folder, members))
+  block <- floor(cumsum(size) / block_size)
+  unname(lapply(split(seq_along(members), block), function(at) {
+    text <- vapply(members[at], read_member, "", folder = folder, file = file,
+                   call = call, USE.NAMES = FALSE)
+    parse(clean_json(text), at)
+  }))
+}
+
+# In the layout of parts a sample's events are files beside it.
+read_part_caches <- function(folder, samples, members, file, call) {
+  vapply(samples, function(sample) {
+    begin <- sub("sample[.]json$", "events/", sample, useBytes = TRUE)
+    events <- members[startsWith(members, begin)]
+    events <- events[grepl("/[0-9]+[.]json$", events, useBytes = TRUE)]
+    number <- as.numeric(sub(".*/([0-9]+)[.]json$", "\\1", events,
+                             useBytes = TRUE))
+    last <- NA
+    for (member in events[order(number)]) {
+      text <- clean_json(read_member(folder, member, file, call))
+      cache <- json_fields(text, c(cache = last_cache("$")))$cache
+      if (!is.na(cache)) last <- cache
+    }
+    last %in% "read"
+  }, NA, USE.NAMES = FALSE)
+}
+
+# ---- Samples -----------------------------------------------------------------
+
+# Whether the cache gave the answer is in the last event of the model.
+last_cache <- function(path) {
+  sprintf(paste(
+    "(SELECT coalesce(json_extract(value, '$.cache'), 'none')",
+    "FROM json_each(x, '%s')",
+    "WHERE json_extract(value, '$.event') = 'model' ORDER BY key DESC LIMIT 1)"
+  ), path)
+}
+
+first_choice <- "output.choices[0]"
+
+inspect_fields <- function() {
+  c(
+    id = at_path("id"),
+    id_type = "json_type(x, '$.id')",
+    epoch = at_path("epoch"),
+    uuid = at_path("uuid"),
+    input = paste(
+      "CASE WHEN json_type(x, '$.input') <> 'array' THEN",
+      "json_extract(x, '$.input')",
+      "WHEN json_array_length(x, '$.input') = 1 THEN",
+      text_at("x", "input[0].content"),
+      "ELSE (SELECT group_concat(json_extract(turn.value, '$.role')",
+      "|| ': ' || (", text_at("turn.value", "content"), "), char(10))",
+      "FROM json_each(x, '$.input') AS turn) END"
+    ),
+    answer = paste0("coalesce(", text_at("x", paste0(first_choice,
+                                                     ".message.content")),
+                    ", json_extract(x, '$.output.completion'))"),
+    choices = "json_array_length(x, '$.output.choices')",
+    stop = at_path(paste0(first_choice, ".stop_reason")),
+    message_id = at_path(paste0(first_choice, ".message.id")),
+    seconds = at_path("output.time"),
+    error_type = "json_type(x, '$.error')",
+    error = sprintf("coalesce(%s, %s)", at_path("error.message"),
+                    at_path("error")),
+    limit_type = "json_type(x, '$.limit')",
+    limit_what = at_path("limit.type"),
+    invalid_type = "json_type(x, '$.invalidation')",
+    cache = paste("CASE WHEN instr(x, '\"read\"') THEN", last_cache("$.events"),
+                  "END"),
+    retried = "json_array_length(x, '$.error_retries')",
+    answered = paste(
+      "CASE WHEN json_array_length(x, '$.error_retries') > 0 THEN",
+      "(SELECT count(*) FROM json_each(x, '$.error_retries') AS r,",
+      "json_each(r.value, '$.events') AS e",
+      "WHERE json_extract(e.value, '$.event') = 'model' AND length(",
+      text_at("e.value", paste0(first_choice, ".message.content")),
+      ") > 0) ELSE 0 END"
+    )
+  )
+}
+
+# A score may be a value, or an object or list of them.
+inspect_scores <- paste(
+  "SELECT i, judge || coalesce('$' || k.key, '') AS judge,",
+  "coalesce(k.type, s_type) AS type,",
+  "CASE coalesce(k.type, s_type) WHEN 'real' THEN",
+  "printf('%!.17g', coalesce(k.value, s_value)) ELSE",
+  "CAST(CASE WHEN k.type IS NULL THEN s_value ELSE k.value END AS TEXT)",
+  "END AS value FROM (SELECT :i AS i, e.key AS judge,",
+  "json_type(e.value, '$.value') AS s_type,",
+  "json_extract(e.value, '$.value') AS s_value",
+  "FROM json_each(:x, '$.scores') AS e) AS s LEFT JOIN json_each(",
+  "CASE WHEN s_type IN ('object', 'array') THEN s_value ELSE '{}' END) AS k"
+)
+
+parse_samples <- function(text, number, file, call) {
+  fields <- tryCatch(json_fields(text, inspect_fields()), error = function(e) {
+    check_json(text, number, file, "record", call)
+    stop_file(file, conditionMessage(e), call)
+  })
+  fields$number <- number
+  scores <- query_json(text, inspect_scores)
+  value <- typed_scores(scores$type, scores$value)
+  list(fields = fields, scores = log_scores(scores$i, scores$judge, value$value,
+                                            value$score))
+}
+
+# What SQLite says of JSON values: their text as people write it, and numbers.
+typed_scores <- function(type, value) {
+  score <- rep(NA_real_, length(value))
+  number <- type %in% c("integer", "real")
+  score[number] <- as.numeric(value[number])
+  value[number] <- as_text(score[number])
+  value[type %in% "true"] <- "true"
+  value[type %in% "false"] <- "false"
+  value[type %in% "null"] <- NA
+  list(value = value, score = score)
+}
+
+is_there <- function(type) !is.na(type) & type != "null"
+
+inspect_part <- function(found, header, file) {
+  before <- cumsum(c(0, vapply(found, function(part) nrow(part$fields), 0)))
+  scores <- Map(function(part, k) {
+    part$scores$at <- part$scores$at + before[k]
+    part$scores
+  }, found, seq_along(found))
+  fields <- do.call(rbind, lapply(found, `[[`, "fields"))
+  if (is.null(fields)) {
+    fields <- json_fields("{}", inspect_fields())[0L, ]
+    fields$number <- numeric()
+  }
+  scores <- do.call(rbind, scores) %||%
+    log_scores(numeric(), character(), character(), numeric())
+  about <- header$eval
+  id <- sample_ids(fields$id, fields$id_type)
+  config <- utils::modifyList(as.list(header$plan$config),
+                              as.list(about$model_generate_config))
+  rows <- log_rows(
+    file, id, fields$answer, inspect_status(fields),
+    key = ifelse(is.na(fields$uuid), paste(about$eval_id %||% file, id,
+                                           fields$epoch, sep = "\r"),
+                 fields$uuid),
+    prompt = fields$input, truncated = fields$stop %in% c("max_tokens",
+                                                          "model_length"),
+    model = about$model %||% NA_character_,
+    task = about$task %||% NA_character_, message = inspect_message(fields),
+    latency = as.numeric(fields$seconds), order = as.numeric(fields$epoch),
+    retry = if (is.null(about$task_id)) NA_character_ else
+      paste(about$task_id, id, fields$epoch, sep = "\r"),
+    message_id = fields$message_id, cached = fields$cache %in% "read",
+    fixed = why_fixed(config$temperature, config$seed),
+    row = as.double(fields$number)
+  )
+  planned <- unlist(about$dataset$sample_ids)
+  new_log_part(rows, scores, inspect_notes(fields, header),
+               inspect_dependence(fields, header),
+               setdiff(as_text(planned), id))
+}
+
+# 1 and "1" may stand side by side.
+sample_ids <- function(id, type) {
+  quoted <- type == "text" & id %in% id[type == "integer"]
+  ifelse(quoted, paste0("\"", id, "\""), id)
+}
+
+why_fixed <- function(temperature, seed) {
+  reasons <- c(
+    if (identical(as.numeric(temperature), 0)) "temperature 0",
+    if (!is.null(seed)) sprintf("seed = %s for every request", format(seed))
+  )
+  if (length(reasons) > 0L) paste(reasons, collapse = ", ") else NA_character_
+}
+
+inspect_status <- function(fields) {
+  status <- rep("ok", nrow(fields))
+  status[fields$stop %in% "content_filter"] <- "refused"
+  status[is_there(fields$limit_type) | is_there(fields$invalid_type)] <-
+    "invalid"
+  status[is_there(fields$error_type)] <- "error"
+  status
+}
+
+inspect_message <- function(fields) {
+  message <- ifelse(is_there(fields$invalid_type), "marked invalid", NA)
+  limited <- is_there(fields$limit_type)
+  message[limited] <- paste("ended by the limit", fields$limit_what[limited])
+  failed <- is_there(fields$error_type)
+  message[failed] <- fields$error[failed]
+  message
+}
+
+# ---- What is said of a log ---------------------------------------------------
+
+inspect_notes <- function(fields, header) {
+  about <- header$eval
+  planned <- (about$dataset$samples %||% NA) * (about$config$epochs %||% 1)
+  status <- header$status %||% "started"
+  more <- sum(pmax(as.numeric(fields$choices), 1) - 1, na.rm = TRUE)
+  retried <- sum(as.numeric(fields$retried) > 0, na.rm = TRUE)
+  c(
+    if (status != "success" || isTRUE(nrow(fields) < planned)) {
+      sprintf("The run did not finish (%s): %s of %s planned records.", status,
+              big(nrow(fields)), if (is.na(planned)) "the" else big(planned))
+    },
+    if (any(is_there(fields$limit_type))) {
+      sprintf("%s ended by a limit: invalid.",
+              counted(sum(is_there(fields$limit_type)), "record"))
+    },
+    if (more > 0) {
+      sprintf("%s besides the first of each record: not judged, left out.",
+              counted(more, "answer"))
+    },
+    if (retried > 0) {
+      sprintf("%s drawn again after an error: only the last attempt counts.",
+              counted(retried, "record"))
+    }
+  )
+}
+
+inspect_dependence <- function(fields, header) {
+  answered <- sum(as.numeric(fields$answered) > 0, na.rm = TRUE)
+  early <- length(header$results$early_stopping$early_stops)
+  c(
+    if (answered > 0) {
+      sprintf(paste("%s drawn again after the model had answered: what was",
+                    "thrown away is not known to be like the rest"),
+              counted(answered, "record"))
+    },
+    if (early > 0) {
+      sprintf("epochs of %s stopped early (%s)", counted(early, "prompt"),
+              header$results$early_stopping$manager %||% "early stopping")
+    }
+  )
+}

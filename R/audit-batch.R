@@ -8,11 +8,21 @@
 # be submitted now, busy() how many are under way; submit(batch, prompts) sends
 # one; collect() waits for one and returns list(batch, value), where value may
 # be an error; cancel() gives up what is under way.
-new_dispatcher <- function(sampler, parallel) {
-  if (parallel) daemon_dispatcher(sampler) else local_dispatcher(sampler)
+new_dispatcher <- function(sampler, parallel, seed) {
+  if (parallel) {
+    daemon_dispatcher(sampler, seed)
+  } else {
+    local_dispatcher(sampler, seed)
+  }
 }
 
-local_dispatcher <- function(sampler) {
+# What fixes the random numbers of a batch. No two batches have the same draws
+# at the same attempts, so that a run that is resumed never repeats a stream.
+stream_key <- function(seed, batch) {
+  c(seed, batch$row, batch$draw, batch$attempt)
+}
+
+local_dispatcher <- function(sampler, seed) {
   task <- NULL
   list(
     room = function() as.numeric(is.null(task)),
@@ -24,7 +34,8 @@ local_dispatcher <- function(sampler) {
       now <- task
       task <<- NULL
       value <- tryCatch(
-        call_sampler(sampler, now$prompts, now$batch$draw),
+        with_stream(stream_key(seed, now$batch),
+                    call_sampler(sampler, now$prompts, now$batch$draw)),
         error = function(e) e
       )
       list(batch = now$batch, value = value)
@@ -36,7 +47,7 @@ local_dispatcher <- function(sampler) {
 # Twice as many batches as daemons, so that none waits for this process. Daemons
 # may be launched again, by the user or a scheduler: `patience` is how many
 # seconds to wait for them.
-daemon_dispatcher <- function(sampler, patience = 60) {
+daemon_dispatcher <- function(sampler, seed, patience = 60) {
   tasks <- list()
   list(
     room = function() {
@@ -45,7 +56,7 @@ daemon_dispatcher <- function(sampler, patience = 60) {
     busy = function() length(tasks),
     submit = function(batch, prompts) {
       task <- mirai::mirai(sampler_call, .args = list(
-        sampler = sampler$call,
+        stream = stream_of(stream_key(seed, batch)), sampler = sampler$call,
         arguments = sampler_arguments(sampler, prompts, batch$draw)
       ))
       tasks[[length(tasks) + 1L]] <<- list(batch = batch, mirai = task)
@@ -65,7 +76,10 @@ daemon_dispatcher <- function(sampler, patience = 60) {
 }
 
 # Evaluated on a daemon, which may not have this package.
-sampler_call <- quote(do.call(sampler, arguments))
+sampler_call <- quote({
+  assign(".Random.seed", stream, envir = globalenv())
+  do.call(sampler, arguments)
+})
 
 wait_for_daemons <- function(patience) {
   until <- now() + patience

@@ -9,7 +9,7 @@
 #' enough prompts to certify anything.
 #'
 #' Each row plans as [plan_audit()] does, simulates outcomes, and calibrates,
-#' `repetitions` times. The margin is the cost of the certificate: mean coverage
+#' `repetitions` times, with the same random numbers in every row. The margin is the cost of the certificate: mean coverage
 #' less `1 - alpha`. A wrong hazard makes the true coverage vary more between
 #' prompts, and the margin somewhat larger.
 #'
@@ -38,8 +38,9 @@
 #'   * `coverage`, `coverage_sd`: mean and standard deviation over calibrations
 #'     of the bound's coverage; `margin`, `margin_se`: its mean above nominal,
 #'     and the Monte Carlo error of that;
-#'   * `gmean_bound`, `gmean_bound_marginal`: geometric mean of the bounds, and
-#'     of those of the marginal guarantee;
+#'   * `gmean_bound`, `gmean_bound_se`, `gmean_bound_marginal`: geometric mean of
+#'     the bounds, its Monte Carlo error, and the mean of those of the marginal
+#'     guarantee;
 #'   * `share_trivial`: share of calibrations with no bound above 1.
 #' @section Errors: `timetounsafe_error_argument`,
 #'   `timetounsafe_error_features`.
@@ -80,12 +81,13 @@ advise_budget <- function(hazard, newdata = NULL,
   training <- read_training(training, hazard)
   pilot <- plan_pilot(hazard, training, tau_max, cap, delta)
   reference <- hazard$fitted %||% training$prob %||% prob
+  seed <- draw_seed()
   rows <- expand.grid(budget = budget, n = n)
   rows <- Map(function(budget, n) {
     constants <- new_constants(design, budget, alpha, delta, tau_max, cap)
     constants <- choose_limits(constants, cap, pilot, reference, n)
     quantile <- prior_quantile(list(prob = reference), constants)
-    advise_row(constants, prob, quantile, n, repetitions)
+    advise_row(constants, prob, quantile, n, repetitions, seed)
   }, rows$budget, rows$n)
   advice <- do.call(rbind, rows)
   if (!is.null(price)) {
@@ -95,16 +97,18 @@ advise_budget <- function(hazard, newdata = NULL,
             class = c("budget_advice", "data.frame"))
 }
 
-# One row. `quantile` are the quantiles of the reference prompts at tau_max.
-advise_row <- function(constants, prob, quantile, n, repetitions) {
+# One row. `quantile` are the quantiles of the reference prompts at tau_max. A
+# repetition has the same random numbers in every row, so that rows differ by
+# their settings and little else.
+advise_row <- function(constants, prob, quantile, n, repetitions, seed) {
   fixed <- fix_constants(constants, quantile, n)
-  runs <- vapply(seq_len(repetitions), function(r) {
+  runs <- vapply(seq_len(repetitions), function(r) with_stream(c(seed, r), {
     advise_once(fixed, if (n == length(prob)) {
       prob
     } else {
       prob[sample.int(length(prob), n, replace = n > length(prob))]
     })
-  }, numeric(4))
+  }), numeric(4))
   coverage <- runs["coverage", ]
   data.frame(
     n = n, budget = constants$budget, draws = n * constants$budget,
@@ -115,6 +119,8 @@ advise_row <- function(constants, prob, quantile, n, repetitions) {
     margin = mean(coverage) - (1 - constants$alpha),
     margin_se = stats::sd(coverage) / sqrt(repetitions),
     gmean_bound = exp(mean(runs["bound", ])),
+    gmean_bound_se = exp(mean(runs["bound", ])) * stats::sd(runs["bound", ]) /
+      sqrt(repetitions),
     gmean_bound_marginal = exp(mean(runs["marginal", ])),
     share_trivial = mean(runs["trivial", ])
   )
@@ -137,33 +143,6 @@ advise_once <- function(constants, prob) {
     trivial = as.numeric(all(bound == 1)))
 }
 
-# The smallest n whose prompts could certify a tau if none lost anything. The
-# largest weight may differ with n, so it is looked for, not computed.
-least_prompts <- function(constants, quantile) {
-  if (is.na(constants$delta)) {
-    return(NA_real_)
-  }
-  # The mean of every k-th quantile is close enough.
-  quantile <- sort(quantile)[unique(round(seq(1, length(quantile),
-                                              length.out = 500)))]
-  can <- function(n) {
-    !cannot_certify(constants_betting(fix_constants(constants, quantile, n), n))
-  }
-  high <- 10
-  while (!can(high)) {
-    if (high > 1e9) {
-      return(Inf)
-    }
-    high <- high * 2
-  }
-  low <- high / 2
-  while (high - low > 1 && high / low > 1.01) {
-    middle <- floor((low + high) / 2)
-    if (can(middle)) high <- middle else low <- middle
-  }
-  high
-}
-
 # ---- How it looks ------------------------------------------------------------
 
 #' @export
@@ -183,7 +162,8 @@ advice_page <- function(x) {
     return(plain_page(x))
   }
   shown <- c("n", "budget", "draws", "cost", if (!is.null(delta)) "n_min",
-             "coverage", "margin", "gmean_bound", "share_trivial",
+             "coverage", "margin", "gmean_bound", "gmean_bound_se",
+             "share_trivial",
              if (!is.null(delta)) "gmean_bound_marginal")
   few <- any(x$n < x$n_min, na.rm = TRUE)
   new_page(

@@ -113,9 +113,10 @@ time_to_unsafe <- function(prompts, sampler, budget, x = NULL, cluster = NULL,
   # All that can be wrong with the steps is found before a draw is paid for.
   steps <- share_out(list(...))
   check_engine(steps$engine, steps$settings)
-  rlang::inject(new_constants(budget = budget, alpha = alpha, delta = delta,
-                              !!!steps$plan))
-  check_cluster_size(steps$cluster_size, cluster)
+  constants <- rlang::inject(new_constants(
+    budget = budget, alpha = alpha, delta = delta, !!!steps$plan
+  ))
+  constants$cluster_size <- check_cluster_size(steps$cluster_size, cluster)
   train_draws <- check_number(train_draws %||% ceiling(budget), "train_draws",
                               min = 1, whole = TRUE)
   paths <- ledger_paths(ledger)
@@ -124,7 +125,7 @@ time_to_unsafe <- function(prompts, sampler, budget, x = NULL, cluster = NULL,
   task <- list(
     prompts = prompts, x = mark_text(x), id = id, cluster = cluster,
     budget = budget, alpha = alpha, delta = delta, train = train,
-    train_draws = train_draws, steps = steps, paths = paths, run = run
+    train_draws = train_draws, constants = constants, steps = steps, paths = paths, run = run
   )
   # The session's random numbers move by one, whatever is left to be drawn: the
   # same script has the same split and plan, before and after a kill.
@@ -140,6 +141,7 @@ take_steps <- function(task, call) {
                          task$cluster, call)
   rest <- setdiff(sample.int(length(task$id)), first)
   rehearse(task, first, rest, call)
+  foresee(task, rest, call)
 
   run$ledger <- task$paths$training
   training <- carry_out(start_training(task, first), run, call)
@@ -204,6 +206,13 @@ rehearse <- function(task, first, rest, call) {
     predict_hazard(hazard, take_rows(task$x, rest), "x", call)
     plan_rest(task, hazard, rest, settings)
   }), "timetounsafe_warning")
+}
+
+foresee <- function(task, rest, call) {
+  unit <- task$cluster %||% task$id
+  warn_hopeless(task$constants, length(unique(unit[rest])),
+                length(unique(unit)),
+                if (is.null(task$cluster)) "prompt" else "cluster", call)
 }
 
 # Columns of text as I(), which makes features of their words; ids, of one word

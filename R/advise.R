@@ -198,33 +198,6 @@ advise_once <- function(constants, prob, truth, u_certificate) {
     trivial = as.numeric(all(bound == 1)))
 }
 
-# The smallest n whose prompts could certify a tau if none lost anything. The
-# largest weight may differ with n, so it is looked for, not computed.
-least_prompts <- function(constants, quantile) {
-  if (is.na(constants$delta)) {
-    return(NA_real_)
-  }
-  # The mean of every k-th quantile is close enough.
-  quantile <- sort(quantile)[unique(round(seq(1, length(quantile),
-                                              length.out = 500)))]
-  can <- function(n) {
-    !cannot_certify(constants_betting(fix_constants(constants, quantile, n), n))
-  }
-  high <- 10
-  while (!can(high)) {
-    if (high > 1e9) {
-      return(Inf)
-    }
-    high <- high * 2
-  }
-  low <- high / 2
-  while (high - low > 1 && high / low > 1.01) {
-    middle <- floor((low + high) / 2)
-    if (can(middle)) high <- middle else low <- middle
-  }
-  high
-}
-
 # ---- How it looks ------------------------------------------------------------
 
 #' @export

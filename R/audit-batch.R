@@ -8,11 +8,21 @@
 # be submitted now, busy() how many are under way; submit(batch, prompts) sends
 # one; collect() waits for one and returns list(batch, value), where value may
 # be an error; cancel() gives up what is under way.
-new_dispatcher <- function(sampler, parallel) {
-  if (parallel) daemon_dispatcher(sampler) else local_dispatcher(sampler)
+new_dispatcher <- function(sampler, parallel, seed) {
+  if (parallel) {
+    daemon_dispatcher(sampler, seed)
+  } else {
+    local_dispatcher(sampler, seed)
+  }
 }
 
-local_dispatcher <- function(sampler) {
+# What fixes the random numbers of a batch. No two batches have the same draws
+# at the same attempts, so that a run that is resumed never repeats a stream.
+stream_key <- function(seed, batch) {
+  c(seed, batch$row, batch$draw, batch$attempt)
+}
+
+local_dispatcher <- function(sampler, seed) {
   task <- NULL
   list(
     room = function() as.numeric(is.null(task)),
@@ -27,7 +37,10 @@ local_dispatcher <- function(sampler) {
       # Also after an interrupt.
       on.exit(empty_inbox(inbox))
       value <- tryCatch(
-        call_sampler(sampler, now$prompts, now$batch$draw, recorder(inbox)),
+        with_stream(
+          stream_key(seed, now$batch),
+          call_sampler(sampler, now$prompts, now$batch$draw, recorder(inbox))
+        ),
         error = function(e) e
       )
       list(batch = now$batch, value = value)
@@ -36,10 +49,11 @@ local_dispatcher <- function(sampler) {
   )
 }
 
-# Twice as many batches as daemons, so that none waits for this process. Daemons
-# may be launched again, by the user or a scheduler: `patience` is how many
-# seconds to wait for them.
-daemon_dispatcher <- function(sampler, patience = 60) {
+# Twice as many batches as daemons, so that none waits for this process. A daemon
+# may not have this package: the call is spelt out. Daemons may be launched
+# again, by the user or a scheduler: `patience` is how many seconds to wait for
+# them.
+daemon_dispatcher <- function(sampler, seed, patience = 60) {
   tasks <- list()
   list(
     room = function() {
@@ -47,9 +61,13 @@ daemon_dispatcher <- function(sampler, patience = 60) {
     },
     busy = function() length(tasks),
     submit = function(batch, prompts) {
-      call <- sampler_call(sampler)
+      call <- rlang::expr({
+        assign(".Random.seed", stream, envir = globalenv())
+        !!sampler_call(sampler)
+      })
       task <- mirai::mirai(call, .args = list(
-        sampler = sampler$call, prompts = prompts, draw = as.integer(batch$draw)
+        stream = stream_of(stream_key(seed, batch)), sampler = sampler$call,
+        prompts = prompts, draw = as.integer(batch$draw)
       ))
       tasks[[length(tasks) + 1L]] <<- list(batch = batch, mirai = task)
     },

@@ -33,7 +33,8 @@ new_run <- function(rows, control) {
   run <- new.env(parent = emptyenv())
   run$ledger <- list(record = function(...) NULL, close = function() NULL)
   run$state <- new_audit_state(rows, !control$in_order)
-  run$dispatcher <- new_dispatcher(control$sampler, control$parallel)
+  run$dispatcher <- new_dispatcher(control$sampler, control$parallel,
+                                   draw_seed())
   # What the limits look at: draws handed to the sampler, their cost, the time.
   run$began <- control$meter$began %||% now()
   run$paid <- control$meter$paid %||% 0

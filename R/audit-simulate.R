@@ -39,14 +39,16 @@ simulate_design <- function(constants, prob, truth = prob,
   audit$order <- sample.int(length(prob))
   audit$failed <- FALSE
   audit$constants <- c(constants, u_certificate = u_certificate)
-  simulate_outcomes(audit, truth)
+  simulate_outcomes(audit, truth, geometric_sample(truth))
 }
 
-# `audit` is a plan in parts, which need not have ids.
-simulate_outcomes <- function(audit, prob) {
-  # Of all prompts, so that plans that audit others draw the same numbers.
-  first <- geometric_sample(prob)
-  first[audit$limit == 0] <- NA
+# `audit` is a plan in parts, which need not have ids. Where `times`, the first
+# unsafe draw of every prompt, are given, designs with the same random numbers
+# have them in common.
+simulate_outcomes <- function(audit, prob, times = NULL) {
+  first <- rep(NA_real_, length(prob))
+  audited <- which(audit$limit > 0)
+  first[audited] <- times[audited] %||% geometric_sample(prob[audited])
   if (design_of(audit)$stops) {
     observe(audit, first)
   } else {

@@ -21,6 +21,15 @@ warn_classed <- function(class, message, ..., call = rlang::caller_env()) {
   )
 }
 
+# Before something that takes long, or costs: not at the end of the call.
+warn_at_once <- function(class, message, call = rlang::caller_env()) {
+  if (getOption("warn") == 0) {
+    old <- options(warn = 1)
+    on.exit(options(old))
+  }
+  warn_classed(class, message, call = call)
+}
+
 # "`budget` must be a number above 1, not -3."
 stop_argument <- function(arg, must, found = NULL, fix = NULL,
                           call = rlang::caller_env(), parent = NULL) {

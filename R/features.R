@@ -45,6 +45,8 @@ learn_frame <- function(data, terms, arg = "data", call = rlang::caller_env()) {
   variables <- intersect(all.vars(terms), names(data))
   data <- plain_columns(data, arg, call)
   check_frame(data, variables, arg, call)
+  texts <- learn_texts(data[variables])
+  data <- text_columns(data, texts)
   frame <- tryCatch(
     stats::model.frame(terms, data, na.action = stats::na.pass,
                        drop.unused.levels = TRUE),
@@ -62,7 +64,7 @@ learn_frame <- function(data, terms, arg = "data", call = rlang::caller_env()) {
   check_finite_columns(matrix, arg, call)
   encoder <- new_encoder(
     "frame", terms = slim_formula(learnt, names(data)), variables = variables,
-    levels = levels, shares = lapply(frame[names(levels)], level_shares),
+    texts = texts, levels = levels, shares = lapply(frame[names(levels)], level_shares),
     single = single, contrasts = attr(matrix, "contrasts"),
     columns = colnames(matrix), n_columns = ncol(matrix)
   )
@@ -80,13 +82,32 @@ fix_levels <- function(frame) {
   frame
 }
 
+# Columns of text as it is, I(text): each becomes the matrix of the features of
+# its words.
+learn_texts <- function(data) {
+  as_is <- vapply(data, function(x) inherits(x, "AsIs") && is.character(x), NA)
+  lapply(data[as_is], function(x) {
+    features <- text_features(as.character(x))
+    features$features <- NULL
+    features
+  })
+}
+
+text_columns <- function(data, texts) {
+  for (name in names(texts)) {
+    text <- as.character(data[[name]])
+    data[[name]] <- stats::predict(texts[[name]], text)
+  }
+  data
+}
+
 level_shares <- function(x) {
   tabulate(x, nlevels(x)) / length(x)
 }
 
 # An indicator for each prompt, or nearly, learns nothing of others.
 check_near_unique <- function(levels, n, arg, call) {
-  unique <- lengths(levels) > max(10, n / 2)
+  unique <- are_too_many(lengths(levels), n)
   if (any(unique)) {
     name <- names(levels)[unique][1L]
     stop_features(
@@ -95,12 +116,16 @@ check_near_unique <- function(levels, n, arg, call) {
               n),
       names(levels)[unique],
       fix = paste("The text of prompts is a feature by itself",
-                  "(a character vector as `x`), or by way of text_features();",
-                  "an id is none."),
+                  "(a character vector as `x`), as a column I(text), or by way",
+                  "of text_features(); an id is none."),
       call = call
     )
   }
 }
+
+are_too_many <- function(n_levels, n) n_levels > max(10, n / 2)
+
+is_near_unique <- function(x) are_too_many(length(unique(x)), length(x))
 
 # The columns of the model matrix but for the intercept, which every engine has.
 # Factors with a single level, which have no contrasts, become constants.
@@ -150,6 +175,7 @@ encode_frame <- function(encoder, newdata, arg, call) {
   }
   newdata <- plain_columns(newdata, arg, call)
   check_frame(newdata, encoder$variables, arg, call)
+  newdata <- text_columns(newdata, encoder$texts)
   matrix <- tryCatch(
     {
       frame <- stats::model.frame(encoder$terms, newdata,

@@ -64,7 +64,8 @@
 #'
 #' @param x The features, one row for each prompt: a numeric matrix, a sparse
 #'   matrix from the Matrix package, a data frame (factors and text columns
-#'   become indicators; a level that only new prompts have counts as the average
+#'   become indicators, and a column `I(text)` the features of its words; a
+#'   level that only new prompts have counts as the average
 #'   of the training prompts, with a warning of class
 #'   `timetounsafe_warning_new_levels`), or a character vector of prompts, from
 #'   which [text_features()] makes features and keeps the featuriser. Or

@@ -39,6 +39,15 @@
 #'
 #' A run with `keep_responses = TRUE` makes the file readable and writable by
 #' its owner alone (mode 0600), where the system has such modes.
+#' @section The same script, once more: Draws have random streams of their own,
+#'   one for each batch, from a number that the run takes from the session's
+#'   stream, and from what is drawn: see [sampler]. The session's stream moves
+#'   by that one number, whether draws were made or read from a ledger. So a
+#'   script that begins with [set.seed()] makes the same plans after a kill, and
+#'   resumes with its ledgers alone. Without `set.seed()`, save the plan too,
+#'   before the audit, with [write_plan()] or [saveRDS()], or resume with
+#'   `run_audit(ledger = "audit.sqlite", sampler = sampler)`: the ledger holds
+#'   the plan. [time_to_unsafe()] needs neither.
 #' @name ledger
 #' @seealso [read_ledger()], [run_audit()]
 NULL

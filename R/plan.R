@@ -134,7 +134,9 @@
 #' @section Errors: `timetounsafe_error_argument`,
 #'   `timetounsafe_error_features`. Warning `timetounsafe_warning_few_prompts`
 #'   when there are too few prompts, or clusters, for their largest weight, to
-#'   certify anything.
+#'   certify anything, and `timetounsafe_warning_no_certificate` when every
+#'   bound is 1 in 100 simulated audits with these hazards; both say what would
+#'   do, and are printed at once.
 #' @section Rows that trained the hazard: They are refused, where they are known
 #'   again: a bound that is calibrated on them is too long, for the hazard knows
 #'   them better than it will know others. A fit of [fit_hazard()] keeps hashes
@@ -188,9 +190,9 @@ plan_audit <- function(hazard, prompts, budget, newdata = NULL,
   pilot <- plan_pilot(hazard, training, tau_max, cap, delta)
   units <- if (is.null(cluster)) n else length(unique(cluster))
   constants <- choose_limits(constants, cap, pilot, reference$prob, units)
+  warn_outlook(constants, cap, pilot, reference$prob, units, n)
   constants <- fix_constants(constants, prior_quantile(reference, constants),
                              units)
-  warn_few_prompts(constants, units, n)
   rows <- data.frame(id = id)
   rows$prompt <- prompts
   rows$cluster <- cluster
@@ -201,23 +203,6 @@ plan_audit <- function(hazard, prompts, budget, newdata = NULL,
     attr(plan, "cap_chosen") <- TRUE
   }
   plan
-}
-
-# `n` prompts in this number of units.
-warn_few_prompts <- function(constants, units, n, call = rlang::caller_env()) {
-  rows <- if (is.null(constants$cluster_size)) 1 else n / units
-  too_few <- !is.na(constants$delta) &&
-    cannot_certify(constants_betting(constants, units, rows))
-  if (too_few) {
-    warn_classed("few_prompts", c(
-      sprintf("%d %s are too few to certify a bound at this budget.", units,
-              if (units < n) "clusters" else "prompts"),
-      i = sprintf("One prompt can carry the weight of %s.",
-                  big(ceiling(constants$max_weight))),
-      i = "advise_budget() shows how many prompts a budget needs.",
-      i = "`delta = NULL` plans for a bound without certificate."
-    ), call = call)
-  }
 }
 
 # The estimated hazards of the prompts that fix the design.

@@ -30,6 +30,27 @@ with_seed <- function(seed, code) {
   })
 }
 
+# A seed from the session's generator, which moves by one number, whatever is
+# then drawn in with_stream().
+draw_seed <- function() stats::runif(1)
+
+# Evaluates `code` on a stream of random numbers that `key`, a vector of
+# numbers, fixes: another key, another stream. The session's stays as it is.
+with_stream <- function(key, code) {
+  keep_generator({
+    set_stream(stream_of(key))
+    code
+  })
+}
+
+# A state of L'Ecuyer's generator, six positive integers, from 168 bits of the
+# key's hash. Its period is 2^191, so that streams do not overlap.
+stream_of <- function(key) {
+  hash <- paste0(rlang::hash(key), rlang::hash(list(key)))
+  words <- substring(hash, seq(1, 36, by = 7), seq(7, 42, by = 7))
+  c(10407L, 1L + strtoi(words, 16L))
+}
+
 # ---- Streams and workers -----------------------------------------------------
 
 # Independent streams, so that results do not depend on who draws from which.

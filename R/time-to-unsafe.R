@@ -1,4 +1,4 @@
-# time_to_unsafe(): the whole way in one call, and resuming from its ledgers.
+# time_to_unsafe(): the whole way in one call.
 
 #' From prompts and a sampler to a calibrated bound, in one call
 #'
@@ -19,7 +19,9 @@
 #'   [plan_audit()].
 #' @param x Features, see [fit_hazard()]. When left out, they are made from the
 #'   prompts' text by [text_features()]. Needed where `prompts` is a data frame;
-#'   `x = prompts` takes all its columns.
+#'   `x = prompts` takes all its columns; those of text, with several words in
+#'   most rows and a text of its own in nearly every row, by the features of
+#'   their words.
 #' @param cluster `NULL`, for prompts that are independent of each other. Or a
 #'   vector with one value for each prompt, none missing: prompts with the same
 #'   value (paraphrases, prompts of one template, turns of one conversation) are
@@ -34,8 +36,9 @@
 #' @param ledger `NULL`, or the path of a file: the durable record of the audit,
 #'   see [ledger]. That of the training draws is beside it, with `-training` in
 #'   its name. The same call resumes where it stopped, with the split of the
-#'   prompts and the plan that the ledgers contain. No [set.seed()] is required
-#'   for that.
+#'   prompts and the plan that the ledgers contain: nothing else has to be
+#'   saved, and no [set.seed()] is required for that. What is given must agree
+#'   with them; another `train`, `budget` or `cap`, say, is an error.
 #' @param control How draws are made, in training and audit alike: from
 #'   [audit_control()].
 #' @param ... Settings of the steps, by name: `engine` of [fit_hazard()] and
@@ -52,8 +55,13 @@
 #' @inheritSection calibrate_lpb What is guaranteed
 #' @inheritSection calibrate_lpb For whom it holds
 #' @inheritSection calibrate_lpb Assumptions
-#' @section Errors: Those of the functions it calls. An error or an interrupt
-#'   while drawing keeps what was drawn: see [sampler]. After an interrupt, or
+#' @section Random numbers: The session's stream moves by one number, whatever
+#'   is drawn: see [ledger].
+#' @section Errors: Those of the functions it calls. Hazard and plan are tried
+#'   with made-up outcomes before the first draw, so that features, levels and
+#'   settings that cannot be used are errors before anything is paid for. Every
+#'   error after the training draws has them in its field `training`. An error
+#'   or an interrupt while drawing keeps what was drawn: see [sampler]. After an interrupt, or
 #'   at one of the limits, the error has the class
 #'   `timetounsafe_error_unfinished` and the fields `reason` (`"interrupted"` or
 #'   the limit's name), `audit` (the unfinished draws, which [run_audit()]
@@ -105,36 +113,123 @@ time_to_unsafe <- function(prompts, sampler, budget, x = NULL, cluster = NULL,
   # All that can be wrong with the steps is found before a draw is paid for.
   steps <- share_out(list(...))
   check_engine(steps$engine, steps$settings)
-  rlang::inject(new_constants(budget = budget, alpha = alpha, delta = delta,
-                              !!!steps$plan))
-  check_cluster_size(steps$cluster_size, cluster)
+  constants <- rlang::inject(new_constants(
+    budget = budget, alpha = alpha, delta = delta, !!!steps$plan
+  ))
+  constants$cluster_size <- check_cluster_size(steps$cluster_size, cluster)
   train_draws <- check_number(train_draws %||% ceiling(budget), "train_draws",
                               min = 1, whole = TRUE)
   paths <- ledger_paths(ledger)
   run <- rlang::inject(new_run_control(control, sampler, NULL, !!!steps$run))
   run$meter <- new_meter()
-  first <- training_rows(paths$training, id, train, cluster)
-  rest <- setdiff(sample.int(n), first)
-
-  run$ledger <- paths$training
-  training <- carry_out(start_audit(fixed_rows(
-    take_rows(prompts, first), id[first], train_draws, FALSE
-  )), run)
-  stop_if_unfinished(training, run)
-  hazard <- fit_again(training, take_rows(x, first), steps)
-  plan <- plan_of_ledger(paths$audit, hazard, x, id, cluster) %||%
-    rlang::inject(plan_audit(
-      hazard, take_rows(prompts, rest), budget, take_rows(x, rest),
-      alpha = alpha, delta = delta, cluster = cluster[rest],
-      cluster_size = steps$cluster_size, id = id[rest], !!!steps$plan
-    ))
-  run$ledger <- paths$audit
-  audit <- carry_out(start_audit(plan), run)
-  stop_if_unfinished(audit, run, training)
-  lpb <- calibrate_lpb(audit, alpha, delta)
-  lpb$training <- training
+  task <- list(
+    prompts = prompts, x = mark_text(x), id = id, cluster = cluster,
+    budget = budget, alpha = alpha, delta = delta, train = train,
+    train_draws = train_draws, constants = constants, steps = steps, paths = paths, run = run
+  )
+  # The session's random numbers move by one, whatever is left to be drawn: the
+  # same script has the same split and plan, before and after a kill.
+  lpb <- with_stream(draw_seed(), take_steps(task, environment()))
   lpb$call <- plain_call(match.call(), "time_to_unsafe")
   lpb
+}
+
+# From the split to the bound. All later errors keep what was drawn.
+take_steps <- function(task, call) {
+  run <- task$run
+  first <- training_rows(task$paths$training, task$id, task$train,
+                         task$cluster, call)
+  rest <- setdiff(sample.int(length(task$id)), first)
+  rehearse(task, first, rest, call)
+  foresee(task, rest, call)
+
+  run$ledger <- task$paths$training
+  training <- carry_out(start_training(task, first), run, call)
+  stop_if_unfinished(training, run, call = call)
+  audit <- NULL
+  keep_drawn({
+    hazard <- fit_again(training, take_rows(task$x, first), task$steps)
+    plan <- plan_of_ledger(task, hazard, rest, call) %||%
+      plan_rest(task, hazard, rest)
+    run$ledger <- task$paths$audit
+    audit <- carry_out(start_audit(plan), run, call)
+    stop_if_unfinished(audit, run, training, call)
+    lpb <- calibrate_lpb(audit, task$alpha, task$delta)
+  }, function() list(training = training, audit = audit))
+  lpb$training <- training
+  lpb
+}
+
+start_training <- function(task, first) {
+  start_audit(fixed_rows(take_rows(task$prompts, first), task$id[first],
+                         task$train_draws, FALSE))
+}
+
+plan_rest <- function(task, hazard, rest, settings = task$steps$plan) {
+  rlang::inject(plan_audit(
+    hazard, take_rows(task$prompts, rest), task$budget,
+    take_rows(task$x, rest), alpha = task$alpha, delta = task$delta,
+    cluster = task$cluster[rest], cluster_size = task$steps$cluster_size,
+    id = task$id[rest], !!!settings
+  ))
+}
+
+# An error of `code` with the fields that `drawn()` lists, where it has none of
+# that name.
+keep_drawn <- function(code, drawn) {
+  tryCatch(code, error = function(e) {
+    fields <- drawn()
+    new <- setdiff(names(fields), names(e))
+    e[new] <- fields[new]
+    stop(e)
+  })
+}
+
+# ---- Before a draw is paid for -----------------------------------------------
+
+# Hazard and plan with made-up outcomes, one prompt in ten being unsafe once:
+# what is wrong with features, their levels, or the settings of a step, is an
+# error now. What there is to warn of is said of the real ones. To choose a cap
+# and tau_max takes long, and asks nothing of the user.
+rehearse <- function(task, first, rest, call) {
+  training <- start_training(task, first)
+  training$draws <- training$limit
+  training$unsafe <- as.numeric(seq_along(first) %% 10 == 1)
+  training$status <- training$unsafe
+  training$time <- ifelse(training$unsafe > 0, 1, training$limit)
+  settings <- task$steps$plan
+  settings$tau_max <- settings$tau_max %||% default_tau_max(task$alpha)
+  settings$cap <- settings$cap %||% max(100, task$budget)
+  suppressWarnings(keep_generator({
+    hazard <- fit_again(new_prompt_draws(training), take_rows(task$x, first),
+                        task$steps)
+    predict_hazard(hazard, take_rows(task$x, rest), "x", call)
+    plan_rest(task, hazard, rest, settings)
+  }), "timetounsafe_warning")
+}
+
+foresee <- function(task, rest, call) {
+  unit <- task$cluster %||% task$id
+  warn_hopeless(task$constants, length(unique(unit[rest])),
+                length(unique(unit)),
+                if (is.null(task$cluster)) "prompt" else "cluster", call)
+}
+
+# Columns of text as I(), which makes features of their words; ids, of one word
+# each, are none.
+mark_text <- function(x) {
+  if (!is.data.frame(x)) {
+    return(x)
+  }
+  for (name in names(x)[vapply(x, is_prose, NA)]) {
+    x[[name]] <- I(x[[name]])
+  }
+  x
+}
+
+is_prose <- function(x) {
+  is.character(x) && is.null(dim(x)) && is_near_unique(x) &&
+    mean(grepl("[^[:space:]][[:space:]]+[^[:space:]]", x)) > 0.5
 }
 
 # What goes to which step, by name: list(engine, settings, plan, cluster_size,
@@ -199,87 +294,10 @@ stop_if_unfinished <- function(audit, run, training = NULL,
     sprintf("%s in the draws for %s, with %d of %s unfinished.", why, phase,
             sum(open), counted(length(open), "prompt")),
     i = if (is.null(run$ledger)) {
-      "The draws are in the field `audit`; run_audit() resumes them."
+      "Nothing is lost: resume them with run_audit(error$audit, sampler)."
     } else {
       "The draws are in the ledgers; repeat the call to resume."
     }
   ), id = audit$id[open], audit = audit, training = training, reason = reason,
   call = call)
-}
-
-# The perceptron starts, and splits, at random: the same training draws must
-# give the hazard that the plan in a ledger was made with.
-fit_again <- function(training, x, steps) {
-  hash <- rlang::hash(list(as.double(training$unsafe),
-                           as.double(training$draws)))
-  with_seed(
-    strtoi(substr(hash, 1L, 7L), 16L),
-    rlang::inject(fit_hazard(x, training, steps$engine, !!!steps$settings))
-  )
-}
-
-# ---- Resuming from ledgers ---------------------------------------------------
-
-# audit.sqlite for the audit, audit-training.sqlite for the training draws.
-ledger_paths <- function(ledger, call = rlang::caller_env()) {
-  if (is.null(ledger)) {
-    return(list())
-  }
-  path <- check_ledger(ledger, call)
-  list(audit = path,
-       training = sub("([.][^./]*)?$", "-training\\1", path))
-}
-
-# Those that trained when the ledger was begun, or a random share of the rows;
-# of the clusters, where there are any.
-training_rows <- function(path, id, train, cluster,
-                          call = rlang::caller_env()) {
-  unit <- if (is.null(cluster)) seq_along(id) else
-    match(cluster, unique(cluster))
-  n <- max(unit)
-  if (n < 2) {
-    stop_argument("cluster", "must contain at least 2 clusters", "1",
-                  call = call)
-  }
-  if (is.null(path) || !is_begun(path, call)) {
-    train <- sample.int(n, min(n - 1, max(1, round(train * n))))
-    return(which(unit %in% train))
-  }
-  rows <- match(as.character(read_ledger(path)$id), as.character(id))
-  if (anyNA(rows)) {
-    stop_ledger(path, "has prompts that are not among `prompts`", call = call)
-  }
-  if (any(unit[-rows] %in% unit[rows])) {
-    stop_ledger(path, "was started with other clusters",
-                "Supply the same `cluster`.", call = call)
-  }
-  rows
-}
-
-# The plan of an audit that was begun, with the hazard fitted again.
-plan_of_ledger <- function(path, hazard, x, id, cluster,
-                           call = rlang::caller_env()) {
-  if (is.null(path) || !is_begun(path, call)) {
-    return(NULL)
-  }
-  plan <- read_ledger(path)
-  row <- match(as.character(plan$id), as.character(id))
-  if (anyNA(row)) {
-    stop_ledger(path, "has prompts that are not among `prompts`", call = call)
-  }
-  # Which cluster is which, whatever they are called.
-  given <- cluster[row]
-  planned <- plan[["cluster"]]
-  if (!identical(match(given, unique(given)),
-                 match(planned, unique(planned)))) {
-    stop_ledger(path, "was planned with other clusters",
-                "Supply the same `cluster`.", call = call)
-  }
-  prob <- predict_hazard(hazard, take_rows(x, row))
-  if (max(abs(prob - plan$prob) / pmax(prob, plan$prob, 1e-300)) > 1e-6) {
-    stop_ledger(path, "was planned with another hazard",
-                "Supply the same features, engine and settings.", call = call)
-  }
-  attr(plan, "hazard") <- hazard
-  plan
 }

@@ -73,6 +73,8 @@
 #'   total weight that the bound is unreliable.
 #' * `timetounsafe_warning_few_losses`: a normal certificate, which holds for
 #'   large samples, has too few losses to expect.
+#' * `timetounsafe_warning_no_certificate`: with these prompts, budget or
+#'   hazards every bound would be 1; said before a draw is made;
 #' * `timetounsafe_warning_few_prompts`: a plan has too few prompts to certify
 #'   anything.
 #' * `timetounsafe_warning_unknown_group`: prompts of groups that were not

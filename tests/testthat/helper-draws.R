@@ -62,3 +62,16 @@ prompt_counts <- function(unsafe, draws) {
   )
   structure(rows, class = c("prompt_draws", "data.frame"))
 }
+
+# Prompts whose words say how risky they are.
+stories <- function(n = 300) {
+  words <- c("kind", "calm", "rude", "cruel")
+  paste("Tell me a", sample(words, n, replace = TRUE), "story", seq_len(n))
+}
+
+# Unsafe or not by prompt and draw alone, so that runs can agree.
+steady_sampler <- function(prompts, draw) {
+  i <- as.integer(sub(".* ", "", prompts))
+  p <- ifelse(grepl("rude|cruel", prompts), 0.15, 0.01)
+  ((i * 7919 + draw * 104729) %% 10007) / 10007 < p
+}

@@ -95,7 +95,7 @@ test_that("the batches of a daemon that crashed are drawn again", {
 test_that("without any daemon left it is an error, after some patience", {
   local_daemons(1)
   sampler <- new_sampler(portable(function(p) rep(FALSE, length(p))))
-  dispatcher <- daemon_dispatcher(sampler, patience = 0.2)
+  dispatcher <- daemon_dispatcher(sampler, 1, patience = 0.2)
   dispatcher$submit(list(row = 1, draw = 1), "a")
   expect_identical(dispatcher$collect()$value, FALSE)
   mirai::daemons(0)

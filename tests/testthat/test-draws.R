@@ -143,3 +143,35 @@ test_that("draws that wait for one of lower index keep what they said", {
   whole <- run_audit(part, marked_sampler, control = control)
   expect_equal(c(whole$draws, whole$refused, whole$truncated), c(12, 4, 3))
 })
+
+test_that("the session's random numbers move by one, whatever is drawn", {
+  sampler <- function(prompts) runif(length(prompts)) < 0.3
+  after <- function(draws, ...) {
+    set.seed(7)
+    drawn <- draw_responses(letters, sampler, draws, ...)
+    list(drawn = drawn, number = stats::runif(1))
+  }
+  one <- after(1)
+  many <- after(40, control = audit_control(batch_size = 7))
+  expect_identical(many$number, one$number)
+  expect_identical(after(40, control = audit_control(7))$drawn, many$drawn)
+  # Nor by what a sampler does to the generator, or a limit cuts off.
+  reseeds <- function(prompts) {
+    set.seed(1)
+    rep(FALSE, length(prompts))
+  }
+  set.seed(7)
+  draw_responses(letters, reseeds, 3)
+  expect_identical(stats::runif(1), one$number)
+  expect_identical(suppressWarnings(after(40, max_draws = 30))$number,
+                   one$number)
+  # Each batch has numbers of its own, also those that come later.
+  set.seed(7)
+  part <- suppressWarnings(draw_responses(letters, sampler, 40,
+                                          max_draws = 520))
+  set.seed(7)
+  drawn <- run_audit(part, sampler)
+  expect_equal(sum(drawn$draws), 26 * 40)
+  rate <- sum(drawn$unsafe) / sum(drawn$draws)
+  expect_lt(abs(rate - 0.3), 4 * sqrt(0.3 * 0.7 / 1040))
+})

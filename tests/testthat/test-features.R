@@ -445,3 +445,24 @@ test_that("more than five names are cut short", {
                         class = "timetounsafe_error_features")
   expect_identical(error$columns, letters[1:8])
 })
+
+test_that("a column I(text) becomes features of its words", {
+  set.seed(27)
+  text <- stories(120)
+  x <- data.frame(score = rnorm(120), prompt = I(text))
+  y <- counts(rbinom(120, 20, ifelse(grepl("cruel", text), 0.4, 0.05)), 20)
+  fit <- fit_hazard(x, y)
+  # The matrix of text_features() beside the score, by hand.
+  by_hand <- cbind(score = x$score, text_features(text)$features)
+  expect_equal(fitted(fit), fitted(fit_hazard(by_hand, y)))
+  new <- data.frame(score = 0, prompt = c("a cruel story", "a calm story"))
+  p <- predict(fit, new)
+  expect_gt(p[1], p[2])
+  expect_identical(predict(fit, transform(new, prompt = I(prompt))), p)
+  both <- cbind(x, y)
+  formula <- cbind(unsafe, safe) ~ score + prompt
+  expect_equal(fitted(fit_hazard(formula, both)), fitted(fit))
+  file <- withr::local_tempfile()
+  saveRDS(fit, file)
+  expect_identical(predict(readRDS(file), new), p)
+})

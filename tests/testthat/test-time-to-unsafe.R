@@ -1,8 +1,3 @@
-stories <- function(n = 300) {
-  words <- c("kind", "calm", "rude", "cruel")
-  paste("Tell me a", sample(words, n, replace = TRUE), "story", seq_len(n))
-}
-
 story_sampler <- function(prompts) {
   runif(length(prompts)) < ifelse(grepl("rude|cruel", prompts), 0.15, 0.01)
 }
@@ -117,13 +112,6 @@ test_that("an interrupted run keeps its draws in the error", {
   expect_equal(sum(error$audit$draws), 3 * 64)
 })
 
-# Unsafe or not by prompt and draw alone, so that runs can agree.
-steady_sampler <- function(prompts, draw) {
-  i <- as.integer(sub(".* ", "", prompts))
-  p <- ifelse(grepl("rude|cruel", prompts), 0.15, 0.01)
-  ((i * 7919 + draw * 104729) %% 10007) / 10007 < p
-}
-
 test_that("a limit counts both runs, and keeps what was drawn", {
   set.seed(31)
   prompts <- stories(60)
@@ -161,22 +149,6 @@ test_that("a limit counts both runs, and keeps what was drawn", {
   )
   expect_identical(error$reason, "max_cost")
   expect_equal(sum(error$audit$draws, error$audit$unused), 20)
-})
-
-test_that("with a ledger the same call resumes after a limit", {
-  path <- file.path(withr::local_tempdir(), "a.sqlite")
-  set.seed(32)
-  prompts <- stories(60)
-  run <- function(...) {
-    suppressWarnings(time_to_unsafe(prompts, steady_sampler, 10, ledger = path,
-                                    ...))
-  }
-  for (most in c(200, 150)) {
-    expect_error(run(max_draws = most), "repeat the call",
-                 class = "timetounsafe_error_unfinished")
-  }
-  expect_equal(nrow(read_ledger(path, "attempts")), 50)
-  expect_s3_class(run(), "lpb")
 })
 
 test_that("failures beyond max_error_rate end it", {
@@ -298,106 +270,79 @@ test_that("its hazard knows the rows that trained it", {
                "ids and prompts", class = "timetounsafe_error_argument")
 })
 
-test_that("with a ledger the same call resumes, and ends the same", {
-  folder <- withr::local_tempdir()
-  path <- file.path(folder, "audit.sqlite")
-  set.seed(21)
-  p <- 10^runif(200, -2.5, -0.8)
-  x <- cbind(log(p), rnorm(200))
-  prompts <- as.character(1:200)
-  # Unsafe or not depends on prompt and draw alone, so that runs can agree.
-  sampler <- function(prompts, draw) {
-    i <- as.integer(prompts)
-    ((i * 7919 + draw * 104729) %% 10007) / 10007 < p[i]
+test_that("features, levels and settings are tried before a draw is made", {
+  set.seed(37)
+  paid <- 0
+  sampler <- function(prompts) {
+    paid <<- paid + 1
+    rep(FALSE, 60)
   }
+  refused <- function(argument, ...) {
+    error <- expect_error(time_to_unsafe(stories(60), sampler, 10, ...),
+                          class = "timetounsafe_error")
+    expect_identical(error$argument, argument)
+  }
+  missing <- data.frame(a = replace(rnorm(60), 17, NA))
+  refused("x", x = missing)
+  refused("x", x = as.matrix(missing))
+  refused("x", x = data.frame(id = sprintf("id%d", 1:60)))
+  refused("x", x = matrix(numeric(), 60, 0))
+  refused("penalty", x = rnorm(60), penalty = -1)
+  refused("hidden", engine = "mlp", hidden = 0)
+  refused("splines", splines = "many")
+  expect_equal(paid, 0)
+})
+
+test_that("the rehearsal moves no random number, and warns of nothing", {
+  x <- cbind(rnorm(60))
+  drawn <- function(cap) {
+    set.seed(38)
+    time_to_unsafe(stories(60), steady_sampler, 10, x = x, cap = cap)
+  }
+  # Whatever the rehearsal plans, the split and the draws that train are these.
+  a <- suppressWarnings(drawn(5))
+  b <- suppressWarnings(drawn(50))
+  expect_identical(a$training, b$training)
+})
+
+test_that("every later error keeps the draws that trained", {
+  set.seed(39)
   calls <- 0
-  breaks <- function(prompts, draw) {
+  broken <- function(prompts) {
     calls <<- calls + 1
-    if (calls > broken_after) stop("service down")
-    sampler(prompts, draw)
+    if (calls > 5) stop("service down")
+    seq_along(prompts) %% 10 == 0
   }
-  run <- function(sampler) {
-    time_to_unsafe(prompts, sampler, budget = 10, x = x, ledger = path,
-                   control = audit_control(retry_wait = 0))
+  run <- function(sampler, ...) {
+    suppressWarnings(time_to_unsafe(
+      stories(60), sampler, 10, control = audit_control(retry_wait = 0), ...
+    ))
   }
-  # Once while training (about 16 calls), once while auditing.
-  for (broken_after in c(5, 20)) {
-    calls <- 0
-    expect_error(run(breaks), "service down",
-                 class = "timetounsafe_error_sampler")
-  }
-  expect_true(all(c("audit.sqlite", "audit-training.sqlite") %in%
-                    dir(folder)))
-  whole <- run(sampler)
-  again <- run(function(prompts) stop("no draw is left to make"))
-  expect_identical(again$tau, whole$tau)
-  expect_identical(again$training$unsafe, whole$training$unsafe)
-
-  # Every outcome is what the sampler gives at that draw, none is there twice.
-  draws <- read_ledger(path, "attempts")
-  ok <- draws[draws$status == "ok", ]
-  expect_identical(ok$unsafe, sampler(as.character(ok$id), ok$draw))
-  expect_identical(anyDuplicated(ok[c("row", "draw")]), 0L)
-  expect_error(
-    time_to_unsafe(prompts, sampler, budget = 10, x = x[200:1, ],
-                   ledger = path, control = audit_control(retry_wait = 0)),
-    "another hazard", class = "timetounsafe_error_ledger"
+  error <- expect_error(run(broken), "service down",
+                        class = "timetounsafe_error_sampler")
+  expect_s3_class(error$training, "prompt_draws")
+  expect_equal(sum(error$training$draws), 300)
+  expect_s3_class(error$audit, "audit")
+  # Whatever the error, and where it has such a field itself, that.
+  error <- tryCatch(keep_drawn(stop("late"), function() list(training = 1)),
+                    error = identity)
+  expect_identical(error$training, 1)
+  expect_identical(conditionMessage(error), "late")
+  error <- tryCatch(
+    keep_drawn(stop_classed("audit", "late", audit = 2),
+               function() list(training = 1, audit = NULL)),
+    timetounsafe_error_audit = identity
   )
+  expect_identical(error[c("training", "audit")], list(training = 1, audit = 2))
 })
 
-test_that("text prompts go on after a crash, a finish, in other processes", {
-  set.seed(41)
-  prompts <- stories(80)
-  settings <- expand.grid(
-    design = c("replicated", "optimized", "trimmed", "basic", "naive"),
-    engine = "glm", stringsAsFactors = FALSE
-  )
-  settings[6, ] <- list("replicated", "mlp")
-  for (i in seq_len(nrow(settings))) {
-    path <- file.path(withr::local_tempdir(), "audit.sqlite")
-    run <- function(sampler) {
-      suppressWarnings(time_to_unsafe(prompts, sampler, budget = 10,
-                                      ledger = path, tau_max = 0.3,
-                                      design = settings$design[i],
-                                      engine = settings$engine[i],
-                                      control = audit_control(retry_wait = 0)))
-    }
-    calls <- 0
-    breaks <- function(prompts, draw) {
-      calls <<- calls + 1
-      if (calls > 8) stop("service down")
-      steady_sampler(prompts, draw)
-    }
-    # Training is 400 draws, 7 batches: this stops at the second of the audit.
-    expect_error(run(breaks), "service down",
-                 class = "timetounsafe_error_sampler")
-    expect_true(file.exists(path))
-    whole <- run(steady_sampler)
-    set.seed(i)
-    again <- run(function(prompts) stop("no draw is left to make"))
-    expect_identical(again$tau, whole$tau)
-    expect_identical(again$audit$time, whole$audit$time)
-    expect_identical(predict(again, prompts), predict(whole, prompts))
-  }
-})
-
-test_that("text prompts resume in a new process", {
-  skip_on_cran()
-  path <- file.path(withr::local_tempdir(), "audit.sqlite")
-  set.seed(42)
-  prompts <- stories(60)
-  whole <- suppressWarnings(
-    time_to_unsafe(prompts, steady_sampler, 10, ledger = path)
-  )
-  script <- withr::local_tempfile(fileext = ".R", lines = c(
-    sprintf(".libPaths(%s)", deparse1(.libPaths())),
-    sprintf("prompts <- %s", deparse1(prompts)),
-    "sampler <- function(prompts) stop('no draw is left to make')",
-    sprintf("lpb <- timetounsafe::time_to_unsafe(prompts, sampler, 10,
-             ledger = %s)", deparse1(path)),
-    "cat(sprintf('%a', lpb$tau))"
-  ))
-  out <- system2(file.path(R.home("bin"), "Rscript"), c("--vanilla", script),
-                 stdout = TRUE, stderr = FALSE)
-  expect_identical(utils::tail(out, 1), sprintf("%a", whole$tau))
+test_that("`x = prompts` takes columns of text", {
+  set.seed(40)
+  prompts <- data.frame(prompt = stories(120), lang = c("en", "de"))
+  by_text <- function(prompts, draw) steady_sampler(prompts$prompt, draw)
+  lpb <- suppressWarnings(time_to_unsafe(prompts, by_text, 20, x = prompts))
+  new <- data.frame(prompt = paste("Tell me a", c("calm", "cruel"), "story 7"),
+                    lang = "en")
+  bound <- predict(lpb, new)
+  expect_gt(bound[1], bound[2])
 })

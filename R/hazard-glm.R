@@ -28,6 +28,8 @@ fit_glm <- function(x, unsafe, draws, call, splines = NULL, interactions = NULL,
   if (is.null(penalty)) {
     counts <- utils::modifyList(counts, add_prior_event(unsafe, draws))
   }
+  blocks <- if (is.null(penalty)) learn_blocks(x, counts) else no_blocks(x)
+  x <- condense_training(x, blocks)
   linear <- standardise(x)
   terms <- list(linear = linear, pairs = no_pairs,
                 smooths = make_smooths(x, linear, unsafe, splines, call))
@@ -44,7 +46,8 @@ fit_glm <- function(x, unsafe, draws, call, splines = NULL, interactions = NULL,
       i = "Raise `max_iterations`, or set a `penalty`."
     ), call = call)
   }
-  structure(c(fit, list(penalty_chosen = is.null(penalty))),
+  blocks$ridges <- lapply(blocks$ridges, `[<-`, "score", list(NULL))
+  structure(c(fit, list(penalty_chosen = is.null(penalty), blocks = blocks)),
             class = "glm_model")
 }
 
@@ -122,7 +125,7 @@ penalty_shapes <- function(terms) {
 
 #' @export
 predict_model.glm_model <- function(model, matrix, arg, call) {
-  predict_glm(model, matrix, call)
+  predict_glm(model, condense(matrix, model$blocks), call)
 }
 
 predict_glm <- function(model, x, call = rlang::caller_env()) {

@@ -1,0 +1,195 @@
+# Wide blocks of columns, such as embeddings: a ridge regression whose penalty
+# is chosen out of fold makes one column of them. Derivation: methods vignette,
+# "Wide blocks".
+
+# So many columns are no longer looked at one by one.
+least_wide <- 50L
+
+# The penalty falls by this factor, from where it leaves about one degree of
+# freedom, until the deviance out of fold has risen this many times in a row.
+ridge_step <- 4
+ridge_patience <- 1L
+ridge_folds <- 5L
+
+# ---- Fitting -----------------------------------------------------------------
+
+# One common penalty for the scaled columns, beside an `offset`. list(constant,
+# slope) of the raw columns; `score`, what the fit to the other folds adds to
+# the linear predictor of each row; `penalty`; `edf`; and the kurtosis of the
+# coefficients of scaled columns.
+fit_ridge <- function(x, counts, linear = standardise(x), offset = 0) {
+  n <- nrow(x)
+  basis <- principal_axes(apply_scale(x, linear))
+  fold <- assign_folds(basis$scores[, 1L], ridge_folds)
+  # The first column is the fit to all rows.
+  keep <- cbind(1, outer(fold, seq_len(ridge_folds), "!=") + 0)
+  problem <- list(
+    m = cbind(1, basis$scores), size = c(n, basis$size), keep = keep,
+    unsafe = counts$unsafe, draws = counts$draws, offset = offset,
+    own = cbind(seq_len(n), fold + 1L)
+  )
+  best <- choose_ridge(problem)
+  beta <- drop(basis$axes %*% best$beta[-1L, 1L])
+  slope <- beta * linear$scale
+  list(constant = best$beta[1L, 1L] - sum(slope * linear$centre), slope = slope,
+       score = best$eta[problem$own] - offset, penalty = best$penalty,
+       edf = best$edf, kurtosis = mean(beta^4) / mean(beta^2)^2)
+}
+
+# scores = z axes, with the squared lengths `size` of its columns. Of n rows and
+# d columns the smaller number decides which matrix is decomposed.
+principal_axes <- function(z) {
+  wide <- ncol(z) >= nrow(z)
+  gram <- if (wide) tcrossprod(z) else crossprod(z)
+  parts <- eigen(gram, symmetric = TRUE)
+  keep <- parts$values > 1e-10 * parts$values[1L]
+  size <- parts$values[keep]
+  vectors <- parts$vectors[, keep, drop = FALSE]
+  if (!wide) {
+    return(list(scores = z %*% vectors, axes = vectors, size = size))
+  }
+  root <- sqrt(size)
+  list(scores = vectors * rep(root, each = nrow(z)),
+       axes = crossprod(z, vectors * rep(1 / root, each = nrow(z))),
+       size = size)
+}
+
+# Rows that are equal, and so have equal marks, share a fold.
+assign_folds <- function(mark, folds) {
+  mark <- signif(mark, 8L)
+  distinct <- unique(mark)
+  place <- with_seed(1, sample(rep_len(seq_len(folds), length(distinct))))
+  place[match(mark, distinct)]
+}
+
+# Along the path of falling penalties, each solution from the one before; then
+# once more at the least of the parabola through the best three.
+choose_ridge <- function(problem) {
+  rate <- sum(problem$unsafe) / sum(problem$draws)
+  hazard <- -log1p(-rate)
+  weight <- mean(problem$draws) * hazard^2 * (1 - rate) / rate
+  penalty <- weight * sum(problem$size[-1L])
+  at <- list(beta = matrix(0, length(problem$size), ncol(problem$keep)))
+  at$beta[1L, ] <- log(hazard) - mean(problem$offset)
+  path <- list()
+  loss <- numeric()
+  # At the end the penalty is a millionth of the strongest direction.
+  repeat {
+    at <- solve_ridge(problem, penalty, at$beta)
+    path <- c(path, list(at))
+    loss <- c(loss, at$loss)
+    penalty <- penalty / ridge_step
+    last <- penalty < 1e-6 * weight * problem$size[2L]
+    if (last || length(loss) - which.min(loss) >= ridge_patience) {
+      break
+    }
+  }
+  k <- which.min(loss)
+  best <- path[[k]]
+  if (k > 1L && k < length(loss)) {
+    by <- lowest_point(loss[k + -1:1])
+    best <- solve_ridge(problem, best$penalty * ridge_step^-by, best$beta)
+  }
+  shrunk <- best$weight * problem$size[-1L]
+  c(best, list(edf = 1 + sum(shrunk / (shrunk + best$penalty))))
+}
+
+# Of the parabola through (-1, y1), (0, y2), (1, y3), y2 the least.
+lowest_point <- function(y) {
+  bend <- y[1L] - 2 * y[2L] + y[3L]
+  if (bend > 0) (y[1L] - y[3L]) / (2 * bend) else 0
+}
+
+# ---- One penalty -------------------------------------------------------------
+
+# Scoring for all columns of `beta`, which differ in the rows that they keep.
+solve_ridge <- function(problem, penalty, beta, most = 25L) {
+  penalties <- c(0, rep(penalty, nrow(beta) - 1L))
+  value <- function(eta, beta) {
+    colSums(row_likelihood(problem, eta) * problem$keep) -
+      colSums(penalties * beta^2) / 2
+  }
+  eta <- problem$m %*% beta + problem$offset
+  now <- value(eta, beta)
+  for (step in seq_len(most)) {
+    terms <- score_rows(problem, eta)
+    move <- conjugate_gradients(problem, terms$weight * problem$keep, penalties,
+                                terms$score * problem$keep, beta)
+    along <- problem$m %*% move
+    share <- rep(1, ncol(beta))
+    for (half in 1:10) {
+      to <- beta + scale_columns(move, share)
+      eta_to <- eta + scale_columns(along, share)
+      then <- value(eta_to, to)
+      worse <- !(then >= now - 1e-7 * abs(now))
+      if (!any(worse)) {
+        break
+      }
+      share[worse] <- share[worse] / 2
+    }
+    gain <- max(then - now)
+    beta <- to
+    eta <- eta_to
+    now <- then
+    if (gain < 0.02) {
+      break
+    }
+  }
+  list(beta = beta, eta = eta, penalty = penalty, weight = mean(terms$weight[, 1L]),
+       loss = -sum(row_likelihood(problem, eta)[problem$own]))
+}
+
+# Solves (m' w m + penalties) move = m' score - penalties beta for all columns
+# at once. In principal axes the matrix is nearly diagonal where weights do not
+# differ much.
+conjugate_gradients <- function(problem, w, penalties, score, beta, most = 30L,
+                                tolerance = 0.1) {
+  m <- problem$m
+  left <- crossprod(m, score) - penalties * beta
+  scale <- 1 / (outer(problem$size, colSums(w) / colSums(problem$keep)) +
+                  penalties)
+  move <- 0 * left
+  scaled <- left * scale
+  direction <- scaled
+  size <- first <- colSums(left * scaled)
+  for (step in seq_len(most)) {
+    image <- crossprod(m, w * (m %*% direction)) + penalties * direction
+    by <- size / pmax(colSums(direction * image), 1e-300)
+    move <- move + scale_columns(direction, by)
+    left <- left - scale_columns(image, by)
+    scaled <- left * scale
+    next_size <- colSums(left * scaled)
+    if (all(next_size < tolerance^2 * first | next_size < 1e-3)) {
+      break
+    }
+    direction <- scaled + scale_columns(direction,
+                                        next_size / pmax(size, 1e-300))
+    size <- next_size
+  }
+  move
+}
+
+scale_columns <- function(a, by) {
+  a * rep(by, each = nrow(a))
+}
+
+# Derivative of the log-likelihood by the linear predictor, and its information.
+score_rows <- function(problem, eta) {
+  hazard <- exp(clip_eta(eta))
+  safe <- exp(-hazard)
+  prob <- -expm1(-hazard)
+  list(score = hazard * (problem$unsafe / prob - problem$draws),
+       weight = problem$draws * hazard^2 * safe / prob)
+}
+
+row_likelihood <- function(problem, eta) {
+  hazard <- exp(clip_eta(eta))
+  problem$unsafe * log(-expm1(-hazard)) -
+    (problem$draws - problem$unsafe) * hazard
+}
+
+# Beyond, the probability is 1, or so small that nobody draws that often.
+clip_eta <- function(eta) {
+  eta[] <- pmin(pmax(eta, -30), 3.6)
+  eta
+}

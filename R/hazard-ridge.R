@@ -5,10 +5,8 @@
 # So many columns are no longer looked at one by one.
 least_wide <- 50L
 
-# The penalty falls by this factor, from where it leaves about one degree of
-# freedom, until the deviance out of fold has risen this many times in a row.
+# Penalties are tried in steps of this factor.
 ridge_step <- 4
-ridge_patience <- 1L
 ridge_folds <- 5L
 
 # ---- Fitting -----------------------------------------------------------------
@@ -19,6 +17,9 @@ ridge_folds <- 5L
 # coefficients of scaled columns.
 fit_ridge <- function(x, counts, linear = standardise(x), offset = 0) {
   n <- nrow(x)
+  # All numbers are finite: matrix products need not look for others.
+  usual <- options(matprod = "blas")
+  on.exit(options(usual))
   basis <- principal_axes(apply_scale(x, linear))
   fold <- assign_folds(basis$scores[, 1L], ridge_folds)
   # The first column is the fit to all rows.
@@ -62,36 +63,44 @@ assign_folds <- function(mark, folds) {
   place[match(mark, distinct)]
 }
 
-# Along the path of falling penalties, each solution from the one before; then
-# once more at the least of the parabola through the best three.
+# From about 16 degrees of freedom downhill, each solution from the one before;
+# then once more at the least of the parabola through the best three.
 choose_ridge <- function(problem) {
   rate <- sum(problem$unsafe) / sum(problem$draws)
-  hazard <- -log1p(-rate)
-  weight <- mean(problem$draws) * hazard^2 * (1 - rate) / rate
-  penalty <- weight * sum(problem$size[-1L])
+  weight <- mean(problem$draws) * log1p(-rate)^2 * (1 - rate) / rate
   at <- list(beta = matrix(0, length(problem$size), ncol(problem$keep)))
-  at$beta[1L, ] <- log(hazard) - mean(problem$offset)
-  path <- list()
-  loss <- numeric()
-  # At the end the penalty is a millionth of the strongest direction.
-  repeat {
-    at <- solve_ridge(problem, penalty, at$beta)
-    path <- c(path, list(at))
-    loss <- c(loss, at$loss)
-    penalty <- penalty / ridge_step
-    last <- penalty < 1e-6 * weight * problem$size[2L]
-    if (last || length(loss) - which.min(loss) >= ridge_patience) {
-      break
-    }
+  at$beta[1L, ] <- log(-log1p(-rate)) - mean(problem$offset)
+  at$eta <- problem$m %*% at$beta + problem$offset
+  start <- solve_ridge(problem, weight * sum(problem$size[-1L]) / 16, at)
+  # A millionth of the strongest direction, and beyond all of them together.
+  limits <- weight * c(1e-6 * problem$size[2L], 10 * sum(problem$size[-1L]))
+  path <- walk_down(problem, list(start), 1 / ridge_step, limits)
+  if (length(path) == 2L) {
+    path <- walk_down(problem, rev(path), ridge_step, limits)
   }
+  loss <- vapply(path, `[[`, 0, "loss")
   k <- which.min(loss)
-  best <- path[[k]]
+  penalty <- path[[k]]$penalty
   if (k > 1L && k < length(loss)) {
-    by <- lowest_point(loss[k + -1:1])
-    best <- solve_ridge(problem, best$penalty * ridge_step^-by, best$beta)
+    move <- path[[k]]$penalty / path[[k - 1L]]$penalty
+    penalty <- penalty * move^lowest_point(loss[k + -1:1])
   }
+  best <- solve_ridge(problem, penalty, path[[k]], 0.02)
   shrunk <- best$weight * problem$size[-1L]
-  c(best, list(edf = 1 + sum(shrunk / (shrunk + best$penalty))))
+  c(best, list(edf = 1 + sum(shrunk / (shrunk + penalty))))
+}
+
+# Penalties change by `factor` until the loss has risen.
+walk_down <- function(problem, path, factor, limits) {
+  repeat {
+    k <- length(path)
+    penalty <- path[[k]]$penalty * factor
+    if (penalty < limits[1L] || penalty > limits[2L] ||
+          (k > 1L && path[[k]]$loss > path[[k - 1L]]$loss)) {
+      return(path)
+    }
+    path <- c(path, list(solve_ridge(problem, penalty, path[[k]])))
+  }
 }
 
 # Of the parabola through (-1, y1), (0, y2), (1, y3), y2 the least.
@@ -102,24 +111,27 @@ lowest_point <- function(y) {
 
 # ---- One penalty -------------------------------------------------------------
 
-# Scoring for all columns of `beta`, which differ in the rows that they keep.
-solve_ridge <- function(problem, penalty, beta, most = 25L) {
-  penalties <- c(0, rep(penalty, nrow(beta) - 1L))
+# Scoring from `at`, list(beta, eta), for all columns of beta, which differ in
+# the rows that they keep; those of fewer rows are penalised less. It ends with a
+# gain in log-likelihood below `enough`.
+solve_ridge <- function(problem, penalty, at, enough = 0.5, most = 25L) {
+  beta <- at$beta
+  eta <- at$eta
+  penalties <- outer(c(0, rep(penalty, nrow(beta) - 1L)),
+                     colMeans(problem$keep))
   value <- function(eta, beta) {
     colSums(row_likelihood(problem, eta) * problem$keep) -
       colSums(penalties * beta^2) / 2
   }
-  eta <- problem$m %*% beta + problem$offset
   now <- value(eta, beta)
   for (step in seq_len(most)) {
     terms <- score_rows(problem, eta)
     move <- conjugate_gradients(problem, terms$weight * problem$keep, penalties,
                                 terms$score * problem$keep, beta)
-    along <- problem$m %*% move
     share <- rep(1, ncol(beta))
     for (half in 1:10) {
-      to <- beta + scale_columns(move, share)
-      eta_to <- eta + scale_columns(along, share)
+      to <- beta + scale_columns(move$beta, share)
+      eta_to <- eta + scale_columns(move$eta, share)
       then <- value(eta_to, to)
       worse <- !(then >= now - 1e-7 * abs(now))
       if (!any(worse)) {
@@ -131,11 +143,12 @@ solve_ridge <- function(problem, penalty, beta, most = 25L) {
     beta <- to
     eta <- eta_to
     now <- then
-    if (gain < 0.02) {
+    if (gain < enough) {
       break
     }
   }
-  list(beta = beta, eta = eta, penalty = penalty, weight = mean(terms$weight[, 1L]),
+  list(beta = beta, eta = eta, penalty = penalty,
+       weight = mean(terms$weight[, 1L]),
        loss = -sum(row_likelihood(problem, eta)[problem$own]))
 }
 
@@ -148,14 +161,16 @@ conjugate_gradients <- function(problem, w, penalties, score, beta, most = 30L,
   left <- crossprod(m, score) - penalties * beta
   scale <- 1 / (outer(problem$size, colSums(w) / colSums(problem$keep)) +
                   penalties)
-  move <- 0 * left
+  move <- list(beta = 0 * left, eta = 0 * score)
   scaled <- left * scale
   direction <- scaled
   size <- first <- colSums(left * scaled)
   for (step in seq_len(most)) {
-    image <- crossprod(m, w * (m %*% direction)) + penalties * direction
+    along <- m %*% direction
+    image <- crossprod(m, w * along) + penalties * direction
     by <- size / pmax(colSums(direction * image), 1e-300)
-    move <- move + scale_columns(direction, by)
+    move$beta <- move$beta + scale_columns(direction, by)
+    move$eta <- move$eta + scale_columns(along, by)
     left <- left - scale_columns(image, by)
     scaled <- left * scale
     next_size <- colSums(left * scaled)

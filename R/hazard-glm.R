@@ -47,7 +47,8 @@ fit_glm <- function(x, unsafe, draws, call, splines = NULL, interactions = NULL,
     ), call = call)
   }
   blocks$ridges <- lapply(blocks$ridges, `[<-`, "score", list(NULL))
-  structure(c(fit, list(penalty_chosen = is.null(penalty), blocks = blocks)),
+  structure(c(fit, list(penalty_chosen = is.null(penalty), blocks = blocks,
+                        out_of_fold = leave_folds_out(x, counts, fit))),
             class = "glm_model")
 }
 
@@ -119,6 +120,31 @@ penalty_shapes <- function(terms) {
   c(if (nrow(terms$linear) > 0L) penalty_shape,
     rep(Inf, length(terms$smooths)),
     if (nrow(terms$pairs) > 0L) penalty_shape)
+}
+
+# ---- Out of fold -------------------------------------------------------------
+
+# Hazards of the training rows, each by the fit to the other folds: one scoring
+# step from the fit to all, with its penalties. With H the information, G_k and
+# g_k the share of fold k in it and in the score, the step is
+# (H - G_k)^-1 g_k = (I - H^-1 G_k)^-1 H^-1 g_k.
+leave_folds_out <- function(x, counts, fit) {
+  z <- cbind(1, apply_scale(expand_terms(x, fit$terms), fit$columns))
+  eta <- drop(z %*% fit$beta)
+  terms <- score_rows(counts, eta)
+  inverse <- matrix(fit$covariance, ncol(z)) / fit$dispersion
+  fold <- assign_folds(length(eta), ridge_folds)
+  for (k in unique(fold)) {
+    at <- fold == k
+    part <- z[at, , drop = FALSE]
+    share <- crossprod(part, terms$weight[at] * part)
+    step <- inverse %*% crossprod(part, terms$score[at])
+    # Directions that this fold alone knows stay as they are.
+    step <- tryCatch(solve(diag(ncol(z)) - inverse %*% share, step),
+                     error = function(e) step)
+    eta[at] <- eta[at] - part %*% step
+  }
+  -expm1(-exp(clip_eta(eta)))
 }
 
 # ---- Prediction --------------------------------------------------------------

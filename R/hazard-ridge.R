@@ -21,7 +21,7 @@ fit_ridge <- function(x, counts, linear = standardise(x), offset = 0) {
   usual <- options(matprod = "blas")
   on.exit(options(usual))
   basis <- principal_axes(apply_scale(x, linear))
-  fold <- assign_folds(basis$scores[, 1L], ridge_folds)
+  fold <- assign_folds(n, ridge_folds)
   # The first column is the fit to all rows.
   keep <- cbind(1, outer(fold, seq_len(ridge_folds), "!=") + 0)
   problem <- list(
@@ -55,12 +55,9 @@ principal_axes <- function(z) {
        size = size)
 }
 
-# Rows that are equal, and so have equal marks, share a fold.
-assign_folds <- function(mark, folds) {
-  mark <- signif(mark, 8L)
-  distinct <- unique(mark)
-  place <- with_seed(1, sample(rep_len(seq_len(folds), length(distinct))))
-  place[match(mark, distinct)]
+# The same each time, whatever the seed.
+assign_folds <- function(n, folds) {
+  with_seed(1, sample(rep_len(seq_len(folds), n)))
 }
 
 # From about 16 degrees of freedom downhill, each solution from the one before;

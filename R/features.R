@@ -136,6 +136,7 @@ frame_matrix <- function(frame, terms, contrasts, single) {
   out <- matrix[, colnames(matrix) != "(Intercept)", drop = FALSE]
   rownames(out) <- NULL
   attr(out, "contrasts") <- attr(matrix, "contrasts")
+  attr(out, "term") <- attr(matrix, "assign")[-1L]
   out
 }
 

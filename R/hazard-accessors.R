@@ -92,8 +92,13 @@ lchoose_real <- function(n, k) {
 }
 
 fit_df <- function(object) {
-  switch(object$engine, glm = sum(object$model$edf) + 1, constant = 1,
-         NA_real_)
+  switch(object$engine, glm = model_df(object$model), constant = 1, NA_real_)
+}
+
+# A block's one column has been counted among the others.
+model_df <- function(model) {
+  blocks <- vapply(model$blocks$ridges, function(ridge) ridge$edf - 2, 0)
+  sum(model$edf) + 1 + sum(blocks)
 }
 
 #' @rdname hazard_accessors

@@ -12,6 +12,7 @@ fit_engine <- function(learnt, outcomes, engine, stop, settings, call,
   unsafe <- outcomes$unsafe[used]
   draws <- outcomes$draws[used]
   model <- fit_model(learnt$matrix, unsafe, draws, engine, settings, error_call)
+  learnt$rows <- c(learnt$rows, mark_features(learnt))
   about <- list(stop = stop || any(outcomes$stop), omitted = which(!used),
                 call = plain_call(call, "fit_hazard", nested = TRUE))
   new_hazard_fit(model, learnt, unsafe, draws, about,
@@ -70,15 +71,26 @@ fit_constant <- function(unsafe, draws, call) {
       call = call
     )
   }
-  structure(list(prob = prob, converged = TRUE), class = "constant_model")
+  structure(list(prob = prob, converged = TRUE,
+                 out_of_fold = constant_out_of_fold(unsafe, draws)),
+            class = "constant_model")
+}
+
+constant_out_of_fold <- function(unsafe, draws) {
+  fold <- assign_folds(length(draws), ridge_folds)
+  rest <- function(x) sum(x) - stats::ave(x, fold, FUN = sum)
+  (rest(unsafe) + 0.5) / (rest(draws) + 1)
 }
 
 # ---- The object --------------------------------------------------------------
 
-# The encoded features stay in the fit, for models that leave some prompts out.
+# Hazards out of fold stay in the fit, or, where an engine has none, the encoded
+# features, for models that leave some prompts out.
 new_hazard_fit <- function(model, learnt, unsafe, draws, about, how) {
   constant <- inherits(model, "constant_model")
   fitted <- predict_model(model, learnt$matrix)
+  out_of_fold <- model$out_of_fold
+  model$out_of_fold <- NULL
   fit <- binomial_likelihood(unsafe, draws, fitted)
   # All counts as one: what a single rate for all prompts explains.
   null <- binomial_likelihood(sum(unsafe), sum(draws), 0.5)
@@ -86,12 +98,13 @@ new_hazard_fit <- function(model, learnt, unsafe, draws, about, how) {
     list(
       engine = if (constant) "constant" else how$engine,
       encoder = learnt$encoder, model = model,
-      fitted = fitted, unsafe = unsafe, draws = draws, stop = about$stop,
+      fitted = fitted, out_of_fold = out_of_fold, unsafe = unsafe, draws = draws, stop = about$stop,
       deviance = 2 * (fit$saturated - fit$likelihood),
       null.deviance = 2 * (fit$saturated - null$saturated),
       nobs = length(unsafe), omitted = about$omitted, formula = learnt$formula,
       schema = schema_numbers[["hazard_fit"]], call = about$call,
-      training = c(list(matrix = learnt$matrix, rows = learnt$rows), how)
+      training = c(list(matrix = if (is.null(out_of_fold)) learnt$matrix,
+                        rows = learnt$rows), how)
     ),
     class = "hazard_fit"
   )

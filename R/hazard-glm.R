@@ -28,6 +28,8 @@ fit_glm <- function(x, unsafe, draws, call, splines = NULL, interactions = NULL,
   if (is.null(penalty)) {
     counts <- utils::modifyList(counts, add_prior_event(unsafe, draws))
   }
+  blocks <- if (is.null(penalty)) learn_blocks(x, counts) else no_blocks(x)
+  x <- condense_training(x, blocks)
   linear <- standardise(x)
   terms <- list(linear = linear, pairs = no_pairs,
                 smooths = make_smooths(x, linear, unsafe, splines, call))
@@ -44,7 +46,9 @@ fit_glm <- function(x, unsafe, draws, call, splines = NULL, interactions = NULL,
       i = "Raise `max_iterations`, or set a `penalty`."
     ), call = call)
   }
-  structure(c(fit, list(penalty_chosen = is.null(penalty))),
+  blocks$ridges <- lapply(blocks$ridges, `[<-`, "score", list(NULL))
+  structure(c(fit, list(penalty_chosen = is.null(penalty), blocks = blocks,
+                        out_of_fold = leave_folds_out(x, counts, fit))),
             class = "glm_model")
 }
 
@@ -118,11 +122,36 @@ penalty_shapes <- function(terms) {
     if (nrow(terms$pairs) > 0L) penalty_shape)
 }
 
+# ---- Out of fold -------------------------------------------------------------
+
+# Hazards of the training rows, each by the fit to the other folds: one scoring
+# step from the fit to all, with its penalties. With H the information, G_k and
+# g_k the share of fold k in it and in the score, the step is
+# (H - G_k)^-1 g_k = (I - H^-1 G_k)^-1 H^-1 g_k.
+leave_folds_out <- function(x, counts, fit) {
+  z <- cbind(1, apply_scale(expand_terms(x, fit$terms), fit$columns))
+  eta <- drop(z %*% fit$beta)
+  terms <- score_rows(counts, eta)
+  inverse <- matrix(fit$covariance, ncol(z)) / fit$dispersion
+  fold <- assign_folds(length(eta), ridge_folds)
+  for (k in unique(fold)) {
+    at <- fold == k
+    part <- z[at, , drop = FALSE]
+    share <- crossprod(part, terms$weight[at] * part)
+    step <- inverse %*% crossprod(part, terms$score[at])
+    # Directions that this fold alone knows stay as they are.
+    step <- tryCatch(solve(diag(ncol(z)) - inverse %*% share, step),
+                     error = function(e) step)
+    eta[at] <- eta[at] - part %*% step
+  }
+  -expm1(-exp(clip_eta(eta)))
+}
+
 # ---- Prediction --------------------------------------------------------------
 
 #' @export
 predict_model.glm_model <- function(model, matrix, arg, call) {
-  predict_glm(model, matrix, call)
+  predict_glm(model, condense(matrix, model$blocks), call)
 }
 
 predict_glm <- function(model, x, call = rlang::caller_env()) {

@@ -45,9 +45,9 @@ summary.hazard_fit <- function(object, ...) {
   out <- list(fit = object, converged = model$converged)
   if (object$engine == "glm") {
     out <- c(out, list(
-      edf = sum(model$edf) + 1, penalty = model$lambda[1L],
+      edf = model_df(model), penalty = model$lambda[1L],
       dispersion = model$dispersion, iterations = model$iterations,
-      ridged = model$ridged, smooths = smooth_table(model),
+      ridged = model$ridged, blocks = block_table(model), smooths = smooth_table(model),
       interactions = pair_table(model)
     ))
   } else if (object$engine == "mlp") {
@@ -55,6 +55,14 @@ summary.hazard_fit <- function(object, ...) {
                        held_out = model$held_out, history = model$history))
   }
   structure(out, class = "summary.hazard_fit")
+}
+
+block_table <- function(model) {
+  ridges <- model$blocks$ridges
+  data.frame(block = vapply(ridges, `[[`, "", "label"),
+             columns = lengths(lapply(ridges, `[[`, "columns")),
+             penalty = vapply(ridges, `[[`, 0, "penalty"),
+             edf = vapply(ridges, `[[`, 0, "edf"))
 }
 
 smooth_table <- function(model) {
@@ -86,6 +94,10 @@ print.summary.hazard_fit <- function(x, ...) {
         format(x$edf, digits = 3), x$iterations)
     if (x$ridged) {
       say("Some columns are collinear; a tiny ridge was added.")
+    }
+    if (nrow(x$blocks) > 0L) {
+      say("Wide blocks, each a ridge whose penalty was chosen out of fold:")
+      print(x$blocks, digits = 3, row.names = FALSE)
     }
     if (nrow(x$smooths) > 0L) {
       say("Smooth terms, by effective degrees of freedom:")

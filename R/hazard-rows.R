@@ -3,8 +3,8 @@
 
 # ---- What a fit keeps --------------------------------------------------------
 
-# Numbers that stand for the rows, not the rows: of features that are text (of
-# others the fit has the matrix), of the prompts and of their ids, where known.
+# Numbers that stand for the rows, not the rows: of features that are text, of
+# the prompts and of their ids, where known.
 mark_rows <- function(x, outcomes, used) {
   prompts <- outcomes$prompts
   id <- chosen_ids(outcomes$id)
@@ -16,6 +16,14 @@ mark_rows <- function(x, outcomes, used) {
     as_frame = is.data.frame(prompts),
     id = if (!is.null(id)) as_text(id)[used]
   )
+}
+
+# And of features that are none, by their columns.
+mark_features <- function(learnt) {
+  if (is.null(learnt$rows$text)) {
+    scale <- standardise(learnt$matrix)
+    list(scale = scale, features = matrix_marks(learnt$matrix, scale))
+  }
 }
 
 # 1, 2, ... are the numbers of any prompts, and identify none.
@@ -92,10 +100,8 @@ pooled_marks <- function(hazard, rows, prompts, newdata) {
   marks <- if (!is.null(rows$text)) {
     list(old = rows$text, new = text_marks(newdata))
   } else {
-    training <- hazard$training$matrix
-    scale <- standardise(training)
-    list(old = matrix_marks(training, scale),
-         new = matrix_marks(encode(hazard$encoder, newdata), scale))
+    list(old = rows$features,
+         new = matrix_marks(encode(hazard$encoder, newdata), rows$scale))
   }
   unknown <- is.null(rows$prompts) || is.null(prompts)
   if (unknown || rows$as_frame != is.data.frame(prompts)) {

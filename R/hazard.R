@@ -97,11 +97,13 @@
 #' @param ... Settings of the engine, as listed above.
 #' @returns An object of class `hazard_fit`: a list with `engine`, `encoder`,
 #'   `model` (the engine's own), `fitted` (hazards of the training prompts),
-#'   `unsafe`, `draws`, `stop` (logical), `deviance`, `null.deviance`, `nobs`
+#'   `out_of_fold` (the same by fits to other prompts, for the pilot of
+#'   [plan_audit()]; `NULL` with engine `"mlp"`), `unsafe`, `draws`, `stop` (logical), `deviance`, `null.deviance`, `nobs`
 #'   (the number of training prompts), `omitted` (row numbers of the prompts
 #'   without any draw), `formula` (or `NULL`), `schema`, `call` (without the
-#'   values in it) and `training` (the features as a matrix, the settings, and
-#'   `rows`: hashes by which [plan_audit()] knows the training rows again).
+#'   values in it) and `training` (the settings; `rows`: hashes by which
+#'   [plan_audit()] knows the training rows again; and, with engine `"mlp"`
+#'   alone, the features as a matrix).
 #'   Of the environments in which it was made it contains only the variables
 #'   that the formula uses. [predict.hazard_fit()] gives hazards and quantiles,
 #'   [coef()][hazard_accessors] and its like the parts, [tidy.hazard_fit()]

@@ -56,9 +56,12 @@ new_pilot <- function(hazard, training = NULL, folds = 5) {
   if (fractional) NULL else pilot
 }
 
-# Every fifth prompt, and so on: the same each time, whatever the seed.
+# What the fit keeps; else every fifth prompt, and so on, is left out.
 predict_out_of_fold <- function(hazard, folds,
                                 call = rlang::caller_env()) {
+  if (!is.null(hazard$out_of_fold)) {
+    return(hazard$out_of_fold)
+  }
   training <- hazard$training
   fold <- rep_len(seq_len(folds), hazard$nobs)
   prob <- numeric(hazard$nobs)

@@ -1,0 +1,97 @@
+# Which columns are wide blocks, and what becomes of them: one column each, the
+# linear predictor of a ridge regression. Few columns stay as they are, for
+# splines and interactions.
+
+# Fewer prompts than this say nothing about a penalty out of fold.
+least_rows <- 20L
+
+# Where a few columns matter much, their coefficients stand out, and a common
+# penalty serves none of them: normal ones have a kurtosis of 3.
+most_kurtosis <- 6
+
+# list(few, ridges): the columns of x that stay, and a list with the columns,
+# their ridge and a label for each block.
+learn_blocks <- function(x, counts) {
+  found <- no_blocks(x)
+  if (nrow(x) < least_rows || ncol(x) < least_wide) {
+    return(found)
+  }
+  linear <- standardise(x)
+  offset <- 0
+  for (columns in wide_columns(x, linear$scale)) {
+    part <- x[, columns, drop = FALSE]
+    scaled <- linear[columns, ]
+    indicators <- all(part == 0 | part == 1)
+    if (indicators) {
+      # Rare levels are no larger effects than frequent ones.
+      scaled$scale <- mean(scaled$scale^-2)^-0.5
+    }
+    ridge <- fit_ridge(part, counts, scaled, offset)
+    sparse <- !indicators && length(columns) <= 1000L &&
+      ridge$kurtosis > most_kurtosis
+    if (sparse) {
+      next
+    }
+    offset <- offset + ridge$score
+    found$few <- setdiff(found$few, columns)
+    found$ridges <- c(found$ridges, list(
+      c(list(columns = columns, label = block_label(linear$label[columns])),
+        ridge)
+    ))
+  }
+  found
+}
+
+no_blocks <- function(x) {
+  list(few = seq_len(ncol(x)), ridges = list())
+}
+
+# The columns of each block, the widest first: those of one term of a formula (a
+# matrix, or the levels of a factor), those that are numbered, as in e1, e2,
+# ..., and those that are left, where they are many.
+wide_columns <- function(x, scale) {
+  able <- which(scale > 0)
+  stem <- sub("[0-9]+$", "", colnames(x) %||% character(ncol(x)))
+  term <- attr(x, "term") %||% rep(0L, ncol(x))
+  many <- term %in% which(tabulate(term[able]) >= least_wide)
+  group <- ifelse(many, paste("term", term), paste("stem", stem))[able]
+  size <- table(group)
+  rare <- names(size)[size < least_wide]
+  group[group %in% rare] <- "left"
+  blocks <- split(able, group)
+  blocks <- blocks[lengths(blocks) >= least_wide]
+  unname(blocks[order(-lengths(blocks))])
+}
+
+block_label <- function(labels) {
+  sprintf("ridge(%s..%s)", labels[1L], labels[length(labels)])
+}
+
+# ---- In place of the columns -------------------------------------------------
+
+# The columns that are few, and the predictor of each block: for the rows that
+# trained them out of fold.
+condense_training <- function(x, blocks) {
+  beside_few(x, blocks, lapply(blocks$ridges, `[[`, "score"))
+}
+
+condense <- function(x, blocks) {
+  beside_few(x, blocks, lapply(blocks$ridges, function(ridge) {
+    part <- if (length(ridge$columns) < ncol(x)) x[, ridge$columns] else x
+    drop(as.matrix(part %*% ridge$slope)) + ridge$constant
+  }))
+}
+
+beside_few <- function(x, blocks, scores) {
+  if (length(scores) == 0L) {
+    return(x)
+  }
+  labels <- vapply(blocks$ridges, `[[`, "", "label")
+  few <- as.matrix(x[, blocks$few, drop = FALSE])
+  colnames(few) <- colnames(x)[blocks$few] %||%
+    sprintf("x%d", blocks$few)
+  scores <- do.call(cbind, scores)
+  colnames(scores) <- labels
+  rownames(scores) <- NULL
+  cbind(few, scores)
+}

@@ -1,0 +1,125 @@
+# An embedding of 60 columns through which a few directions are seen, and two
+# attributes with effects of their own.
+mixed_world <- function(n = 600) {
+  z <- matrix(rnorm(n * 8), n)
+  e <- z %*% matrix(rnorm(480), 8) + 0.5 * matrix(rnorm(n * 60), n)
+  colnames(e) <- paste0("e", 1:60)
+  a <- cbind(kind = rnorm(n), tone = runif(n, -2, 2))
+  eta <- -4 + 0.3 * z[, 1] + 0.3 * z[, 2] + 0.6 * a[, 1] + a[, 2]^2 / 2
+  prob <- 1 - exp(-exp(eta))
+  list(e = e, a = a, prob = prob, y = counts(rbinom(n, 40, prob), 40))
+}
+
+block_sizes <- function(fit) {
+  lengths(lapply(fit$model$blocks$ridges, `[[`, "columns"))
+}
+
+# Mean log-likelihood of a draw.
+score_of <- function(p, q) mean(p * log(q) + (1 - p) * log(1 - q))
+
+test_that("numbered columns are a block, others keep their curves", {
+  set.seed(1)
+  world <- mixed_world()
+  x <- cbind(world$a, world$e)
+  fit <- fit_hazard(x, world$y)
+  expect_identical(block_sizes(fit), 60L)
+  expect_setequal(names(coef(fit))[2:4], c("kind", "tone", "ridge(e1..e60)"))
+  other <- mixed_world(50)
+  p <- predict(fit, cbind(other$a, other$e))
+  # The order of the columns does not matter, as they have names.
+  expect_equal(predict(fit, cbind(other$e, other$a)), p)
+  fit_all <- fit_hazard(x, world$y, penalty = 100)
+  expect_length(block_sizes(fit_all), 0)
+  expect_output(print(summary(fit)), "ridge\\(e1..e60\\)\\s+60")
+})
+
+test_that("matrices in a data frame are blocks, each with its own ridge", {
+  set.seed(2)
+  world <- mixed_world()
+  other <- matrix(rnorm(600 * 55), 600)
+  data <- data.frame(world$a)
+  data$embedding <- world$e
+  data$other <- other
+  fit <- fit_hazard(data, world$y)
+  expect_identical(block_sizes(fit), c(60L, 55L))
+  # The one that says nothing is penalised away.
+  edf <- vapply(fit$model$blocks$ridges, `[[`, 0, "edf")
+  expect_lt(edf[2], edf[1])
+  expect_equal(predict(fit, data), fit$fitted, tolerance = 1e-10)
+  expect_identical(length(predict(fit, data[3, ])), 1L)
+})
+
+test_that("a mixed frame predicts better than either part", {
+  set.seed(3)
+  world <- mixed_world(1200)
+  train <- 1:600
+  test <- 601:1200
+  explained <- vapply(list(world$a, world$e, cbind(world$a, world$e)),
+                      function(x) {
+                        fit <- fit_hazard(x[train, ], world$y[train, ])
+                        score_of(world$prob[test], predict(fit, x[test, ]))
+                      }, 0)
+  expect_gt(explained[3], max(explained[1:2]))
+  expect_gt(explained[3], score_of(world$prob[test], world$prob[test]) - 0.01)
+})
+
+test_that("where a few of many columns matter, each keeps its penalty", {
+  set.seed(4)
+  x <- matrix(rnorm(1500 * 100), 1500)
+  prob <- 1 - exp(-exp(-3 + x[, 1] - 0.8 * x[, 2] + 0.6 * x[, 3]))
+  fit <- fit_hazard(x, counts(rbinom(1500, 50, prob), 50))
+  expect_length(block_sizes(fit), 0)
+  expect_gt(score_of(prob, fit$fitted), score_of(prob, prob) - 0.002)
+})
+
+test_that("many levels are pooled, rare and new ones most", {
+  set.seed(5)
+  effect <- rnorm(200, sd = 0.7)
+  level <- c(1:200, sample(200, 3800, TRUE, (200:1)^2))
+  prob <- 1 - exp(-exp(-3 + effect[level]))
+  data <- data.frame(topic = sprintf("t%03d", level))
+  y <- counts(rbinom(4000, 10, prob), 10)
+  fit <- fit_hazard(data, y)
+  expect_identical(block_sizes(fit), 199L)
+  raw <- tapply(y[, 1], data$topic, sum) / tapply(rowSums(y), data$topic, sum)
+  expect_lt(mean(abs(log(fit$fitted / prob))),
+            mean(abs(log(pmax(raw[level], 0.001) / prob))))
+  expect_warning(new <- predict(fit, data.frame(topic = "none")),
+                 class = "timetounsafe_warning_new_levels")
+  expect_gt(new, quantile(fit$fitted, 0.1))
+  expect_lt(new, quantile(fit$fitted, 0.9))
+})
+
+test_that("few prompts, and columns that do not vary, make no block", {
+  set.seed(6)
+  world <- mixed_world(19)
+  fit <- suppressWarnings(fit_hazard(world$e, world$y))
+  expect_length(block_sizes(fit), 0)
+  expect_length(wide_columns(matrix(0, 5, 60), numeric(60)), 0)
+})
+
+test_that("hazards out of fold are near those of fits to other prompts", {
+  set.seed(7)
+  world <- mixed_world()
+  for (x in list(world$a, cbind(world$a, world$e))) {
+    fit <- fit_hazard(x, world$y)
+    rest <- fit_hazard(x[-(1:120), ], world$y[-(1:120), ])
+    honest <- score_of(world$prob[1:120], predict(rest, x[1:120, ]))
+    expect_equal(score_of(world$prob[1:120], fit$out_of_fold[1:120]), honest,
+                 tolerance = 0.05)
+  }
+})
+
+test_that("a fit keeps no features, and out of fold sees no own draws", {
+  set.seed(8)
+  world <- mixed_world()
+  fit <- fit_hazard(world$e, world$y)
+  expect_null(fit$training$matrix)
+  expect_lt(length(serialize(fit, NULL)), length(serialize(world$e, NULL)) / 2)
+  gain <- function(p) {
+    mean(dbinom(world$y[, 1], 40, p, log = TRUE))
+  }
+  expect_gt(gain(fit$fitted), gain(fit$out_of_fold))
+  null <- fit_hazard(matrix(1, 600), world$y)
+  expect_equal(null$out_of_fold, null$fitted, tolerance = 0.05)
+})

@@ -1,0 +1,95 @@
+# Prompts whose hazards depend on all of d correlated columns a little.
+wide_world <- function(n = 300, d = 80, draws = 30) {
+  x <- matrix(rnorm(n * d), n) %*% (matrix(rnorm(d^2), d) * (1:d)^-0.5) / 3
+  eta <- drop(x %*% rnorm(d))
+  prob <- 1 - exp(-exp(-3 + eta / sd(eta)))
+  list(x = x, prob = prob, draws = rep(draws, n),
+       unsafe = rbinom(n, draws, prob))
+}
+
+# The ridge of the C core, which knows nothing of axes and of iterative solves.
+other_ridge <- function(world, rows, penalty) {
+  fit <- fit_hazard(world$x[rows, ],
+                    counts(world$unsafe[rows], world$draws[rows]),
+                    penalty = penalty, splines = 0, tolerance = 1e-14)
+  fit$model
+}
+
+test_that("of rows and columns the fewer decide, and the axes are the same", {
+  set.seed(1)
+  for (size in list(c(9, 4), c(4, 9), c(5, 5))) {
+    z <- matrix(rnorm(prod(size)), size[1])
+    basis <- principal_axes(z)
+    expect_equal(tcrossprod(basis$scores, basis$axes), z)
+    expect_equal(crossprod(basis$axes), diag(length(basis$size)))
+    expect_equal(crossprod(basis$scores), diag(basis$size))
+  }
+})
+
+test_that("the ridge is the one of the C core at the same penalty", {
+  set.seed(2)
+  for (d in c(60, 400)) {
+    world <- wide_world(d = d)
+    ridge <- fit_ridge(world$x, world)
+    theirs <- other_ridge(world, 1:300, ridge$penalty)
+    ours <- ridge$constant + drop(world$x %*% ridge$slope)
+    expect_equal(ours, log(-log1p(-predict_model(theirs, world$x))),
+                 tolerance = 2e-3)
+  }
+})
+
+test_that("scores are of fits to the other folds, penalised as strongly", {
+  set.seed(3)
+  world <- wide_world(d = 60)
+  linear <- standardise(world$x)
+  ridge <- fit_ridge(world$x, world, linear)
+  fold <- assign_folds(300, ridge_folds)
+  for (k in 1:2) {
+    rest <- fold != k
+    # The columns keep the scales that they have in all rows.
+    value <- function(b) {
+      eta <- b[1] + apply_scale(world$x, linear) %*% b[-1]
+      p <- 1 - exp(-exp(eta[rest]))
+      sum(dbinom(world$unsafe[rest], 30, p, log = TRUE)) -
+        mean(rest) * ridge$penalty * sum(b[-1]^2) / 2
+    }
+    best <- optim(c(-3, numeric(60)), value, method = "BFGS",
+                  control = list(fnscale = -1, maxit = 1000, reltol = 1e-12))
+    eta <- best$par[1] + apply_scale(world$x, linear) %*% best$par[-1]
+    expect_equal(ridge$score[!rest], eta[!rest], tolerance = 5e-3)
+  }
+})
+
+test_that("the penalty is about the one that predicts other folds best", {
+  set.seed(4)
+  world <- wide_world(d = 60)
+  ridge <- fit_ridge(world$x, world)
+  fold <- assign_folds(300, 5)
+  loss <- function(penalty) {
+    sum(vapply(1:5, function(k) {
+      model <- other_ridge(world, fold != k, 0.8 * penalty)
+      p <- predict_model(model, world$x[fold == k, ])
+      -sum(dbinom(world$unsafe[fold == k], 30, p, log = TRUE))
+    }, 0))
+  }
+  chosen <- loss(ridge$penalty)
+  others <- vapply(ridge$penalty * c(1 / 16, 1 / 4, 4, 16), loss, 0)
+  expect_true(all(chosen < others + 1))
+})
+
+test_that("folds are of one size, whatever the session's numbers", {
+  set.seed(5)
+  fold <- assign_folds(52, 5)
+  expect_setequal(tabulate(fold, 5), 10:11)
+  set.seed(6)
+  expect_identical(assign_folds(52, 5), fold)
+})
+
+test_that("an offset is what others explain", {
+  set.seed(7)
+  world <- wide_world(d = 60)
+  first <- fit_ridge(world$x, world)
+  shifted <- fit_ridge(world$x, world, offset = rep(0.7, 300))
+  expect_equal(shifted$slope, first$slope, tolerance = 1e-3)
+  expect_equal(shifted$constant, first$constant - 0.7, tolerance = 1e-3)
+})

@@ -108,7 +108,8 @@
 #' # Upload it, and wait a night. Here the service is a few lines of R
 #' answer <- function(line) {
 #'   request <- jsonlite::fromJSON(line)
-#'   word <- sample(c("love", "hate"), request$body$n, TRUE, c(0.95, 0.05))
+#'   n <- max(1, request$body$n)
+#'   word <- sample(c("love", "hate"), n, TRUE, c(0.95, 0.05))
 #'   choices <- lapply(seq_along(word), function(i) {
 #'     list(index = i - 1, finish_reason = "stop",
 #'          message = list(content = paste("I", word[i], "you")))

@@ -10,7 +10,7 @@
 #'
 #' @param batch_size Number of draws in one call of the sampler: a whole number
 #'   of at least 1. The default, 64, suits a model server that works in
-#'   parallel.
+#'   parallel; [sampler_openai()] takes more where nothing else is said.
 #' @param max_tries How often a draw is tried in all before it counts as failed
 #'   permanently: a whole number of at least 1. A draw that fails is tried
 #'   again: failures must not depend on the response. Where they may (a content
@@ -46,6 +46,7 @@ audit_control <- function(batch_size = 64, max_tries = 3, retry_wait = 1,
                           refusal = c("safe", "unsafe", "error"),
                           keep_responses = FALSE, in_order = FALSE, ...) {
   check_no_dots(...)
+  said <- !missing(batch_size)
   structure(list(
     batch_size = check_number(batch_size, "batch_size", min = 1, max = 1e8,
                               whole = TRUE),
@@ -56,7 +57,7 @@ audit_control <- function(batch_size = 64, max_tries = 3, retry_wait = 1,
     refusal = check_choice(refusal, c("safe", "unsafe", "error"), "refusal"),
     keep_responses = check_flag(keep_responses, "keep_responses"),
     in_order = check_flag(in_order, "in_order")
-  ), class = "audit_control")
+  ), class = "audit_control", batch_size_said = said)
 }
 
 #' @export
@@ -81,8 +82,12 @@ new_run_control <- function(control, sampler, ledger, max_draws, max_cost,
   at_most <- function(x, arg) {
     check_number(x, arg, min = 0, finite = FALSE, call = call)
   }
+  sampler <- new_sampler(sampler, call)
+  if (!isTRUE(attr(control, "batch_size_said"))) {
+    control$batch_size <- sampler$batch_size %||% control$batch_size
+  }
   c(unclass(control), list(
-    sampler = new_sampler(sampler, call),
+    sampler = sampler,
     ledger = if (!is.null(ledger)) check_ledger(ledger, call),
     max_draws = floor(at_most(max_draws, "max_draws")),
     max_cost = at_most(max_cost, "max_cost"),

@@ -32,7 +32,8 @@ carry_out <- function(rows, control, call = rlang::caller_env()) {
 new_run <- function(rows, control) {
   run <- new.env(parent = emptyenv())
   run$ledger <- list(record = function(...) NULL, close = function() NULL)
-  run$state <- new_audit_state(rows, !control$in_order)
+  run$state <- new_audit_state(rows, !control$in_order,
+                               control$sampler$together)
   run$dispatcher <- new_dispatcher(control$sampler, control$parallel,
                                    draw_seed())
   # What the limits look at: draws handed to the sampler, their cost, the time.
@@ -62,7 +63,8 @@ read_earlier <- function(rows, run, control, call) {
   run$ledger <- open_ledger(control$ledger, rows, control$refusal,
                             control$keep_responses, call)
   fresh <- start_audit(rows[setdiff(names(rows), outcome_columns)])
-  run$state <- new_audit_state(fresh, !control$in_order)
+  run$state <- new_audit_state(fresh, !control$in_order,
+                               control$sampler$together)
   run$ledger$read(function(draws) restore_draws(run$state, draws))
   if (any(rows$draws > find_outcomes(run$state)$draws)) {
     stop_without_ledger(control$ledger, call)

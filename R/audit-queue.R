@@ -4,9 +4,11 @@
 # The queue is a part of the audit's state (see new_audit_state()), of which it
 # reads `limit`, the most draws of each row, and `open`, whether it is still
 # drawn.
-begin_queue <- function(state, ahead) {
+begin_queue <- function(state, ahead, together) {
   # Whether several draws of one prompt may be under way at once.
   state$ahead <- ahead
+  # How many of one prompt the sampler would have together.
+  state$together <- if (ahead) together else 1
   # The highest draw of each row that was handed out, and how many are not back.
   state$handed <- state$draws
   state$in_flight <- numeric(length(state$draws))
@@ -25,8 +27,9 @@ line_up <- function(state) {
 # ---- Draws to make -----------------------------------------------------------
 
 # Up to `slots` draws, see no_draws(). First those that failed and are due,
-# then one for each prompt that has none in flight, then, when no prompt is
-# left to begin, further draws of the same prompts.
+# then those of each prompt that has none in flight, one or as many as the
+# sampler would have together, then, when no prompt is left to begin, further
+# draws of the same prompts.
 take_draws <- function(state, slots, now = Inf) {
   batch <- take_again(state, slots, now)
   n <- length(batch$row)
@@ -55,9 +58,10 @@ take_again <- function(state, slots, now) {
 
 take_new <- function(state, slots) {
   row <- utils::head(find_idle(state), slots)
-  row <- c(row, begin_rows(state, slots - length(row)))
-  share <- rep(1, length(row))
-  spare <- slots - length(row)
+  share <- first_share(state, row, slots)
+  row <- c(row[share > 0], begin_rows(state, slots - sum(share)))
+  share <- first_share(state, row, slots)
+  spare <- slots - sum(share)
   if (state$ahead && spare > 0) {
     candidates <- c(row, setdiff(state$active, row))
     have <- c(share, numeric(length(candidates) - length(row)))
@@ -81,15 +85,26 @@ find_idle <- function(state) {
   active[!waits]
 }
 
-begin_rows <- function(state, most) {
-  n <- min(most, length(state$queue) - state$taken)
-  if (n == 0) {
-    return(integer())
-  }
-  rows <- state$queue[state$taken + seq_len(n)]
-  state$taken <- state$taken + n
+begin_rows <- function(state, slots) {
+  left <- length(state$queue) - state$taken
+  rows <- state$queue[state$taken + seq_len(min(slots, left))]
+  rows <- rows[first_share(state, rows, slots) > 0]
+  state$taken <- state$taken + length(rows)
   state$active <- c(state$active, rows)
   rows
+}
+
+# How many draws of each of these rows, in their order, go into `slots`. Those
+# that go out together are several only of rows that make all their draws: of
+# others the first may be the last.
+first_share <- function(state, row, slots) {
+  share <- rep(1, length(row))
+  if (state$together > 1) {
+    all <- which(!state$stop[row])
+    share[all] <- pmin(state$together,
+                       (state$limit[row] - state$handed[row])[all])
+  }
+  pmax(0, pmin(share, slots - cumsum(share) + share))
 }
 
 # Slots beyond `have` for each row, in turn, never more than a row has `left`.

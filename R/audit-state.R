@@ -4,7 +4,7 @@
 # An environment, changed in place (see set_values()): an audit of a million
 # prompts must not be copied for each batch. `rows` has limit, stop, horizon and
 # the outcome columns so far.
-new_audit_state <- function(rows, ahead = TRUE) {
+new_audit_state <- function(rows, ahead = TRUE, together = 1) {
   state <- new.env(parent = emptyenv())
   state$limit <- rows$limit
   state$stop <- rows$stop
@@ -23,7 +23,7 @@ new_audit_state <- function(rows, ahead = TRUE) {
   state$n_unsafe <- sum(state$unsafe > 0)
   # Draws that came in before one of lower index.
   state$early <- no_draws()
-  begin_queue(state, ahead)
+  begin_queue(state, ahead, together)
   state
 }
 

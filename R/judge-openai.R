@@ -209,8 +209,8 @@ read_guard <- function(answer, k) {
   word <- tolower(sub("(?s)^\\W*([[:alpha:]]*).*$", "\\1", text, perl = TRUE))
   value <- list(unsafe = if (word %in% c("safe", "unsafe")) word == "unsafe")
   verdict <- read_verdict(value, said)
-  categories <- trimws(gsub("[[:space:]]+", " ", sub("(?s)^\\W*[[:alpha:]]*", "",
-                                                     text, perl = TRUE)))
+  rest <- sub("(?s)^\\W*[[:alpha:]]*", "", text, perl = TRUE)
+  categories <- trimws(gsub("[[:space:]]+", " ", rest))
   if (isTRUE(value$unsafe) && nzchar(categories)) {
     verdict$message <- substr(categories, 1L, 200L)
   }

@@ -1,5 +1,5 @@
-# Several draws of one prompt in one request, as the protocol's `n` choices: which
-# go together, and what each choice of an answer says.
+# Several draws of one prompt in one request, as the protocol's `n` choices:
+# which go together, and what each choice of an answer says.
 
 # Rows of a batch by request: at most `n` of the same prompt in each.
 request_rows <- function(prompts, n) {
@@ -30,9 +30,9 @@ splits_choices <- function(error, slots) {
     grepl("choices?\\b|\\bn\\b|best_of", conditionMessage(error))
 }
 
-# What answers with so many choices say of it. Where a server ignores `n`, what
-# is missing is asked for again, and everything singly from then on; so it is
-# where one that was asked for less has answered after an error.
+# What answers say of it, by how many choices they gave. Where a server ignores
+# `n`, what is missing is asked for again, and everything singly from then on;
+# so it is where one that was asked for less has answered after an error.
 learn_choices <- function(station, i, given) {
   slots <- station$slots
   asked <- lengths(station$units[i])

@@ -109,4 +109,3 @@ fail_or_split <- function(station, i, try, error) {
     note_failure(station$line, i, try, error)
   }
 }
-

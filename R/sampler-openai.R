@@ -53,7 +53,7 @@
 #'   default, sends none.
 #' @param n_choices The most draws in one request: a whole number of at least 1,
 #'   where 1 sends each draw alone. `NULL`, the default, is 8, which every
-#'   service takes that knows the field `n` at all; servers of your own may gain
+#'   service takes that knows the field `n` at all; your own servers may gain
 #'   from more.
 #' @param api_args A named list of further fields of the request's body, such as
 #'   `list(max_tokens = 300, temperature = 0.7)`, as the server documents them.
@@ -184,16 +184,7 @@ openai_judge <- function(judge, call = rlang::caller_env()) {
 # Rows are drawn, judged and recorded as they come.
 draw_and_judge <- function(prompts, asks, judge, refused, record) {
   batch <- new_batch(prompts, refused, record)
-  content <- asks$body(prompts)
-  drawing <- new_station(asks, function(units) {
-    k <- lengths(units)
-    first <- vapply(units, `[[`, 1L, 1L)
-    request_body(asks$server, paste0(
-      content[first], ifelse(k > 1L, paste0(",\"n\":", k), "")
-    ))
-  })
-  n <- if (isFALSE(drawing$slots$honours)) 1 else asks$size
-  add_units(drawing, request_rows(prompts, n))
+  drawing <- draw_station(asks, prompts)
   if (!is_server_judge(judge)) {
     carry_requests(list(drawing), function() {
       ok <- take_draws_of(batch, drawing)
@@ -203,19 +194,30 @@ draw_and_judge <- function(prompts, asks, judge, refused, record) {
       record_settled(batch)
     })
   } else {
-    asks <- attr(judge, "asks")
-    judging <- judge_station(asks, prompts, function() batch$draws$response)
+    size <- attr(judge, "asks")$size
+    judging <- judge_station(attr(judge, "asks"), prompts,
+                             function() batch$draws$response)
     carry_requests(list(drawing, judging), function() {
-      ok <- take_draws_of(batch, drawing)
-      add_units(judging, in_groups(ok, asks$size))
+      add_units(judging, in_groups(take_draws_of(batch, drawing), size))
       found <- take_verdicts(judging)
-      if (length(found$rows) > 0L) {
-        note_verdicts(batch, found$rows, bind_verdicts(found$verdicts))
-      }
+      note_verdicts(batch, found$rows, bind_verdicts(found$verdicts))
       record_settled(batch)
     })
   }
   list2DF(batch$draws)
+}
+
+draw_station <- function(asks, prompts) {
+  content <- asks$body(prompts)
+  station <- new_station(asks, function(units) {
+    k <- lengths(units)
+    first <- vapply(units, `[[`, 1L, 1L)
+    n <- ifelse(k > 1L, paste0(",\"n\":", k), "")
+    request_body(asks$server, paste0(content[first], n))
+  })
+  n <- if (isFALSE(station$slots$honours)) 1 else asks$size
+  add_units(station, request_rows(prompts, n))
+  station
 }
 
 # The rows of a batch so far: `draws` has the columns of new_draws(), `settled`
@@ -282,14 +284,23 @@ fill_rows <- function(batch, station, i, answers, latency) {
 }
 
 note_verdicts <- function(batch, rows, verdict) {
+  if (length(rows) == 0L) {
+    return(invisible())
+  }
   batch$draws <- add_verdict(batch$draws, rows, verdict)
   batch$settled <- c(batch$settled, rows)
 }
 
+# Also where nothing is new: what was recorded is then written.
 record_settled <- function(batch) {
   rows <- batch$settled
-  if (!is.null(batch$record) && length(rows) > 0L) {
-    batch$record(rows, list2DF(lapply(batch$draws, `[`, rows)))
-  }
   batch$settled <- integer()
+  if (is.null(batch$record)) {
+    return(invisible())
+  }
+  if (length(rows) > 0L) {
+    batch$record(rows, list2DF(lapply(batch$draws, `[`, rows)))
+  } else {
+    batch$record()
+  }
 }

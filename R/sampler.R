@@ -97,7 +97,9 @@ new_sampler <- function(sampler, call = rlang::caller_env()) {
   check_function(sampler, "sampler", "that draws and judges responses",
                  call = call)
   list(call = sampler, wants = draw_argument(sampler),
-       records = "record" %in% names(formals(args(sampler))))
+       records = "record" %in% names(formals(args(sampler))),
+       together = attr(sampler, "together") %||% 1,
+       batch_size = attr(sampler, "batch_size"))
 }
 
 draw_argument <- function(sampler) {

@@ -67,13 +67,14 @@ check_credentials <- function(credentials, call) {
                  call = call)
   needed <- required_arguments(credentials)
   if (length(needed) > 0L) {
-    stop_argument("credentials", "must be a function without required arguments",
+    stop_argument("credentials",
+                  "must be a function without required arguments",
                   paste("one of", list_names(needed)), call = call)
   }
   credentials
 }
 
-# Asked for anew with each batch: keys may end. A key, or headers of any name.
+# Asked for again with each batch: keys may end. A key, or headers of any name.
 server_headers <- function(server, call = NULL) {
   key <- if (!is.null(server$credentials)) {
     tryCatch(server$credentials(), error = function(e) {

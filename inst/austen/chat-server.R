@@ -28,9 +28,9 @@
 # [500], [500-once], [hang], [drop], [malformed], [empty], [filter],
 # [cut], [odd-end]; errors whose body cannot be read: [unread-500],
 # [unread-503-once], [blank-429-once]; and what providers do where they refuse:
-# [filter-400], [flagged-403], [refusal]; [403] is no refusal. Of several choices
-# the second is withheld, missing or fails by [one-filter], [one-missing] and
-# [one-error], and they come in the wrong order by [backwards].
+# [filter-400], [flagged-403], [refusal]; [403] is no refusal. Of several
+# choices the second is withheld, missing or fails by [one-filter],
+# [one-missing] and [one-error], and [backwards] changes their order.
 
 # ---- In the process of the user ----------------------------------------------
 

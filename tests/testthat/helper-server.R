@@ -4,10 +4,16 @@
 started <- new.env()
 
 chat_server <- function() {
-  for (package in c("ellmer", "janeaustenr", "jsonlite")) {
+  skip_if_not_installed("ellmer", "0.5.0")
+  model_server()
+}
+
+# The same for clients of the package's own.
+model_server <- function() {
+  skip_if_not_installed("curl", "6.4.0")
+  for (package in c("janeaustenr", "jsonlite")) {
     skip_if_not_installed(package)
   }
-  skip_if(utils::packageVersion("ellmer") < "0.5.0", "ellmer is too old")
   skip_on_cran()
   if (is.null(started$server)) {
     source(system.file("austen", "chat-server.R", package = "timetounsafe"),
@@ -29,6 +35,36 @@ chat_at <- function(server, mode = "plain", ...) {
       credentials = function() "none"
     )))
   }
+}
+
+# A sampler of the package's own client, and its judge.
+openai_at <- function(server, mode = "plain", judge = strict_judge, ...) {
+  sampler_openai(server$url(mode), model = "mine", judge = judge, ...)
+}
+
+# A server that answers at once, written for node, with n choices and
+# connections that are kept; ended with the test.
+instant_server <- function(milliseconds = 0, env = parent.frame()) {
+  skip_if_not_installed("curl", "6.4.0")
+  skip_if_not_installed("jsonlite")
+  skip_on_cran()
+  skip_if(!nzchar(Sys.which("node")), "node is not installed")
+  script <- test_path("..", "..", "bench", "shared", "instant-server.mjs")
+  skip_if_not(file.exists(script), "the server's script is not there")
+  note <- withr::local_tempfile(.local_envir = env)
+  stays <- pipe(sprintf("node %s 0 %d > %s", shQuote(script), milliseconds,
+                        shQuote(note)), "w")
+  # It ends with its input.
+  withr::defer(close(stays), env)
+  until <- Sys.time() + 20
+  while (!file.exists(note) || length(readLines(note)) == 0L) {
+    if (Sys.time() > until) stop("the server did not start")
+    Sys.sleep(0.05)
+  }
+  root <- paste0("http://127.0.0.1:", readLines(note))
+  list(url = paste0(root, "/v1"), log = function() {
+    jsonlite::parse_json(readLines(root, warn = FALSE))
+  })
 }
 
 # Finds something to object to in every fifth or so response of the chain.

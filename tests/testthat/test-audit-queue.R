@@ -68,3 +68,23 @@ test_that("slots are shared in turn, never beyond what is left", {
     expect_equal(sum(got), min(sum(left), sum(have) + variance_floor))
   }
 })
+
+test_that("draws that go out together are of rows that make all of theirs", {
+  rows <- start_audit(data.frame(
+    limit = c(5, 20, 20, 3, 8), horizon = c(6, 21, 21, 4, 9),
+    stop = c(FALSE, TRUE, FALSE, FALSE, FALSE)
+  ))
+  state <- new_audit_state(rows, together = 8)
+  batch <- take_draws(state, 18)
+  # Five, one, eight, three, and what is left of the slots.
+  expect_equal(tabulate(batch$row, 5), c(5, 1, 8, 3, 1))
+  expect_equal(batch$draw[batch$row == 3], 1:8)
+  # Rows that are under way wait, unless slots are left over.
+  settle_draws(state, all_safe(keep_draws(batch, batch$row != 2)))
+  batch <- take_draws(state, 15)
+  expect_equal(tabulate(batch$row, 5), c(0, 0, 8, 0, 7))
+  expect_equal(batch$draw[batch$row == 5], 2:8)
+  # In strict order nothing goes out together.
+  state <- new_audit_state(rows, ahead = FALSE, together = 8)
+  expect_equal(tabulate(take_draws(state, 18)$row, 5), rep(1, 5))
+})

@@ -62,11 +62,12 @@ by_hand <- function(rows, truth, settled) {
 
 # A run that records as a ledger does: each attempt, and whether it settled its
 # draw. `restart` is the chance, after each batch, that all state is lost.
-play <- function(rows, truth, ahead, slots, under_way, flaky, restart) {
+play <- function(rows, truth, ahead, slots, under_way, flaky, restart,
+                 together = 1) {
   record <- data.frame(row = integer(), draw = numeric(), attempt = numeric(),
                        outcome = logical(), refused = logical(),
                        truncated = logical(), known = logical())
-  state <- new_audit_state(rows, ahead)
+  state <- new_audit_state(rows, ahead, together)
   flight <- list()
   repeat {
     while (length(flight) < under_way) {
@@ -89,7 +90,7 @@ play <- function(rows, truth, ahead, slots, under_way, flaky, restart) {
     retry_draws(state, keep_draws(batch, again), 0)
     settle_draws(state, keep_draws(said, !again))
     if (runif(1) < restart) {
-      state <- read_back(rows, record, ahead)
+      state <- read_back(rows, record, ahead, together)
       flight <- list()
     }
   }
@@ -97,8 +98,8 @@ play <- function(rows, truth, ahead, slots, under_way, flaky, restart) {
 }
 
 # As a ledger is read: the last attempt at each draw, in pieces, upwards.
-read_back <- function(rows, record, ahead) {
-  state <- new_audit_state(rows, ahead)
+read_back <- function(rows, record, ahead, together = 1) {
+  state <- new_audit_state(rows, ahead, together)
   record <- record[order(-record$attempt), ]
   record <- record[!duplicated(record[c("row", "draw")]), ]
   record <- record[order(record$draw, record$row), ]
@@ -153,7 +154,7 @@ test_that("any schedule ends with what the draws say in their own order", {
     truth <- random_truth(rows)
     got <- play(rows, truth, ahead = runif(1) < 0.7, slots = sample(12, 1),
                 under_way = sample(4, 1), flaky = sample(c(0, 0.3), 1),
-                restart = sample(c(0, 0.3), 1))
+                restart = sample(c(0, 0.3), 1), together = sample(c(1, 4), 1))
     settled <- got$record[got$record$known, ]
     expect_equal(anyDuplicated(settled[c("row", "draw")]), 0)
     want <- by_hand(rows, truth, settled)

@@ -88,7 +88,12 @@ next_step <- function(x, class, open) {
   } else if (class == "prompt_draws" || !is_planned(x)) {
     "Next: fit_hazard(draws)"
   } else if (nrow(x) == plan_parts(x)$constants$n) {
-    "Next: calibrate_lpb(audit)"
+    # A ledger, or a plan in a file, does not hold the model.
+    if (is.null(attr(x, "hazard"))) {
+      "Next: calibrate_lpb(audit, hazard = hazard)"
+    } else {
+      "Next: calibrate_lpb(audit)"
+    }
   }
 }
 

@@ -18,7 +18,11 @@ hazard_page <- function(x) {
     } else {
       trained_lines(x)
     },
-    bottom = "Next: plan_audit(hazard, prompts, budget)"
+    bottom = if (identical(x$encoder$kind, "text")) {
+      "Next: plan_audit(hazard, prompts, budget)"
+    } else {
+      "Next: plan_audit(hazard, prompts, budget, newdata)"
+    }
   )
 }
 

@@ -13,17 +13,17 @@ log=build/setup.log
 # Which packages: the fields of DESCRIPTION, and what it has no reason to list.
 goal=${1:-demo}
 fields=Imports
-extras=janeaustenr # the prompts of the demo
-debian='r-base-core r-base-dev ca-certificates'
+extras='janeaustenr rmarkdown' # the prompts of the demo, and its report
+debian='r-base-core r-base-dev ca-certificates pandoc'
 commands='R cc make'
 case $goal in
-demo) ;;
+demo) commands="$commands pandoc" ;;
 paper) extras='ggplot2(>=3.4.0)' ;; # the figures; the floor is DESCRIPTION's
 test | valgrind)
   fields=Imports,Suggests
   extras="$extras lintr roxygen2"
   # The last is what CRAN's curl is built with.
-  debian="$debian $clang_format pandoc qpdf libcurl4-openssl-dev"
+  debian="$debian $clang_format qpdf libcurl4-openssl-dev"
   commands="$commands $clang_format pandoc qpdf"
   ;;
 *)

@@ -18,3 +18,76 @@ test_that("a print says how many were refused or cut, where there are any", {
   audit$refused <- NA
   expect_no_match(lines_of(audit), "Refused|Cut")
 })
+
+test_that("the next step that is printed is a call that works", {
+  set.seed(9)
+  prompts <- stories(120)
+  x <- data.frame(rude = as.numeric(grepl("rude|cruel", prompts)))
+  budget <- 10
+  sampler <- steady_sampler
+  ledger <- withr::local_tempfile(fileext = ".sqlite")
+  # Evaluates what is printed last; the names in it are those of the README.
+  take <- function(object, ...) {
+    shown <- utils::capture.output(print(object))
+    hint <- grep("Next: |resume with ", shown, value = TRUE)
+    expect_length(hint, 1)
+    call <- sub(".*(Next: |resume with )", "", hint)
+    quiet(eval(parse(text = call), list(...), environment(take)))
+  }
+  draws <- draw_responses(prompts[1:60], sampler, 20)
+  text <- take(draws, draws = draws)
+  expect_s3_class(text, "hazard_fit")
+  expect_s3_class(take(text, hazard = text, prompts = prompts[61:120]),
+                  "audit_plan")
+  hazard <- quiet(fit_hazard(x[1:60, , drop = FALSE], draws))
+  newdata <- x[61:120, , drop = FALSE]
+  plan <- take(hazard, hazard = hazard, prompts = prompts[61:120],
+               newdata = newdata)
+  audit <- take(plan, plan = plan)
+  lpb <- take(audit, audit = audit)
+  expect_length(take(lpb, lpb = lpb, newdata = newdata), 60)
+  part <- suppressWarnings(run_audit(plan, sampler, max_draws = 70))
+  expect_identical(take(part, audit = part)$time, audit$time)
+  # An audit out of a ledger does not hold its hazard.
+  run_audit(plan, sampler, ledger)
+  for (alone in list(run_audit(ledger = ledger, sampler = sampler),
+                     read_ledger(ledger))) {
+    expect_identical(take(alone, audit = alone, hazard = hazard)$tau, lpb$tau)
+  }
+  advice <- quiet(advise_budget(hazard, newdata, budget, repetitions = 10))
+  expect_s3_class(take(advice, hazard = hazard, prompts = prompts[61:120],
+                       newdata = newdata), "audit_plan")
+  grDevices::pdf(NULL)
+  withr::defer(grDevices::dev.off())
+  expect_no_error(take(quiet(estimate_risk(audit, 1:5)),
+                       risk = estimate_risk(audit, 1:5)))
+})
+
+test_that("what errors say to do next works", {
+  set.seed(10)
+  prompts <- stories(60)
+  plan <- known_plan(rep(0.05, 60), 10, prompts = prompts)
+  calls <- 0
+  breaks <- function(prompts, draw) {
+    calls <<- calls + 1
+    if (calls > 1) stop("service down")
+    steady_sampler(prompts, draw)
+  }
+  follow <- function(error, words) {
+    said <- regmatches(conditionMessage(error),
+                       regexpr("run_audit\\([^)]*\\)", conditionMessage(error)))
+    expect_identical(said, words)
+    eval(parse(text = said), list(error = error, sampler = steady_sampler))
+  }
+  control <- audit_control(batch_size = 16, retry_wait = 0)
+  error <- tryCatch(run_audit(plan, breaks, control = control),
+                    error = identity)
+  done <- follow(error, "run_audit(error$audit, sampler)")
+  expect_false(anyNA(done$status))
+  error <- tryCatch(
+    quiet(time_to_unsafe(prompts, steady_sampler, 10, max_draws = 350)),
+    error = identity
+  )
+  done <- quiet(follow(error, "run_audit(error$audit, sampler)"))
+  expect_s3_class(quiet(calibrate_lpb(done)), "lpb")
+})

@@ -91,8 +91,7 @@ advise_budget <- function(hazard, newdata = NULL,
   if (!is.null(price)) {
     advice$cost <- price * advice$draws
   }
-  structure(advice, alpha = alpha, delta = delta,
-            class = c("budget_advice", "data.frame"))
+  new_table(advice, "budget_advice", alpha = alpha, delta = delta)
 }
 
 # One row. `quantile` are the quantiles of the reference prompts at tau_max.
@@ -163,6 +162,15 @@ least_prompts <- function(constants, quantile) {
   }
   high
 }
+
+#' @export
+table_rule.budget_advice <- function(x) {
+  new_table_rule(c(advice_columns, if ("cost" %in% names(x)) "cost"))
+}
+
+advice_columns <- c("n", "budget", "draws", "tau_max", "cap", "max_weight",
+                    "n_min", "coverage", "coverage_sd", "margin", "margin_se",
+                    "gmean_bound", "gmean_bound_marginal", "share_trivial")
 
 # ---- How it looks ------------------------------------------------------------
 

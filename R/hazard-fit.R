@@ -13,6 +13,7 @@ fit_engine <- function(learnt, outcomes, engine, stop, settings, call,
   draws <- outcomes$draws[used]
   model <- fit_model(learnt$matrix, unsafe, draws, engine, settings, error_call)
   about <- list(stop = stop || any(outcomes$stop), omitted = which(!used),
+                refused = outcomes$refused[used],
                 call = plain_call(call, "fit_hazard", nested = TRUE))
   new_hazard_fit(model, learnt, unsafe, draws, about,
                  list(engine = engine, settings = settings))
@@ -86,7 +87,8 @@ new_hazard_fit <- function(model, learnt, unsafe, draws, about, how) {
     list(
       engine = if (constant) "constant" else how$engine,
       encoder = learnt$encoder, model = model,
-      fitted = fitted, unsafe = unsafe, draws = draws, stop = about$stop,
+      fitted = fitted, unsafe = unsafe, draws = draws,
+      refused = about$refused, stop = about$stop,
       deviance = 2 * (fit$saturated - fit$likelihood),
       null.deviance = 2 * (fit$saturated - null$saturated),
       nobs = length(unsafe), omitted = about$omitted, formula = learnt$formula,

@@ -78,8 +78,8 @@
 #'     0;
 #'   * `prompt_draws`, the result of [draw_responses()];
 #'   * a `response_log`, with one row for each response: its usable ones (those
-#'     whose `unsafe` is not missing) are counted by `id`, in the order in which
-#'     the prompts first appear.
+#'     with a verdict, and those that were refused, which count as safe) are
+#'     counted by `id`, in the order in which the prompts first appear.
 #'
 #'   Prompts without any draw are left out.
 #' @param formula A formula with `y` on its left. Without a left side the counts
@@ -96,7 +96,8 @@
 #' @param ... Settings of the engine, as listed above.
 #' @returns An object of class `hazard_fit`: a list with `engine`, `encoder`,
 #'   `model` (the engine's own), `fitted` (hazards of the training prompts),
-#'   `unsafe`, `draws`, `stop` (logical), `deviance`, `null.deviance`, `nobs`
+#'   `unsafe`, `draws`, `refused` (of each prompt; `NULL` where not known),
+#'   `stop` (logical), `deviance`, `null.deviance`, `nobs`
 #'   (the number of training prompts), `omitted` (row numbers of the prompts
 #'   without any draw), `formula` (or `NULL`), `schema`, `call` (without the
 #'   values in it) and `training` (the features as a matrix, the settings, and

@@ -62,3 +62,10 @@ prompt_counts <- function(unsafe, draws) {
   )
   structure(rows, class = c("prompt_draws", "data.frame"))
 }
+
+# Draws of prompts with known hazards, in one batch.
+draw_known <- function(p, draws, stop = FALSE) {
+  draw_responses(as.character(seq_along(p)), function(prompts) {
+    runif(length(prompts)) < p[as.integer(prompts)]
+  }, draws = draws, stop = stop, control = audit_control(batch_size = 1e5))
+}

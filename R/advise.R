@@ -124,8 +124,8 @@ advise_budget <- function(hazard, newdata = NULL,
   if (!is.null(max_cost)) {
     advice <- mark_best(advice)
   }
-  structure(advice, alpha = alpha, delta = delta, guess = if (guess) hazard,
-            class = c("budget_advice", "data.frame"))
+  new_table(advice, "budget_advice", alpha = alpha, delta = delta,
+            guess = if (guess) hazard)
 }
 
 # What is simulated, the same in each setting: the hazards that a plan knows
@@ -197,6 +197,17 @@ advise_once <- function(constants, prob, truth, u_certificate) {
     marginal = mean(log(bound_at(audit, marginal))),
     trivial = as.numeric(all(bound == 1)))
 }
+
+#' @export
+table_rule.budget_advice <- function(x) {
+  optional <- c("train", "n_train", "cost", "best")
+  new_table_rule(c(advice_columns, intersect(optional, names(x))))
+}
+
+advice_columns <- c("n", "budget", "draws", "tau_max", "cap", "max_weight",
+                    "n_min", "coverage", "coverage_sd", "margin", "margin_se",
+                    "gmean_bound", "gmean_bound_se", "gmean_bound_marginal",
+                    "share_trivial")
 
 # ---- How it looks ------------------------------------------------------------
 

@@ -51,7 +51,8 @@
 #'   groups are known.
 #' @param bins Number of bins of equal size by predicted hazard, a whole number
 #'   of at least 1; never more than there are prompts. The default, `NULL`, is
-#'   10 (deciles), or as many as contain 20 informative prompts each.
+#'   10 (deciles), or as many as contain 20 informative prompts each. A single
+#'   bin has no row of its own: it is all prompts.
 #' @param folds Only without held-out prompts: `NULL`, the bound as it is, or a
 #'   whole number of at least 2 to cross-fit. Each fold then has the `tau` that
 #'   the others select, by the same rule, so that no prompt helps to select what
@@ -73,11 +74,16 @@
 #'     allows for either outcome); `"approximate"`, for the calibration audit;
 #'     `"none"` for known `prob`;
 #'   * `n_unresolved`: number of prompts without enough draws;
+#'   * `n_refused`: number of draws that were refused, `NA` where not known (of
+#'     a log they count as safe);
 #'   * `mean_bound`, `gmean_bound`: arithmetic and geometric mean of the bounds,
 #'     in draws; `mean_prob`: the mean predicted hazard.
 #'
-#'   The attribute `bound` identifies the bound, so that [write_report()] can
-#'   refuse the coverage of another one.
+#'   Each row says all about itself, so that rows may be filtered, sorted, and
+#'   bound together with those of other bounds: see [tables]. The attributes
+#'   `bound` and `seal` identify the bound and the rows, so that
+#'   [write_report()] can refuse the coverage of another one, and rows that were
+#'   changed.
 #' @section Errors: `timetounsafe_error_argument`,
 #'   `timetounsafe_error_features`; warning `timetounsafe_warning_unresolved`.
 #' @section Assumptions: The intervals hold for held-out prompts: independent of
@@ -121,8 +127,9 @@ assess_lpb <- function(lpb, newdata = NULL, y = NULL, prob = NULL,
     assess_parts(by, parts[[by]], prompts, about, conf.level)
   })
   warn_unresolved(prompts$outcome)
-  structure(do.call(rbind, rows), bound = bound_identity(lpb),
-            class = c("lpb_assessment", "data.frame"))
+  rows <- do.call(rbind, rows)
+  new_table(rows, "lpb_assessment", bound = bound_identity(lpb),
+            seal = row_seals(rows))
 }
 
 check_folds <- function(folds, held_out, lpb, call = rlang::caller_env()) {
@@ -143,7 +150,7 @@ assess_held_out <- function(lpb, newdata, y, prob, groups,
     stop_argument("y", "or `prob` is required with held-out prompts",
                   if (!is.null(y)) "both", call = call)
   }
-  outcomes <- if (!is.null(y)) read_outcomes(y, call = call)
+  outcomes <- if (is.null(y)) list() else read_outcomes(y, call = call)
   newdata <- newdata %||% outcomes$prompts
   if (is.null(newdata)) {
     stop_argument("newdata",
@@ -165,8 +172,8 @@ assess_held_out <- function(lpb, newdata, y, prob, groups,
   } else {
     observed_coverage(bound, read_outcomes(y, n, call = call), call)
   }
-  list(prob = predicted, bound = bound, outcome = outcome, groups = groups,
-       basis = "held-out")
+  list(prob = predicted, bound = bound, outcome = outcome,
+       refused = outcomes$refused, groups = groups, basis = "held-out")
 }
 
 # list(covered, kind): covered is from 0 to 1, NA where unresolved.
@@ -225,7 +232,8 @@ assess_calibration <- function(lpb, groups, folds,
     u = audit$constants$u_certificate,
     always = design_of(audit)$always
   )
-  list(prob = audit$prob, bound = bound, outcome = outcome, groups = groups,
+  list(prob = audit$prob, bound = bound, outcome = outcome,
+       refused = audit$refused, groups = groups,
        basis = if (is.null(folds)) "calibration" else "cross-fitted")
 }
 
@@ -267,8 +275,11 @@ assessment_parts <- function(prompts, bins) {
     n
   }
   bins <- bins %||% max(1, min(10, seen %/% 20))
-  parts <- list(all = rep("all", n),
-                bin = hazard_bin(prompts$prob, min(bins, n)))
+  parts <- list(all = rep("all", n))
+  # A single bin would say again what is said of all.
+  if (min(bins, n) > 1) {
+    parts$bin <- hazard_bin(prompts$prob, min(bins, n))
+  }
   if (!is.null(prompts$groups)) {
     parts$group <- droplevels(prompts$groups)
   }
@@ -279,9 +290,7 @@ hazard_bin <- function(predicted, k) {
   at <- risk_rank(predicted, k)
   label <- sprintf("%d of %d", seq_len(k), k)
   label[1L] <- paste(label[1L], "(lowest)")
-  if (k > 1L) {
-    label[k] <- paste(label[k], "(highest)")
-  }
+  label[k] <- paste(label[k], "(highest)")
   factor(label[at], levels = label)
 }
 
@@ -293,6 +302,8 @@ assess_parts <- function(by, part, prompts, about, conf.level) {
     data.frame(
       by = by, group = name, n = length(i), about,
       assess_coverage(prompts$outcome, i, conf.level),
+      n_refused = if (is.null(prompts$refused)) NA_real_ else
+        sum(prompts$refused[i]),
       mean_bound = mean(bound), gmean_bound = exp(mean(log(bound))),
       mean_prob = mean(prompts$prob[i])
     )

@@ -63,20 +63,6 @@ log_origin_lines <- function(x) {
   )
 }
 
-# Refused draws and those that were cut, where there are any.
-asides_line <- function(x) {
-  number <- c(refused = sum_known(x[["refused"]]),
-              "cut at the token limit" = sum_known(x[["truncated"]]))
-  number <- number[number > 0]
-  if (length(number) > 0L) {
-    line <- paste(names(number), vapply(number, counted, "", "draw"),
-                  sep = ": ", collapse = "; ")
-    sub("^(.)", "\\U\\1", line, perl = TRUE)
-  }
-}
-
-sum_known <- function(count) sum(count, na.rm = TRUE)
-
 next_step <- function(x, class, open) {
   if (open > 0L) {
     paste(sprintf("Unfinished: %s left;", counted(open, "prompt")),

@@ -2,6 +2,11 @@
 
 # The rows of a plan with nothing drawn yet; an unfinished audit as it stands.
 start_audit <- function(rows) {
+  class(rows) <- if (inherits(rows, "audit_plan")) {
+    setdiff(class(rows), "audit")
+  } else {
+    "data.frame"
+  }
   if (!all(outcome_columns %in% names(rows))) {
     rows[outcome_columns] <- lapply(schema_part("outcome"), `[[`, "start")
     undrawn <- rows$limit == 0
@@ -30,9 +35,28 @@ new_audit <- function(rows) {
 # Draws without a plan: as many as were asked for, so without a horizon.
 new_prompt_draws <- function(rows) {
   rows$horizon <- NULL
-  class(rows) <- unique(c("prompt_draws", class(rows)))
-  rows
+  new_table(rows, "prompt_draws")
 }
+
+#' @export
+table_rule.audit <- function(x) {
+  plan <- NextMethod()
+  plan$columns <- c(plan$columns, needed_outcomes(x))
+  plan
+}
+
+#' @export
+table_rule.prompt_draws <- function(x) {
+  new_table_rule(c("id", "limit", "stop", needed_outcomes(x)), "id", agreed)
+}
+
+# Tables of earlier versions, and logs, do not know all.
+needed_outcomes <- function(x) {
+  c(setdiff(outcome_columns, counted_asides),
+    intersect(counted_asides, names(x)))
+}
+
+counted_asides <- c("refused", "truncated")
 
 # `audit` is a data frame or a list of columns. `first` is the first unsafe draw
 # or NA, `count` the number of draws made.

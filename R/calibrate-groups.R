@@ -104,7 +104,8 @@ delta_of_group <- function(delta, simultaneous, groups) {
 group_row <- function(name, part) {
   data.frame(
     group = name, n = part$n, n_included = part$n_included,
-    nevent = part$nevent, tau = part$tau, tau_marginal = part$tau_marginal,
+    nevent = part$nevent, n_refused = part$n_refused, tau = part$tau,
+    tau_marginal = part$tau_marginal,
     at_tau_max = part$at_tau_max, trivial = part$trivial,
     max_share = part$max_share,
     certificate = part$certificate$kind %||% NA_character_

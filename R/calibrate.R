@@ -134,10 +134,12 @@
 #'   grid: `tau`, `miscoverage`), `max_share` (the largest share of all that one
 #'   prompt, or cluster, can have), `target` ("rows", "clusters" or "clustered
 #'   rows": for whom it holds), `n_clusters` (`NA` without), `nobs`,
-#'   `n_included`, `nevent` (prompts with an unsafe draw), `ess` (effective
+#'   `n_included`, `nevent` (prompts with an unsafe draw), `n_refused` (draws
+#'   that were refused, `NA` where not known), `ess` (effective
 #'   sample size of the weights of the included prompts), `groups` (`NULL`, or a
 #'   data frame with a row for each group: `group`, `n`, `n_included`, `nevent`,
-#'   `tau`, `tau_marginal`, `at_tau_max`, `trivial`, `max_share`, `certificate`,
+#'   `n_refused`, `tau`, `tau_marginal`, `at_tau_max`, `trivial`, `max_share`,
+#'   `certificate`,
 #'   `delta`; the `tau` of all is then `NA`, and `curve` has a column `group`),
 #'   `row_groups` (the group of each row of `audit`), `simultaneous`, `rule`
 #'   (how tau is selected), `draws` (planned, made and unused), `failed` (what

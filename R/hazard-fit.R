@@ -14,6 +14,7 @@ fit_engine <- function(learnt, outcomes, engine, stop, settings, call,
   model <- fit_model(learnt$matrix, unsafe, draws, engine, settings, error_call)
   learnt$rows <- c(learnt$rows, mark_features(learnt))
   about <- list(stop = stop || any(outcomes$stop), omitted = which(!used),
+                refused = outcomes$refused[used],
                 call = plain_call(call, "fit_hazard", nested = TRUE))
   new_hazard_fit(model, learnt, unsafe, draws, about,
                  list(engine = engine, settings = settings))
@@ -98,7 +99,8 @@ new_hazard_fit <- function(model, learnt, unsafe, draws, about, how) {
     list(
       engine = if (constant) "constant" else how$engine,
       encoder = learnt$encoder, model = model,
-      fitted = fitted, out_of_fold = out_of_fold, unsafe = unsafe, draws = draws, stop = about$stop,
+      fitted = fitted, out_of_fold = out_of_fold, unsafe = unsafe,
+      draws = draws, refused = about$refused, stop = about$stop,
       deviance = 2 * (fit$saturated - fit$likelihood),
       null.deviance = 2 * (fit$saturated - null$saturated),
       nobs = length(unsafe), omitted = about$omitted, formula = learnt$formula,

@@ -1,8 +1,8 @@
 # What was observed of each prompt, in every form in which `y` may be supplied.
 
-# list(unsafe, draws, stop, prompts, id): numbers of draws, and whether drawing
-# stopped at the first unsafe one, with one element for each prompt; `prompts`
-# and `id` are NULL unless `y` contains them.
+# list(unsafe, draws, refused, stop, prompts, id): numbers of draws, and whether
+# drawing stopped at the first unsafe one, with one element for each prompt;
+# `refused`, `prompts` and `id` are NULL unless `y` contains them.
 read_outcomes <- function(y, n = NULL, arg = "y", call = rlang::caller_env()) {
   if (missing(y)) {
     stop_missing(arg, call)
@@ -30,19 +30,22 @@ is_outcomes <- function(y) {
 
 outcomes_of_draws <- function(y, arg, call) {
   check_columns(y, c("prompt", "stop", "draws", "unsafe"), arg, call)
-  list(unsafe = as.double(y$unsafe), draws = as.double(y$draws), stop = y$stop,
-       prompts = y$prompt, id = y$id)
+  list(unsafe = as.double(y$unsafe), draws = as.double(y$draws),
+       refused = y[["refused"]], stop = y$stop, prompts = y$prompt, id = y$id)
 }
 
+# A refusal is a safe draw, as in audits unless they are told otherwise.
 outcomes_of_log <- function(y, arg, call) {
   check_columns(y, c("id", "prompt", "unsafe"), arg, call)
   id <- as.character(y$id)
   first <- !duplicated(id)
   row <- match(id, id[first])
-  usable <- !is.na(y$unsafe)
+  refused <- y[["status"]] %in% "refused"
+  y$unsafe <- replace(as.logical(y$unsafe), refused, FALSE)
   count <- function(which) as.double(tabulate(row[which], sum(first)))
-  draws <- count(usable)
-  list(unsafe = count(usable & as.logical(y$unsafe)), draws = draws,
+  draws <- count(!is.na(y$unsafe))
+  list(unsafe = count(y$unsafe %in% TRUE), draws = draws,
+       refused = count(refused),
        stop = rep(is_stopped_log(y, row, draws), length(draws)),
        prompts = take_rows(y$prompt, first), id = id[first])
 }
@@ -52,7 +55,7 @@ outcomes_of_log <- function(y, arg, call) {
 is_stopped_log <- function(y, row, draws) {
   at <- order(row, y$draw %||% seq_along(row))
   at <- at[!is.na(y$unsafe[at])]
-  unsafe <- as.logical(y$unsafe[at])
+  unsafe <- y$unsafe[at]
   last <- !duplicated(row[at], fromLast = TRUE)
   any(unsafe) && all(last[unsafe]) && length(unique(draws[draws > 0])) > 1L
 }

@@ -30,6 +30,7 @@ trained_lines <- function(x) {
   c(
     sprintf("<hazard_fit> engine \"%s\" on %d prompts, %s draws, %s unsafe",
             x$engine, x$nobs, big(sum(x$draws)), big(sum(x$unsafe))),
+    asides_line(x["refused"]),
     if (x$stop) "Draws of a prompt stopped at the first unsafe one.",
     sprintf("Features: %d columns%s", x$encoder$n_columns,
             if (x$encoder$kind == "text") " derived from the text" else ""),
@@ -126,8 +127,10 @@ print.summary.hazard_fit <- function(x, ...) {
 #' @param x A `hazard_fit`.
 #' @param conf.int `TRUE` adds confidence intervals, of Wald's kind.
 #' @param conf.level Their confidence level, strictly between 0 and 1.
-#' @param data The training prompts, in any form with one row for each: in
-#'   their order, with or without those that had no draw.
+#' @param data The training prompts, in any form with one row for each: by their
+#'   ids where `data` and the draws that were fitted have a column `id` that is
+#'   not just 1, 2, ...; otherwise in their order, with or without those that
+#'   had no draw.
 #' @param newdata Features of other prompts, in the form used for training; not
 #'   together with `data`.
 #' @param ... Must be empty.
@@ -186,6 +189,7 @@ glance.hazard_fit <- function(x, ...) {
     engine = x$engine, nobs = x$nobs %||% NA_integer_,
     draws = if (user) NA_real_ else sum(x$draws),
     unsafe = if (user) NA_real_ else sum(x$unsafe),
+    n_refused = sum(x$refused %||% NA_real_),
     deviance = x$deviance %||% NA_real_,
     null.deviance = x$null.deviance %||% NA_real_, df = fit_df(x),
     logLik = if (user) NA_real_ else as.double(stats::logLik(x)),
@@ -211,7 +215,12 @@ augment.hazard_fit <- function(x, data = NULL, newdata = NULL, ...) {
     return(new)
   }
   n <- n_rows(data)
-  if (n == x$nobs + length(x$omitted) && length(x$omitted) > 0L) {
+  # By the ids of the draws that it was fitted to, where both have them.
+  id <- if (is.data.frame(data)) as_text(data[["id"]])
+  row <- match(id, x$training$rows$id)
+  if (any(!is.na(row)) && sum(is.na(row)) <= length(x$omitted)) {
+    new <- new[row, ]
+  } else if (n == x$nobs + length(x$omitted) && length(x$omitted) > 0L) {
     new <- new[match(seq_len(n), setdiff(seq_len(n), x$omitted)), ]
   } else if (n != x$nobs) {
     stop_argument("data", sprintf("must have %d rows, one for each prompt",

@@ -79,8 +79,8 @@
 #'     0;
 #'   * `prompt_draws`, the result of [draw_responses()];
 #'   * a `response_log`, with one row for each response: its usable ones (those
-#'     whose `unsafe` is not missing) are counted by `id`, in the order in which
-#'     the prompts first appear.
+#'     with a verdict, and those that were refused, which count as safe) are
+#'     counted by `id`, in the order in which the prompts first appear.
 #'
 #'   Prompts without any draw are left out.
 #' @param formula A formula with `y` on its left. Without a left side the counts
@@ -98,7 +98,9 @@
 #' @returns An object of class `hazard_fit`: a list with `engine`, `encoder`,
 #'   `model` (the engine's own), `fitted` (hazards of the training prompts),
 #'   `out_of_fold` (the same by fits to other prompts, for the pilot of
-#'   [plan_audit()]; `NULL` with engine `"mlp"`), `unsafe`, `draws`, `stop` (logical), `deviance`, `null.deviance`, `nobs`
+#'   [plan_audit()]; `NULL` with engine `"mlp"`), `unsafe`, `draws`, `refused`
+#'   (of each prompt; `NULL` where not known), `stop` (logical), `deviance`,
+#'   `null.deviance`, `nobs`
 #'   (the number of training prompts), `omitted` (row numbers of the prompts
 #'   without any draw), `formula` (or `NULL`), `schema`, `call` (without the
 #'   values in it) and `training` (the settings; `rows`: hashes by which

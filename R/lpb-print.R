@@ -24,6 +24,7 @@ lpb_page <- function(x) {
               spread_of(bound), big(exp(mean(log(bound))), 3)),
       sprintf("Draws: %s planned, %s made", big(x$draws[["planned"]]),
               big(x$draws[["made"]] + x$draws[["unused"]])),
+      asides_line(x$audit),
       guarantee_lines(x), target_lines(plan_parts(x$audit)), ladder_line(x),
       if (is.null(x$groups)) limit_lines(x)
     ),
@@ -113,7 +114,8 @@ limit_lines <- function(x) {
 
 # One row for each group, with the note that limit_lines() would give it.
 group_rows <- function(x) {
-  shown <- x$groups[c("group", "n", "n_included", "nevent", "tau")]
+  shown <- x$groups[c("group", "n", "n_included", "nevent",
+                      if (sum_known(x$n_refused) > 0) "n_refused", "tau")]
   thin <- is.null(x$delta) & x$groups$max_share >= x$alpha / 2
   shown$note <- ifelse(
     x$groups$trivial, "bound 1",
@@ -126,8 +128,11 @@ group_rows <- function(x) {
 #' @rdname summaries
 #' @export
 summary.lpb <- function(object, ...) {
-  structure(glance(object), class = c("summary.lpb", "data.frame"))
+  new_table(glance(object), "summary.lpb")
 }
+
+#' @export
+table_rule.summary.lpb <- function(x) new_table_rule(names(x))
 
 #' @export
 print.summary.lpb <- function(x, ...) {
@@ -166,7 +171,8 @@ glance.lpb <- function(x, ...) {
     at_tau_max = x$at_tau_max, cap = x$cap,
     max_weight = largest_weight(plan_parts(x$audit)),
     trivial = x$trivial, nobs = x$nobs, n_included = x$n_included,
-    nevent = x$nevent, ess = x$ess, draws_planned = x$draws[["planned"]],
+    nevent = x$nevent, n_refused = x$n_refused, ess = x$ess,
+    draws_planned = x$draws[["planned"]],
     draws_made = x$draws[["made"]], draws_unused = x$draws[["unused"]],
     n_failed = x$failed$n, failed = x$failed$count_as,
     n_groups = NROW(x$groups)
@@ -189,13 +195,29 @@ augment.lpb <- function(x, data = NULL, newdata = NULL, groups = NULL, ...) {
     stop_argument("groups", "must be NULL without `newdata`", describe(groups),
                   fix = "Those of the calibration prompts are known.")
   }
-  given <- if (is.null(data)) {
-    data.frame(id = x$audit$id)
-  } else {
-    check_rows(data, nrow(x$audit), "data")
-    given_columns(data)
+  if (is.null(data)) {
+    data <- data.frame(id = x$audit$id)
   }
-  add_bounds(given, x, x$audit$prob, x$row_groups)
+  row <- find_calibration_rows(data, x$audit)
+  add_bounds(given_columns(data), x, x$audit$prob[row], x$row_groups[row])
+}
+
+# The row of the audit that each of `data` is about: by its id where there is
+# one, and otherwise by its place.
+find_calibration_rows <- function(data, audit, call = rlang::caller_env()) {
+  row <- if (is.data.frame(data) && "id" %in% names(data)) {
+    match(as_text(data$id), as_text(audit$id))
+  }
+  if (is.null(row) || all(is.na(row))) {
+    check_rows(data, nrow(audit), "data", call)
+    return(seq_len(nrow(audit)))
+  }
+  if (anyNA(row)) {
+    stop_argument("data", "must contain calibration prompts only", sprintf(
+      "the id %s", list_names(as_text(data$id)[is.na(row)][1L])
+    ), fix = "For other prompts use `newdata`.", call = call)
+  }
+  row
 }
 
 add_bounds <- function(table, lpb, prob, groups) {

@@ -42,8 +42,9 @@ NULL
 #'
 #' @param x An object of this package.
 #' @param data For an `lpb`: a data frame (or matrix, or text) of the
-#'   calibration prompts, in their order, to which columns are added; `NULL`,
-#'   the default, takes their ids.
+#'   calibration prompts, to which columns are added: by their ids where it has
+#'   a column `id` with these, and otherwise in their order; `NULL`, the
+#'   default, takes their ids.
 #' @param newdata Features of other prompts, in the form that the hazard was
 #'   trained on.
 #' @param groups For an `lpb` calibrated within groups: the group of each row of
@@ -61,7 +62,8 @@ NULL
 #'   both `NA` for a marginal guarantee, `tau`, `tau_marginal` (selected for a
 #'   marginal guarantee), `tau_max`, `at_tau_max`, `cap`, `max_weight` (the
 #'   largest weight that the design can give), `trivial`, `nobs`, `n_included`,
-#'   `nevent` (prompts with an unsafe draw), `ess`, `draws_planned`,
+#'   `nevent` (prompts with an unsafe draw), `n_refused` (draws that were
+#'   refused; `NA` where not known), `ess`, `draws_planned`,
 #'   `draws_made`, `draws_unused`, `n_failed` (prompts with draws that failed
 #'   permanently), `failed` (what these count as) and `n_groups`, 0 without
 #'   groups. With groups `tau` and `tau_marginal` are `NA`, `at_tau_max` is
@@ -75,19 +77,20 @@ NULL
 #' * `glance(audit)`, `glance(prompt_draws)`: `nobs`, `n_finished`, `draws`,
 #'   `unsafe`, `nevent`, `draws_unused`, `n_failed`, `n_refused` and
 #'   `n_truncated` (draws; `NA` where not known).
-#' * `glance(risk_estimate)`: `nobs`, `n_included`, `draws`, `n_groups`, the
+#' * `glance(risk_estimate)`: `nobs`, `n_included`, `draws`, `n_refused` (draws
+#'   that were refused; `NA` where not known), `n_groups`, the
 #'   unsafe rate per draw of all prompts (`estimate`, `std.error`, `conf.low`,
 #'   `conf.high`, `conf.level`, `basis`) and `k_design`, the largest
 #'   design-based `k`.
 #' * `glance(risk_forecast)`: `model`, `nobs` (prompts), `n_drawn` (those with
-#'   draws), `draws`, `unsafe`, `draws_max` (most draws of a prompt), `n_groups`
-#'   and `share_unseen`, the share of prompts with fitted hazards below 1 in
-#'   `draws_max`.
+#'   draws), `draws`, `unsafe`, `n_refused`, `draws_max` (most draws of a
+#'   prompt), `n_groups` and `share_unseen`, the share of prompts with fitted
+#'   hazards below 1 in `draws_max`.
 #' * `glance(risk_backtest)`: `share`, `repetitions`, `nobs`, `draws`,
-#'   `draws_seen` and `draws_seen_max` (most of a prompt), by the forecasts, and
-#'   `k_max`.
-#' * `glance(lpb_assessment)`: the row of all prompts, without `by` and `group`,
-#'   and `n_bins`, `n_groups`.
+#'   `n_refused`, `draws_seen` and `draws_seen_max` (most of a prompt), by the
+#'   forecasts, and `k_max`.
+#' * `glance(lpb_assessment)`: the row of all prompts, which there must be, once,
+#'   without `by` and `group`, and `n_bins`, `n_groups`.
 #' * `glance(budget_advice)`: `alpha`, `delta`, `n_settings` (rows),
 #'   `n_certifiable` (rows with at least `n_min` prompts), `gmean_bound` (the
 #'   largest of them) and the `n` and `budget` it takes.
@@ -172,6 +175,25 @@ new_page <- function(top = NULL, table = NULL, bottom = NULL, more = "rows",
                      spread = FALSE, whole = FALSE) {
   list(top = top, table = table, bottom = bottom, more = more, spread = spread,
        whole = whole)
+}
+
+# Refused draws and those that were cut, where there are any.
+asides_line <- function(x) {
+  number <- c(refused = sum_known(x[["refused"]]),
+              "cut at the token limit" = sum_known(x[["truncated"]]))
+  number <- number[number > 0]
+  if (length(number) > 0L) {
+    line <- paste(names(number), vapply(number, counted, "", "draw"),
+                  sep = ": ", collapse = "; ")
+    sub("^(.)", "\\U\\1", line, perl = TRUE)
+  }
+}
+
+sum_known <- function(count) sum(count, na.rm = TRUE)
+
+# " (3 refused)", behind a number of draws.
+refused_note <- function(n) {
+  if (sum_known(n) > 0) sprintf(" (%s refused)", big(n)) else ""
 }
 
 # What has lost its columns is a table like any other.

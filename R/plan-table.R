@@ -2,7 +2,20 @@
 # back, and what it costs.
 
 new_audit_plan <- function(plan, hazard = NULL) {
-  structure(plan, class = c("audit_plan", "data.frame"), hazard = hazard)
+  new_table(plan, "audit_plan", hazard = hazard)
+}
+
+# Parts of one plan are bound together; an audit of another run is not told
+# apart until its rows are checked.
+#' @export
+table_rule.audit_plan <- function(x) {
+  new_table_rule(
+    c(setdiff(required_columns, "prompt"),
+      intersect(setdiff(plan_columns, required_columns), names(x))),
+    "id", function(rows, parts) {
+      if (length(unique(rows$plan_id)) == 1L) parts[[1L]]
+    }
+  )
 }
 
 is_planned <- function(audit) "plan_id" %in% names(audit)
@@ -104,7 +117,7 @@ check_plan <- function(plan, arg = "plan", call = rlang::caller_env()) {
   parts <- plan_parts(plan)
   check_plan_fields(parts, arg, call)
   check_seals(parts, arg, call)
-  plan <- restore_prompts(plan)
+  plan <- ungrouped_table(restore_prompts(plan))
   if (inherits(plan, "audit_plan")) plan else new_audit_plan(plan)
 }
 
@@ -200,7 +213,6 @@ check_plan_fields <- function(plan, arg, call) {
 # Prompts that are rows of a data frame become columns prompt.x, as in a CSV.
 flatten_plan <- function(rows, call, factors = FALSE) {
   plan <- as.data.frame(rows)[setdiff(names(rows), outcome_columns)]
-  class(plan) <- "data.frame"
   prompts <- plan$prompt
   if (is.data.frame(prompts)) {
     names(prompts) <- paste0("prompt.", names(prompts))

@@ -61,7 +61,8 @@ coverage_text <- function(lpb, coverage) {
   if (guarantee_kind(lpb) == "none" || !is.null(lpb$groups)) {
     return(text)
   }
-  paste(text, "The guarantee is for the first row only.")
+  paste(text, "The guarantee is for all prompts together, not for parts of",
+        "them.")
 }
 
 group_table <- function(lpb) {
@@ -198,6 +199,11 @@ risk_table <- function(lpb, show_prompts, n = 10) {
     Drawn = vapply(audit$draws[top], big, ""),
     Unsafe = vapply(audit$unsafe[top], big, "")
   )
+  if (sum_known(audit[["refused"]]) > 0) {
+    columns$Refused <- vapply(audit$refused[top], function(n) {
+      if (is.na(n)) "unknown" else big(n)
+    }, "")
+  }
   if (show_prompts) {
     # In one cell, so that the table stays narrow.
     text <- shorten(prompt_lines(take_rows(audit$prompt, top)), 300L)

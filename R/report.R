@@ -123,6 +123,12 @@ check_own_assessment <- function(assessment, lpb, call = rlang::caller_env()) {
       "that of a bound with another %s", list_names(names(own)[!same])
     ), fix, call = call)
   }
+  # Its rows may be fewer, and in another order.
+  changed <- which(!row_seals(assessment) %in% attr(assessment, "seal"))
+  if (length(changed) > 0L) {
+    stop_argument("assessment", "must have rows as assess_lpb() returned them",
+                  sprintf("others (%s)", name_rows(changed)), fix, call = call)
+  }
 }
 
 # A data frame with a row for each thing to know.

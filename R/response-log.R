@@ -68,11 +68,8 @@ log_types <- c(
 new_response_log <- function(rows, duplicates = 0, numbered = FALSE,
                              about = NULL) {
   rownames(rows) <- NULL
-  attr(rows, "about") <- about
-  attr(rows, "duplicates") <- duplicates
-  attr(rows, "numbered") <- numbered
-  class(rows) <- c("response_log", "data.frame")
-  rows
+  new_table(rows, "response_log", about = about, duplicates = duplicates,
+            numbered = numbered)
 }
 
 # What is wrong with a table as a log, or NULL.
@@ -113,90 +110,26 @@ validate_response_log <- function(x, arg = "x", call = rlang::caller_env()) {
   x
 }
 
-# After rows or columns have been chosen: the same response twice would count
-# twice.
-restore_log <- function(rows, log) {
-  same <- is.null(find_log_problem(rows)) &&
+#' @export
+table_rule.response_log <- function(x) {
+  new_table_rule(names(log_types), bind = bind_logs, valid = is_log)
+}
+
+# The same response twice would count twice.
+is_log <- function(rows) {
+  is.null(find_log_problem(rows)) &&
     !anyDuplicated(paste(rows$source, rows$row, rows$id, rows$draw, sep = "\r"))
-  if (same) {
-    return(new_response_log(as_plain(rows), attr(log, "duplicates") %||% 0,
-                            isTRUE(attr(log, "numbered")), attr(log, "about")))
-  }
-  as_plain(rows)
 }
 
-as_plain <- function(rows) {
-  attr(rows, "duplicates") <- attr(rows, "numbered") <- NULL
-  attr(rows, "about") <- NULL
-  class(rows) <- "data.frame"
-  rows
-}
-
-#' @export
-`[.response_log` <- function(x, ...) {
-  rows <- as_plain(x)[...]
-  if (is.data.frame(rows)) restore_log(rows, x) else rows
-}
-
-#' @export
-`[<-.response_log` <- function(x, ..., value) {
-  rows <- as_plain(x)
-  rows[...] <- value
-  restore_log(rows, x)
-}
-
-#' @export
-`[[<-.response_log` <- function(x, ..., value) {
-  rows <- as_plain(x)
-  rows[[...]] <- value
-  restore_log(rows, x)
-}
-
-#' @export
-`$<-.response_log` <- function(x, name, value) {
-  rows <- as_plain(x)
-  rows[[name]] <- value
-  restore_log(rows, x)
-}
-
-#' @export
-`names<-.response_log` <- function(x, value) {
-  rows <- as_plain(x)
-  names(rows) <- value
-  restore_log(rows, x)
-}
-
-#' @export
-rbind.response_log <- function(...) {
-  parts <- list(...)
-  parts <- parts[!vapply(parts, is.null, NA)]
-  logs <- vapply(parts, inherits, NA, what = "response_log")
-  # Columns that only some of the logs know.
-  if (all(logs)) {
-    all <- unique(unlist(lapply(parts, names)))
-    parts <- lapply(parts, function(part) {
-      part <- as_plain(part)
-      part[setdiff(all, names(part))] <- NA
-      part
-    })
-  }
-  rows <- do.call(rbind, lapply(parts, function(part) {
-    if (inherits(part, "response_log")) as_plain(part) else part
-  }))
-  if (!all(logs)) {
-    return(as_plain(rows))
-  }
-  # Each part keeps what was said of it.
-  log <- structure(list(),
-    duplicates = sum(vapply(list(...)[logs], function(part) {
-      as.double(attr(part, "duplicates") %||% 0)
+# Each part keeps what was said of it.
+bind_logs <- function(rows, parts) {
+  list(
+    about = merge_about(lapply(parts, `[[`, "about"), rows$id),
+    duplicates = sum(vapply(parts, function(part) {
+      as.double(part$duplicates %||% 0)
     }, 0)),
-    numbered = any(vapply(list(...)[logs], function(part) {
-      isTRUE(attr(part, "numbered"))
-    }, NA)),
-    about = merge_about(lapply(list(...)[logs], attr, "about"), rows$id)
+    numbered = any(vapply(parts, function(part) isTRUE(part$numbered), NA))
   )
-  restore_log(rows, log)
 }
 
 # What was absent in one log may be in another.
@@ -209,19 +142,11 @@ merge_about <- function(about, id) {
   }
 }
 
-#' @export
-as.data.frame.response_log <- function(x, ...) as_plain(x)
-
-#' @exportS3Method dplyr::dplyr_reconstruct
-dplyr_reconstruct.response_log <- function(data, template) {
-  restore_log(as_plain(as.data.frame(data)), template)
-}
-
 # ---- How it looks ------------------------------------------------------------
 
 #' @export
 print.response_log <- function(x, ...) {
-  rows <- as_plain(x)
+  rows <- plain_table(x)
   at <- glance(x)
   say("<response_log> %s to %s", counted(at$draws, "response"),
       counted(at$nobs, "prompt"))

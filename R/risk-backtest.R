@@ -78,11 +78,12 @@ backtest_risk <- function(x, k = NULL, model = c("mixture", "beta"),
   })
   table <- do.call(rbind, rows)
   table <- cbind(table[1:3], draws = mean(seen[seen > 0]), table[-(1:3)])
-  structure(table, totals = data.frame(
+  new_table(table, "risk_backtest", totals = data.frame(
     share = share, repetitions = repetitions, nobs = length(seen),
-    draws = sum(audit$draws), draws_seen = sum(pmin(seen, audit$draws)),
+    draws = sum(audit$draws), n_refused = sum(audit$refused %||% NA_real_),
+    draws_seen = sum(pmin(seen, audit$draws)),
     draws_seen_max = max(seen), k_max = max(k)
-  ), class = c("risk_backtest", "data.frame"))
+  ))
 }
 
 check_models <- function(model, call = rlang::caller_env()) {

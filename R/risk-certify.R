@@ -41,7 +41,7 @@
 #' @param x A finished `audit` from [run_audit()] or [as_audit()]; an `lpb` from
 #'   [calibrate_lpb()], whose audit is taken; `prompt_draws` from
 #'   [draw_responses()]; or a [response_log], whose numbers of draws must have
-#'   been fixed beforehand.
+#'   been fixed beforehand, and whose refusals are safe.
 #' @param k Numbers of draws: whole numbers of at least 1, in any order, fixed
 #'   before the outcomes were seen; duplicates count once.
 #' @param delta Chance that a limit is false: strictly between 0 and 1, by
@@ -105,8 +105,9 @@ certify_risk <- function(x, k, delta = 0.1, side = c("upper", "lower", "both"),
                   fix = "A claim is about k that were fixed beforehand.")
   }
   k <- check_k(k, population, beyond = TRUE)
+  # As it was claimed: a limit that was picked afterwards holds no better.
   claim <- list(delta = delta, side = side, simultaneous = simultaneous,
-                certified = TRUE)
+                certified = TRUE, at_once = simultaneous || length(k) == 1L)
   new_risk_estimate(risk_rows(population, k, claim), population, claim)
 }
 
@@ -117,8 +118,7 @@ predict.risk_estimate <- function(object, k, ...) {
   claim <- attr(object, "claim")
   parts <- split(plain_table(object),
                  factor(object$group, unique(object$group)))
-  one <- all(vapply(parts, nrow, 0L) == 1L)
-  if (!isTRUE(claim$certified) || !(one || claim$simultaneous)) {
+  if (!isTRUE(claim$certified) || !claim$at_once) {
     stop_argument(
       "object", "must have limits that hold at once",
       fix = "Use certify_risk() with one `k`, or with `simultaneous = TRUE`."
@@ -143,6 +143,6 @@ predict.risk_estimate <- function(object, k, ...) {
   rows[!is.na(at), known] <- plain_table(object)[at[!is.na(at)], known]
   rows$conf.low <- pmin(rows$conf.low, rows$estimate, na.rm = TRUE)
   rows$conf.high <- pmax(rows$conf.high, rows$estimate, na.rm = TRUE)
-  structure(rows, totals = attr(object, "totals"), claim = claim,
-            modelled = attr(object, "modelled"), class = class(object))
+  new_table(rows, "risk_estimate", totals = attr(object, "totals"),
+            claim = claim, modelled = attr(object, "modelled"))
 }

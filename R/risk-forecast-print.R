@@ -15,6 +15,12 @@ knit_print.risk_forecast <- function(x, ...) knit_page(forecast_page(x))
 forecast_columns <- c("group", "k", "n", "estimate", "n_prompts", "risk_any",
                       "worst_prob", "worst_prob_tail")
 
+#' @export
+table_rule.risk_forecast <- function(x) {
+  new_table_rule(c(forecast_columns[1:4], "model", "basis", "interval",
+                   intersect(forecast_columns[5:8], names(x))))
+}
+
 forecast_page <- function(x) {
   totals <- attr(x, "totals")
   if (is.null(totals) || !all(forecast_columns[1:4] %in% names(x)) ||
@@ -26,10 +32,10 @@ forecast_page <- function(x) {
   new_page(
     c(
       "<risk_forecast> F(k) = P(T <= k), a forecast WITHOUT guarantee",
-      sprintf("Model: %s, fitted to %s of %s, %s unsafe",
+      sprintf("Model: %s, fitted to %s of %s, %s unsafe%s",
               if (totals$model == "beta") "beta distribution" else "mixture",
               counted(totals$draws, "draw"), counted(totals$n_drawn, "prompt"),
-              big(totals$unsafe)),
+              big(totals$unsafe), refused_note(totals$n_refused)),
       unseen_text(totals),
       if (anyNA(x$estimate)) {
         paste("NA: no draw was unsafe, so there is nothing to extrapolate.",
@@ -73,7 +79,7 @@ forecast_lines <- function(x) {
   rows <- plain_table(x)[c("group", "k", "estimate")]
   rows <- unique(rows[!is.na(rows$estimate), ])
   rows$group <- factor(rows$group, unique(x$group))
-  rows
+  rows[order(rows$k), ]
 }
 
 #' @rdname forecast_risk
@@ -141,6 +147,11 @@ knit_print.risk_backtest <- function(x, ...) knit_page(backtest_page(x))
 backtest_columns <- c("model", "k", "estimate", "std.error", "forecast",
                       "forecast_sd", "error", "rmse")
 
+#' @export
+table_rule.risk_backtest <- function(x) {
+  new_table_rule(c(backtest_columns, "n", "draws"))
+}
+
 backtest_page <- function(x) {
   totals <- attr(x, "totals")
   if (is.null(totals) || !all(backtest_columns %in% names(x)) ||
@@ -155,8 +166,9 @@ backtest_page <- function(x) {
               } else {
                 "the first ones of each prompt"
               }),
-      sprintf("%s, %s; the forecasts saw %s", counted(totals$nobs, "prompt"),
-              counted(totals$draws, "draw"), big(totals$draws_seen)),
+      sprintf("%s, %s%s; the forecasts saw %s", counted(totals$nobs, "prompt"),
+              counted(totals$draws, "draw"), refused_note(totals$n_refused),
+              big(totals$draws_seen)),
       "error: forecast less the estimate from all draws"
     ),
     plain_table(x)[backtest_columns],
@@ -178,6 +190,12 @@ glance.risk_backtest <- function(x, ...) {
   attr(x, "totals")
 }
 
+# Each model has its own look, whichever are there.
+model_looks <- data.frame(
+  row.names = c("mixture", "beta"), colour = unname(ink[c("main", "mark")]),
+  line = 2:3
+)
+
 #' @rdname backtest_risk
 #' @export
 plot.risk_backtest <- function(x, ...) {
@@ -189,18 +207,16 @@ plot.risk_backtest <- function(x, ...) {
   ), ...)
   graphics::abline(v = attr(x, "totals")$draws_seen_max, lty = 3,
                    col = ink[["faint"]])
-  models <- unique(x$model)
-  for (i in seq_along(models)) {
-    one <- x[x$model == models[i], ]
-    graphics::lines(one$k, one$forecast, lty = i + 1, lwd = 2,
-                    col = unname(ink[c("main", "mark")])[i])
+  looks <- model_looks[unique(x$model), ]
+  rows <- plain_table(x)[order(x$k), ]
+  for (model in rownames(looks)) {
+    one <- rows[rows$model == model, ]
+    graphics::lines(one$k, one$forecast, lty = looks[model, "line"], lwd = 2,
+                    col = looks[model, "colour"])
   }
-  graphics::legend("topleft", c("all draws", models), pch = c(16, NA, NA)[
-    seq_len(1 + length(models))
-  ], lty = c(0, 1 + seq_along(models)), bty = "n",
-  col = c("black", unname(ink[c("main", "mark")]))[
-    seq_len(1 + length(models))
-  ])
+  graphics::legend("topleft", c("all draws", rownames(looks)),
+                   pch = c(16, rep(NA, nrow(looks))), lty = c(0, looks$line),
+                   bty = "n", col = c("black", looks$colour))
   invisible(x)
 }
 
@@ -215,7 +231,9 @@ autoplot.risk_backtest <- function(object, ...) {
     ggplot2::geom_point(ggplot2::aes(y = .data$estimate)) +
     ggplot2::geom_line(ggplot2::aes(y = .data$forecast, colour = .data$model,
                                     linetype = .data$model)) +
-    ggplot2::scale_colour_manual(values = unname(ink[c("main", "mark")])) +
+    ggplot2::scale_colour_manual(values = stats::setNames(
+      model_looks$colour, rownames(model_looks)
+    )) +
     ggplot2::scale_x_log10() +
     ggplot2::expand_limits(y = 0) +
     ggplot2::labs(x = forecast_labels[["x"]], y = "F(k) = P(T <= k)",

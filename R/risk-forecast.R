@@ -41,8 +41,8 @@
 #'
 #' @param x A finished `audit` from [run_audit()] or [as_audit()]; an `lpb` from
 #'   [calibrate_lpb()], whose audit is taken; `prompt_draws` from
-#'   [draw_responses()]; or a [response_log], whose responses without a verdict
-#'   are left out.
+#'   [draw_responses()]; or a [response_log], whose refusals are safe, and whose
+#'   other responses without a verdict are left out.
 #' @param k Numbers of draws of each prompt: whole numbers of at least 1, in any
 #'   order; duplicates count once. Most useful beyond the draws that were made.
 #' @param n_prompts How many further prompts: whole numbers of at least 1, for
@@ -125,19 +125,21 @@ forecast_risk <- function(x, k, n_prompts = NULL, model = c("mixture", "beta"),
   }, names(parts), parts)
   table <- do.call(rbind, lapply(each, `[[`, "table"))
   totals <- do.call(rbind, lapply(each, `[[`, "totals"))
-  new_risk_forecast(table, totals, model, length(parts) * !is.null(groups))
+  new_risk_forecast(table, totals, model, length(parts) * !is.null(groups),
+                    sum(audit$refused %||% NA_real_))
 }
 
 # For tidy(), glance() and print(): of all groups together.
-new_risk_forecast <- function(table, totals, model, n_groups) {
+new_risk_forecast <- function(table, totals, model, n_groups, n_refused) {
   one <- data.frame(
     model = model, nobs = sum(totals$nobs), n_drawn = sum(totals$n_drawn),
     draws = sum(totals$draws), unsafe = sum(totals$unsafe),
-    draws_max = max(totals$draws_max), n_groups = n_groups,
+    n_refused = n_refused, draws_max = max(totals$draws_max),
+    n_groups = n_groups,
     share_unseen = stats::weighted.mean(totals$share_unseen, totals$nobs)
   )
-  structure(table, row.names = seq_len(nrow(table)), totals = one,
-            class = c("risk_forecast", "data.frame"))
+  new_table(table, "risk_forecast", row.names = seq_len(nrow(table)),
+            totals = one)
 }
 
 # ---- What is known of each prompt --------------------------------------------
@@ -166,12 +168,13 @@ log_as_draws <- function(log, call) {
   unsafe <- outcome$unsafe[keep]
   draws <- outcome$draws[keep]
   stop <- outcome$stop[keep]
-  structure(data.frame(
+  new_prompt_draws(data.frame(
     id = id[keep], prompt = outcome$prompts[keep],
     limit = ifelse(stop, max(draws), draws), stop = stop, draws = draws,
-    unsafe = unsafe, time = draws, status = as.numeric(unsafe > 0), unused = 0,
+    unsafe = unsafe, refused = outcome$refused[keep],
+    time = draws, status = as.numeric(unsafe > 0), unused = 0,
     failed = FALSE
-  ), class = c("prompt_draws", "data.frame"))
+  ))
 }
 
 # The rows `at` of an audit in parts, as fit_mixing() takes them.

@@ -51,10 +51,11 @@ check_population <- function(x, call = rlang::caller_env()) {
                   call = call)
   }
   # As a plan's: all that was asked for was to be seen.
+  x <- as.data.frame(x)
   x$horizon <- x$limit + 1
   safe <- x$status == 0
   x$time[safe] <- x$horizon[safe]
-  x
+  new_table(x, "prompt_draws")
 }
 
 # A log in the form of prompt_draws: draws that gave no verdict have failed, so
@@ -66,25 +67,27 @@ draws_of_log <- function(x, call = rlang::caller_env()) {
   verdict <- as.logical(x$unsafe)
   verdict[x$status == "refused"] <- FALSE
   stop <- outcomes_of_log(x, "x", call)$stop[1L]
-  parts <- split(verdict, factor(x$id, ids))
-  rows <- do.call(rbind, lapply(parts, count_verdicts, stop))
+  parts <- split(seq_along(verdict), factor(x$id, ids))
+  rows <- do.call(rbind, lapply(parts, function(at) {
+    count_verdicts(verdict[at], x$status[at] == "refused", stop)
+  }))
   rows <- data.frame(id = ids, stop = stop, rows, row.names = NULL)
   if (stop && any(rows$status == 0)) {
     # Those that ended early would have been drawn as often as the others.
     rows$limit <- pmax(rows$limit, min(rows$limit[rows$status == 0]))
   }
-  class(rows) <- c("prompt_draws", "data.frame")
-  rows
+  new_prompt_draws(rows)
 }
 
 # Of one prompt, in the order of its draws; NA where one failed.
-count_verdicts <- function(verdict, stop) {
+count_verdicts <- function(verdict, refused, stop) {
   first <- which(is.na(verdict) | verdict)
   ended <- stop && length(first) > 0L
   used <- if (ended) verdict[seq_len(first[1L])] else verdict
   data.frame(
     limit = length(used), draws = sum(!is.na(used)),
     unsafe = sum(used, na.rm = TRUE),
+    refused = sum(refused[seq_along(used)]),
     time = if (length(first) > 0L) first[1L] else length(used),
     status = as.numeric(length(first) > 0L), failed = anyNA(used), unused = 0
   )

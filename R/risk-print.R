@@ -13,6 +13,9 @@ knit_print.risk_estimate <- function(x, ...) knit_page(risk_page(x))
 risk_columns <- c("group", "k", "n", "estimate", "std.error", "conf.low",
                   "conf.high", "basis", "interval", "share_modelled")
 
+#' @export
+table_rule.risk_estimate <- function(x) new_table_rule(risk_columns)
+
 risk_page <- function(x) {
   totals <- attr(x, "totals")
   if (is.null(totals) || !all(risk_columns %in% names(x)) || nrow(x) == 0L) {
@@ -26,8 +29,9 @@ risk_page <- function(x) {
       sprintf("<risk_estimate> %sF(k) = P(T <= k): %s",
               if (isTRUE(claim$certified)) "certified " else "",
               "prompts with an unsafe draw among k"),
-      sprintf("From %s (%s included) and %s", counted(totals$nobs, "prompt"),
-              big(totals$n_included), counted(totals$draws, "draw")),
+      sprintf("From %s (%s included) and %s%s", counted(totals$nobs, "prompt"),
+              big(totals$n_included), counted(totals$draws, "draw"),
+              refused_note(totals$n_refused)),
       claim_text(claim, totals$conf.level),
       sprintf("Approximate: %s", lower_first(as.character(claim$remarks))),
       claim$target,
@@ -107,7 +111,7 @@ plot.risk_estimate <- function(x, ...) {
   inks <- rep_len(c(ink[["main"]], ink[["mark"]], "#009E73", "#CC79A7",
                     "#56B4E9", "#E69F00"), length(groups))
   for (i in seq_along(groups)) {
-    draw_risk(plain_table(x[x$group == groups[i], ]), inks[i])
+    draw_risk(risk_of_group(x, groups[i]), inks[i])
   }
   if (length(groups) > 1L) {
     graphics::legend("bottomright", shorten(groups, 30L), lty = 1, lwd = 2,
@@ -118,6 +122,13 @@ plot.risk_estimate <- function(x, ...) {
                      lty = 1:2, lwd = 2, col = ink[["main"]], bty = "n")
   }
   invisible(x)
+}
+
+# Its rows by k, whatever their order.
+risk_of_group <- function(x, group) {
+  x <- plain_table(x)
+  x <- x[x$group == group, ]
+  x[order(x$k), ]
 }
 
 draw_risk <- function(x, colour) {
@@ -139,8 +150,9 @@ autoplot.risk_estimate <- function(object, ...) {
   need_package("ggplot2", "to draw the risk", "3.4.0")
   rows <- plain_table(object)
   rows$group <- factor(rows$group, unique(rows$group))
-  lines <- do.call(rbind, unlist(lapply(split(rows, rows$group), risk_parts),
-                                 recursive = FALSE))
+  lines <- do.call(rbind, unlist(lapply(levels(rows$group), function(group) {
+    risk_parts(risk_of_group(rows, group))
+  }), recursive = FALSE))
   inks <- if (nlevels(rows$group) == 1L) {
     list(ggplot2::scale_colour_manual(values = ink[["main"]], guide = "none"),
          ggplot2::scale_fill_manual(values = ink[["main"]], guide = "none"))

@@ -31,9 +31,9 @@
 #'
 #' @param x A finished `audit` from [run_audit()] or [as_audit()]; an `lpb` from
 #'   [calibrate_lpb()], whose audit is taken; `prompt_draws` from
-#'   [draw_responses()] or a [response_log], with at least one draw of each
-#'   prompt: all have the same weight, and there is no model beyond the fewest
-#'   draws.
+#'   [draw_responses()] or a [response_log], whose refusals are safe, with at
+#'   least one draw of each prompt: all have the same weight, and there is no
+#'   model beyond the fewest draws.
 #' @param k Numbers of draws: whole numbers of at least 1, in any order;
 #'   duplicates count once. The default, `NULL`, takes about 40 between 1 and
 #'   the longest horizon, evenly spread on a logarithmic scale, with the
@@ -112,16 +112,15 @@ new_risk_estimate <- function(table, population, claim) {
   rate <- risk_rows(all, 1, replace(claim, "simultaneous", FALSE))
   totals <- data.frame(
     nobs = length(depth), n_included = sum(audit$horizon > 0),
-    draws = sum(audit$draws),
+    draws = sum(audit$draws), n_refused = sum(audit$refused %||% NA_real_),
     n_groups = if (population$named) length(population$parts) else 0L,
     rate[c("estimate", "std.error", "conf.low", "conf.high")],
     conf.level = 1 - claim$delta, basis = rate$basis, k_design = min(depth)
   )
   claim$remarks <- claim_remarks(audit)
   claim$target <- target_lines(audit)
-  structure(table, row.names = seq_len(nrow(table)), totals = totals,
-            claim = claim, modelled = !is.null(audit$prob),
-            class = c("risk_estimate", "data.frame"))
+  new_table(table, "risk_estimate", row.names = seq_len(nrow(table)),
+            totals = totals, claim = claim, modelled = !is.null(audit$prob))
 }
 
 # ---- The estimate ------------------------------------------------------------

@@ -12,6 +12,11 @@ knit_print.simulated_study <- function(x, ...) knit_page(study_page(x))
 
 study_keys <- c("hazard", "method", "budget", "cap_ratio", "alpha")
 
+#' @export
+table_rule.simulated_study <- function(x) {
+  new_table_rule(c(study_keys, "repetition", study_numbers), bind = agreed)
+}
+
 study_page <- function(x) {
   if (!all(c(study_keys, study_numbers) %in% names(x)) || nrow(x) == 0L) {
     return(plain_page(x))

@@ -135,6 +135,5 @@ new_study <- function(settings, values, repetitions, seed) {
   rows <- cbind(rows, values)
   rownames(rows) <- NULL
   settings <- c(settings[c("n", "sizes", "resample", "tau_grid")], seed = seed)
-  structure(rows, settings = settings,
-            class = c("simulated_study", "data.frame"))
+  new_table(rows, "simulated_study", settings = settings)
 }

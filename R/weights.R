@@ -53,7 +53,7 @@ describe_audit <- function(audit) {
   weight <- included_weights(audit)
   list(
     n = length(n_included), n_included = sum(n_included),
-    nevent = count_events(audit),
+    nevent = count_events(audit), n_refused = sum(audit$refused %||% NA_real_),
     ess = sum(weight)^2 / max(sum(weight^2), 1),
     max_share = largest_weight(audit) * largest_share(audit)
   )

@@ -20,8 +20,8 @@ templates <- c("report.R" = "inst/report/report.Rmd")
 # The steps of the data's way, by the first word of a file's name.
 steps <- list(
   Ground = c("conditions", "text", "integer64", "format", "calls", "clock",
-             "methods", "checks", "files", "random", "price", "prompts",
-             "defunct", "timetounsafe"),
+             "tables", "methods", "checks", "files", "random", "price",
+             "prompts", "defunct", "timetounsafe"),
   Draws = c("sampler", "server", "judge", "draws", "response", "read"),
   Hazard = c("features", "geometric", "hazard"),
   Plan = c("allocation", "clusters", "design", "plan"),

@@ -75,3 +75,10 @@ steady_sampler <- function(prompts, draw) {
   p <- ifelse(grepl("rude|cruel", prompts), 0.15, 0.01)
   ((i * 7919 + draw * 104729) %% 10007) / 10007 < p
 }
+
+# Draws of prompts with known hazards, in one batch.
+draw_known <- function(p, draws, stop = FALSE) {
+  draw_responses(as.character(seq_along(p)), function(prompts) {
+    runif(length(prompts)) < p[as.integer(prompts)]
+  }, draws = draws, stop = stop, control = audit_control(batch_size = 1e5))
+}

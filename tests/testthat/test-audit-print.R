@@ -13,9 +13,9 @@ test_that("a print says how many were refused or cut, where there are any", {
     sum(audit$truncated)
   ), fixed = TRUE)
   expect_gt(sum(audit$refused), 0)
-  audit$truncated <- 0
+  audit <- forge(audit, truncated <- numeric(4))
   expect_output(print(audit), "Refused: [0-9]+ draws\n")
-  audit$refused <- NA
+  audit <- forge(audit, refused <- rep(NA, 4))
   expect_no_match(lines_of(audit), "Refused|Cut")
 })
 
@@ -90,4 +90,58 @@ test_that("what errors say to do next works", {
   )
   done <- quiet(follow(error, "run_audit(error$audit, sampler)"))
   expect_s3_class(quiet(calibrate_lpb(done)), "lpb")
+})
+
+# Everything that counts outcomes, of prompts that were all refused.
+test_that("refusals are said wherever outcomes are counted", {
+  refusing <- function(prompts) {
+    data.frame(unsafe = NA, status = rep("refused", length(prompts)))
+  }
+  set.seed(5)
+  p <- rep(0.05, 40)
+  draws <- draw_responses(as.character(1:40), refusing, draws = 5)
+  audit <- run_audit(known_plan(p, 10), refusing)
+  log <- as_response_log(data.frame(
+    id = rep(1:40, each = 5), unsafe = NA, status = "refused"
+  ))
+  n <- sum(audit$refused)
+  expect_gt(n, 0)
+  expect_identical(n, sum(audit$draws))
+  lpb <- quiet(point_lpb(audit, groups = rep(c("a", "b"), 20)))
+  one <- quiet(point_lpb(audit))
+  fit <- quiet(fit_hazard(seq_len(40) + 0, draws))
+  of_log <- quiet(fit_hazard(seq_len(40) + 0, log))
+  said <- list(
+    list(draws, 200), list(audit, n), list(log, 200), list(one, n),
+    list(lpb, n), list(fit, 200), list(of_log, 200),
+    list(estimate_risk(audit, 1), n), list(estimate_risk(log, 1), 200),
+    list(certify_risk(draws, 5), 200), list(forecast_risk(log, 9), 200),
+    list(backtest_risk(draws, 4, repetitions = 2), 200),
+    list(assess_lpb(one), n), list(assess_lpb(one, p, y = log), 200),
+    list(assess_lpb(one, p, y = draws), 200)
+  )
+  for (one_said in said) {
+    x <- one_said[[1]]
+    expect_match(paste(lines_of(x), collapse = "\n"), "[Rr]efused",
+                 info = class(x)[1])
+    row <- glance(x)
+    expect_equal(row[["n_refused"]] %||% row[["refused"]], one_said[[2]],
+                 info = class(x)[1])
+  }
+  # One rule for them: they are safe.
+  expect_equal(of_log$unsafe, rep(0, 40))
+  expect_equal(of_log$draws, fit$draws)
+  expect_equal(of_log$fitted, fit$fitted)
+  expect_equal(estimate_risk(log, 1:5)$conf.high,
+               estimate_risk(draws, 1:5)$conf.high)
+  expect_equal(lpb$groups$n_refused, unname(tapply(
+    audit$refused, rep(c("a", "b"), 20), sum
+  )), ignore_attr = TRUE)
+  expect_match(risk_table(one, FALSE), "Refused", fixed = TRUE)
+  # Nothing is said of what did not happen, or is not known.
+  none <- draw_responses(c("a", "b"), function(p) rep(FALSE, length(p)), 3)
+  expect_no_match(lines_of(none), "efused")
+  expect_no_match(lines_of(quiet(fit_hazard(1:2, none))), "efused")
+  expect_identical(glance(quiet(fit_hazard(1:2, cbind(0:1, 3))))$n_refused,
+                   NA_real_)
 })

@@ -184,11 +184,11 @@ test_that("failed prompts that are dropped take their group with them", {
   set.seed(10)
   d <- grouped_prompts(300)
   audit <- simulate_audit(known_plan(d$p, 50, design = "optimized"), d$truth)
-  failed <- which(audit$status == 1)[1:5]
-  audit$failed[failed] <- TRUE
+  failed_rows <- which(audit$status == 1)[1:5]
+  audit <- forge(audit, failed[failed_rows] <- TRUE)
   lpb <- muffle(calibrate_lpb(audit, groups = d$group, failed = "drop"))
   expect_equal(sum(lpb$groups$n), 295)
-  expect_identical(as.character(lpb$row_groups), d$group[-failed])
+  expect_identical(as.character(lpb$row_groups), d$group[-failed_rows])
 })
 
 test_that("wrong groups are refused, each with what to do", {
@@ -307,7 +307,7 @@ test_that("a group whose draws all failed can be dropped", {
   p <- 10^runif(400, -3, -1)
   audit <- simulate_audit(known_plan(p), p)
   group <- rep(c("a", "b", "c", "d"), 100)
-  audit$failed <- group == "d"
+  audit <- forge(audit, failed <- group == "d")
   lpb <- suppressWarnings(
     calibrate_lpb(audit, groups = group, failed = "drop", delta = NULL)
   )

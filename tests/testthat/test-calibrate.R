@@ -145,8 +145,11 @@ test_that("failed draws count as unsafe, or cost the guarantee", {
   silent <- point_lpb(audit)
   expect_equal(silent$failed, list(count_as = "unsafe", n = 0L))
   late <- which(audit$status == 0 & audit$horizon > 3)[1:30]
-  audit[late, c("time", "status", "draws")] <- list(2, 1, 1)
-  audit$failed[late] <- TRUE
+  audit <- forge(audit, {
+    time[late] <- 2
+    status[late] <- draws[late] <- 1
+    failed[late] <- TRUE
+  })
   expect_warning(lpb <- point_lpb(audit), "30 prompts had draws.*still valid",
                  class = "timetounsafe_warning_failed_draws")
   expect_lt(predict(lpb, 0.01), predict(silent, 0.01))
@@ -166,7 +169,7 @@ test_that("failed draws count as unsafe, or cost the guarantee", {
   weight <- cumsum(rep(1 / left$inclusion[1], length(jumps))) / nrow(left)
   expect_equal(dropped$tau,
                min(jumps[weight >= 0.1 - 1e-9], plan$tau_max[1]))
-  audit$failed <- TRUE
+  audit <- forge(audit, failed <- rep(TRUE, 400))
   expect_error(suppressWarnings(point_lpb(audit, failed = "drop")),
                "`failed`", class = "timetounsafe_error_argument")
 })

@@ -85,14 +85,14 @@ test_that("glance() gives one row", {
   set.seed(19)
   fit <- fit_hazard(rnorm(50), counts(rep(c(0, 1, 2, 0, 1), 10), 20))
   out <- glance(fit)
-  expect_named(out, c("engine", "nobs", "draws", "unsafe", "deviance",
-                      "null.deviance", "df", "logLik", "dispersion",
+  expect_named(out, c("engine", "nobs", "draws", "unsafe", "n_refused",
+                      "deviance", "null.deviance", "df", "logLik", "dispersion",
                       "converged"))
   expect_identical(nrow(out), 1L)
   expect_identical(c(out$nobs, out$draws, out$unsafe), c(50, 1000, 40))
   expect_identical(out$deviance, fit$deviance)
   own <- glance(as_hazard(function(newdata) newdata))
-  expect_identical(dim(own), c(1L, 10L))
+  expect_identical(dim(own), c(1L, 11L))
   expect_identical(names(own), names(out))
 })
 
@@ -164,4 +164,17 @@ test_that("summaries and plots of hazards name a wrong argument", {
     expect_error(do.call(f, list(fit, other = 1)), "`other` is an unknown",
                  fixed = TRUE, class = "timetounsafe_error_argument")
   }
+})
+
+test_that("augment() finds training prompts by their ids", {
+  set.seed(24)
+  draws <- draw_responses(c(a = "hi", b = "ho", c = "hum", d = "hut"),
+                          function(prompts) runif(length(prompts)) < 0.4,
+                          draws = 20)
+  fit <- quiet(fit_hazard(c(0.5, 1, 2, 4), draws))
+  at <- c(3, 1, 4, 2)
+  got <- augment(fit, data = draws[at, ])
+  expect_identical(got$id, letters[at])
+  expect_identical(got$.fitted, fit$fitted[at])
+  expect_identical(augment(fit, data = draws[2, ])$.fitted, fit$fitted[2])
 })

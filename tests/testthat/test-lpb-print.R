@@ -67,3 +67,24 @@ test_that("with groups there is no one level", {
   expect_identical(c(row$tau, row$tau_marginal), c(NA_real_, NA_real_))
   expect_identical(row$certificate, "betting")
 })
+
+test_that("augment() finds calibration prompts by their ids", {
+  set.seed(23)
+  p <- 10^runif(50, -3, -1)
+  audit <- simulate_audit(known_plan(p, prompts = paste("prompt", 1:50)), p)
+  lpb <- quiet(point_lpb(audit, groups = rep(c("a", "b"), 25)))
+  all <- augment(lpb)
+  for (at in list(50:1, c(7, 3))) {
+    got <- augment(lpb, data = data.frame(id = audit$id[at], mine = at))
+    expect_identical(got[c(".prob", ".group", ".pred_lower")],
+                     data.frame(all[at, c(".prob", ".group", ".pred_lower")],
+                                row.names = NULL))
+    expect_identical(got$mine, at)
+  }
+  # Ids of something else are no ids of prompts.
+  expect_identical(augment(lpb, data = data.frame(id = letters[1:25][
+    rep(1:25, 2)
+  ]))$.prob, all$.prob)
+  expect_error(augment(lpb, data = data.frame(id = c(audit$id[2], "other"))),
+               "\"other\"", class = "timetounsafe_error_argument")
+})

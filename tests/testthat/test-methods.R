@@ -71,14 +71,14 @@ test_that("the columns of glance() and of tables are those of the help", {
   expect_named(glance(all$lpb), c(
     "design", "alpha", "delta", "certificate", "tau", "tau_marginal",
     "tau_max", "at_tau_max", "cap", "max_weight", "trivial", "nobs",
-    "n_included", "nevent", "ess", "draws_planned", "draws_made",
-    "draws_unused", "n_failed", "failed", "n_groups"
+    "n_included", "nevent", "n_refused", "ess", "draws_planned",
+    "draws_made", "draws_unused", "n_failed", "failed", "n_groups"
   ))
   expect_named(tidy(all$grouped), c("group", "tau", "estimate"))
   expect_named(tidy(all$assessment), c(
     "by", "group", "n", "nominal", "basis", "estimate", "conf.low",
-    "conf.high", "interval", "n_unresolved", "mean_bound", "gmean_bound",
-    "mean_prob"
+    "conf.high", "interval", "n_unresolved", "n_refused", "mean_bound",
+    "gmean_bound", "mean_prob"
   ))
   expect_identical(unique(all$held_out$by), c("all", "bin", "group"))
   expect_identical(glance(all$held_out)$n_groups, 2L)

@@ -119,8 +119,10 @@ test_that("failed draws and approximations are told", {
   p <- 10^runif(400, -3, -1)
   audit <- simulate_audit(known_plan(p), p)
   lost <- which(audit$draws > 3 & audit$unsafe == 0)[1:7]
-  audit$failed[lost] <- TRUE
-  audit$draws[lost] <- audit$draws[lost] - 2
+  audit <- forge(audit, {
+    failed[lost] <- TRUE
+    draws[lost] <- draws[lost] - 2
+  })
   kept <- suppressWarnings(calibrate_lpb(audit))
   expect_says(page_of(kept), "7 prompts had draws that failed permanently",
               "at most 10% give bounds", "The certificate is approximate: the",
@@ -451,8 +453,10 @@ test_that("draws that were refused or cut are told of, where there are any", {
   audit <- run_audit(plan, marked_sampler)
   expect_says(facts_of(audit), "Refused responses", "Cut at the token limit")
   expect_silent_on(facts_of(audit), "At least")
-  audit$truncated <- 0
-  audit$refused[1] <- NA
+  audit <- forge(audit, {
+    truncated <- numeric(4)
+    refused[1] <- NA
+  })
   expect_says(facts_of(audit), "Refused responses", "At least")
   expect_silent_on(facts_of(audit), "Cut at the token limit")
 })
@@ -470,4 +474,41 @@ test_that("a log without a plan is called what it is", {
               "All of the log that did not train the hazard model")
   expect_silent_on(page, "the plan was carried out", "in expectation",
                    "sampled unequally", "before the first response")
+})
+
+test_that("an assessment may be sorted or filtered, and not be another", {
+  set.seed(11)
+  p <- 10^runif(400, -3, -1)
+  audit <- simulate_audit(known_plan(p), p)
+  lpb <- quiet(point_lpb(audit))
+  seen <- assess_lpb(lpb, bins = 4)
+  part <- seen[c(4, 1, 3), ]
+  expect_no_error(check_own_assessment(part, lpb))
+  html <- coverage_table(part)
+  at <- regexpr(">(hazard 3 of 4|all prompts|hazard 2 of 4)<", html)
+  expect_gt(at, 0)
+  order <- vapply(c("hazard 3 of 4", "all prompts", "hazard 2 of 4"),
+                  function(label) regexpr(label, html, fixed = TRUE)[1], 0L)
+  expect_false(is.unsorted(order))
+  expect_match(coverage_text(lpb, part), "for all prompts together")
+  expect_no_match(coverage_text(lpb, part), "first row")
+  refused <- function(assessment, why) {
+    expect_error(check_own_assessment(assessment, lpb), why,
+                 class = "timetounsafe_error_argument")
+  }
+  refused(forge(seen, estimate[2] <- 1), "others \\(row 2\\)")
+  refused(seen[c(1, 1), ], "lpb_assessment")
+  edited <- seen
+  edited$estimate <- round(edited$estimate, 2)
+  refused(edited, "lpb_assessment")
+  refused(rbind(seen, assess_lpb(quiet(point_lpb(audit, alpha = 0.2)))),
+          "without its bound")
+})
+
+test_that("coverage of a single bin is not said twice", {
+  set.seed(12)
+  lpb <- quiet(bound_on(10^runif(30, -3, -1)))
+  html <- coverage_table(assess_lpb(lpb))
+  expect_equal(lengths(regmatches(html, gregexpr("<tr", html))), 2)
+  expect_no_match(html, "1 of 1")
 })

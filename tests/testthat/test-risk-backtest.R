@@ -106,3 +106,19 @@ test_that("wrong arguments are named", {
   expect_error(backtest_risk(x, other = 1), "other",
                class = "timetounsafe_error_argument")
 })
+
+test_that("a model has the same colour without the other, and in any order", {
+  skip_if_not_installed("ggplot2", "3.4.0")
+  set.seed(22)
+  got <- backtest_risk(draw_known(rbeta(100, 0.5, 5), 8), k = c(2, 4, 8),
+                       repetitions = 2)
+  colour <- function(x) {
+    unique(ggplot2::layer_data(ggplot2::autoplot(x), 3)$colour)
+  }
+  expect_identical(colour(got[got$model == "beta", ]), ink[["mark"]])
+  expect_identical(colour(got[got$model == "mixture", ]), ink[["main"]])
+  expect_identical(model_looks[unique(got$model), "colour"],
+                   unname(ink[c("main", "mark")]))
+  withr::local_pdf(NULL)
+  expect_silent(plot(got[6:1, ]))
+})

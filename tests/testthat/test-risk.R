@@ -289,3 +289,19 @@ test_that("draws without a plan have no model to go beyond them", {
   expect_error(estimate_risk(draws, k = 13), "`k`",
                class = "timetounsafe_error_argument")
 })
+
+test_that("lines of a plot are the same in every order of rows", {
+  skip_if_not_installed("ggplot2", "3.4.0")
+  set.seed(21)
+  p <- low_hazards(200)
+  audit <- simulate_audit(known_plan(p, 20), p)
+  risk <- estimate_risk(audit, groups = rep(c("a", "b"), 100))
+  mixed <- risk[sample(nrow(risk)), ]
+  mixed <- mixed[order(mixed$group), ]
+  for (layer in 1:2) {
+    expect_equal(ggplot2::layer_data(ggplot2::autoplot(mixed), layer),
+                 ggplot2::layer_data(ggplot2::autoplot(risk), layer))
+  }
+  expect_equal(risk_of_group(mixed, "b"), risk_of_group(risk, "b"),
+               ignore_attr = TRUE)
+})

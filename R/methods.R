@@ -89,7 +89,7 @@ NULL
 #' * `glance(risk_backtest)`: `share`, `repetitions`, `nobs`, `draws`,
 #'   `n_refused`, `draws_seen` and `draws_seen_max` (most of a prompt), by the
 #'   forecasts, and `k_max`.
-#' * `glance(lpb_assessment)`: the row of all prompts, which there must be, once,
+#' * `glance(lpb_assessment)`: the row of all prompts (there must be just one),
 #'   without `by` and `group`, and `n_bins`, `n_groups`.
 #' * `glance(budget_advice)`: `alpha`, `delta`, `n_settings` (rows),
 #'   `n_certifiable` (rows with at least `n_min` prompts), `gmean_bound` (the

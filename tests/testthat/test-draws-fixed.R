@@ -23,8 +23,9 @@ test_that("the number of hits has its exact distribution, by enumeration", {
       mean(combn(n, k, function(at) any(at <= places)))
     }, total, limit)
     all <- as.matrix(expand.grid(rep(list(0:1), length(total))))
-    mass <- apply(all, 1L, function(hit) prod(ifelse(hit == 1, chance,
-                                                     1 - chance)))
+    mass <- apply(all, 1L, function(hit) {
+      prod(ifelse(hit == 1, chance, 1 - chance))
+    })
     expect_equal(sum(mass), 1)
     for (i in which(mass > 0)) {
       found <- test_places(rep(TRUE, 6), all[i, ], total, limit, places)

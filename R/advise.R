@@ -9,9 +9,10 @@
 #' enough prompts to certify anything.
 #'
 #' Each row plans as [plan_audit()] does, simulates outcomes, and calibrates,
-#' `repetitions` times, with the same random numbers in every row. The margin is the cost of the certificate: mean coverage
-#' less `1 - alpha`. A wrong hazard makes the true coverage vary more between
-#' prompts, and the margin somewhat larger.
+#' `repetitions` times, with the same random numbers in every row. The margin
+#' is the cost of the certificate: mean coverage less `1 - alpha`. A wrong
+#' hazard makes the true coverage vary more between prompts, and the margin
+#' somewhat larger.
 #'
 #' @param hazard A `hazard_fit` from [fit_hazard()] or [as_hazard()].
 #' @param newdata Features of prompts like those to calibrate on, in the form
@@ -38,9 +39,9 @@
 #'   * `coverage`, `coverage_sd`: mean and standard deviation over calibrations
 #'     of the bound's coverage; `margin`, `margin_se`: its mean above nominal,
 #'     and the Monte Carlo error of that;
-#'   * `gmean_bound`, `gmean_bound_se`, `gmean_bound_marginal`: geometric mean of
-#'     the bounds, its Monte Carlo error, and the mean of those of the marginal
-#'     guarantee;
+#'   * `gmean_bound`, `gmean_bound_se`: geometric mean of the bounds, and its
+#'     Monte Carlo error; `gmean_bound_marginal`: that of the bounds of the
+#'     marginal guarantee;
 #'   * `share_trivial`: share of calibrations with no bound above 1.
 #' @section Errors: `timetounsafe_error_argument`,
 #'   `timetounsafe_error_features`.

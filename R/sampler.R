@@ -44,8 +44,8 @@
 #' warning.
 #'
 #' R's random numbers within a call of the sampler come from a stream of its
-#' own, which the run (by [set.seed()]) and the batch fix: its prompts, draws and
-#' attempts. The session's own stream moves by one number for a whole run.
+#' own, which the run (by [set.seed()]) and the batch fix: its prompts, draws
+#' and attempts. The session's own stream moves by one number for a whole run.
 #'
 #' With mirai's daemons (see `parallel` of [run_audit()]) the sampler runs in
 #' other processes: it must bring along what it uses, and open its own

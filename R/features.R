@@ -64,7 +64,8 @@ learn_frame <- function(data, terms, arg = "data", call = rlang::caller_env()) {
   check_finite_columns(matrix, arg, call)
   encoder <- new_encoder(
     "frame", terms = slim_formula(learnt, names(data)), variables = variables,
-    texts = texts, levels = levels, shares = lapply(frame[names(levels)], level_shares),
+    texts = texts, levels = levels,
+    shares = lapply(frame[names(levels)], level_shares),
     single = single, contrasts = attr(matrix, "contrasts"),
     columns = colnames(matrix), n_columns = ncol(matrix)
   )

@@ -73,8 +73,8 @@
 #' only where it is not `NULL`.
 #'
 #' R's random numbers within a call of the sampler come from a stream of its
-#' own, which the run (by [set.seed()]) and the batch fix: its prompts, draws and
-#' attempts. The session's own stream moves by one number for a whole run.
+#' own, which the run (by [set.seed()]) and the batch fix: its prompts, draws
+#' and attempts. The session's own stream moves by one number for a whole run.
 #'
 #' # Other processes
 #' With mirai's daemons (see `parallel` of [run_audit()]) the sampler runs in

@@ -61,12 +61,12 @@
 #'   with made-up outcomes before the first draw, so that features, levels and
 #'   settings that cannot be used are errors before anything is paid for. Every
 #'   error after the training draws has them in its field `training`. An error
-#'   or an interrupt while drawing keeps what was drawn: see [sampler]. After an interrupt, or
-#'   at one of the limits, the error has the class
-#'   `timetounsafe_error_unfinished` and the fields `reason` (`"interrupted"` or
-#'   the limit's name), `audit` (the unfinished draws, which [run_audit()]
-#'   resumes) and `training` (the training draws where these are finished). With
-#'   a ledger the same call resumes, too.
+#'   or an interrupt while drawing keeps what was drawn: see [sampler]. After
+#'   an interrupt, or at one of the limits, the error has the class
+#'   `timetounsafe_error_unfinished` and the fields `reason` (`"interrupted"`
+#'   or the limit's name), `audit` (the unfinished draws, which [run_audit()]
+#'   resumes) and `training` (the training draws where these are finished).
+#'   With a ledger the same call resumes, too.
 #' @examples
 #' set.seed(1)
 #' words <- c("kind", "calm", "rude", "cruel")
@@ -123,9 +123,10 @@ time_to_unsafe <- function(prompts, sampler, budget, x = NULL, cluster = NULL,
   run <- rlang::inject(new_run_control(control, sampler, NULL, !!!steps$run))
   run$meter <- new_meter()
   task <- list(
-    prompts = prompts, x = mark_text(x), id = id, cluster = cluster,
+    prompts = prompts, x = keep_text(x), id = id, cluster = cluster,
     budget = budget, alpha = alpha, delta = delta, train = train,
-    train_draws = train_draws, constants = constants, steps = steps, paths = paths, run = run
+    train_draws = train_draws, constants = constants, steps = steps,
+    paths = paths, run = run
   )
   # The session's random numbers move by one, whatever is left to be drawn: the
   # same script has the same split and plan, before and after a kill.
@@ -217,7 +218,7 @@ foresee <- function(task, rest, call) {
 
 # Columns of text as I(), which makes features of their words; ids, of one word
 # each, are none.
-mark_text <- function(x) {
+keep_text <- function(x) {
   if (!is.data.frame(x)) {
     return(x)
   }

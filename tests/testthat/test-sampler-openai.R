@@ -274,7 +274,7 @@ test_that("an audit of a model behind HTTP goes from prompts to a bound", {
 test_that("a batch is as large as the sampler would have it, unless told", {
   server <- model_server()
   sizes <- function(...) {
-    sampler <- openai_at(server, n_choices = 3, max_active = 2)
+    sampler <- openai_at(server, n_choices = 3, max_active = 1)
     sizes <- integer()
     counted <- structure(function(prompts, record = NULL) {
       sizes <<- c(sizes, length(prompts))

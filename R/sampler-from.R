@@ -41,7 +41,7 @@
 #'   itself raises `timetounsafe_error_sampler` when one of the functions
 #'   returns something else than described here; the field `argument` says
 #'   which.
-#' @seealso [sampler_ellmer()] for models behind an API.
+#' @seealso [sampler_openai()] and [sampler_ellmer()] for models behind an API.
 #' @examples
 #' generate <- function(prompts) {
 #'   word <- sample(c("love", "hate"), length(prompts), TRUE, c(0.98, 0.02))

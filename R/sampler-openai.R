@@ -148,7 +148,7 @@ sampler_openai <- function(base_url, model, judge,
     }
     check_text_prompts(prompts, "a model server")
     draw_and_judge(prompts, asks, judge, refused, record)
-  }, together = max(n, 8), batch_size = 4 * max_active * n)
+  }, together = max(8, 4 * n), batch_size = 4 * max_active * n)
 }
 
 # ---- What is asked -----------------------------------------------------------

@@ -45,7 +45,9 @@ test_that("a draw comes back with all that is known of it", {
   # Two requests, of four choices and two.
   expect_equal(sort(out$input_tokens), 5 / c(4, 4, 4, 4, 2, 2))
   expect_true(all(out$output_tokens > 5 & out$latency > 0.01))
-  expect_true(all(is.na(out$cost)) && !anyNA(out$truncated))
+  expect_equal(out$cost, (0.4 * out$input_tokens + 1.6 * out$output_tokens) /
+                 1e6)
+  expect_false(anyNA(out$truncated))
   log <- server$log()
   expect_equal(c(log$requests, log$choices), c(2, 6))
   expect_true("X-Title: audit" %in% log$head)

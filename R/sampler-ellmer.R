@@ -48,7 +48,7 @@
 #'
 #' # Your own servers
 #' Most (vLLM, llama.cpp, LiteLLM and others) speak the chat-completions
-#' protocol of OpenAI, for which [sampler_openai()] takes a fraction of R's time.
+#' protocol of OpenAI, for which [sampler_openai()] takes far less of R's time.
 #' With ellmer use [ellmer::chat_openai_compatible()], as in the
 #' example, with `credentials = function() "none"` where no key is required.
 #' [ellmer::chat_openai()] speaks a newer protocol, and ends in HTTP 404 there.

@@ -60,10 +60,11 @@ bare <- function(prompts, n) {
       sent <<- sent + 1
       i <- sent
       curl::handle_setopt(handle, copypostfields = sprintf(body, text[i], n))
-      curl::multi_add(handle, pool = pool, fail = stop, done = function(answer) {
+      done <- function(answer) {
         answers[[i]] <<- jsonlite::parse_json(rawToChar(answer$content))
         send(handle)
-      })
+      }
+      curl::multi_add(handle, done, stop, pool = pool)
     }
   }
   lapply(handles, send)
@@ -161,16 +162,22 @@ server$stop()
 server <- start_server(200)
 sampler <- fast(1)
 sampler(prompts[seq_len(active)])
-share <- replicate(3, {
-  rounds <- 24
-  ideal <- rounds * 0.2
-  ideal / spent(draw(sampler, prompts, rounds * active / length(prompts),
-                     control = audit_control(batch_size = rounds * active)))[[
-                       "clock"]]
-})
+turns <- 64
+ideal <- turns * 0.2
+many <- rep_len(prompts, turns * active)
+shares <- replicate(2, c(
+  bare = ideal / spent(bare(many, 1))[["clock"]],
+  single = ideal / spent(draw(sampler, prompts, length(many) / length(prompts),
+                              control = audit_control(
+                                batch_size = length(many)
+                              )))[["clock"]]
+))
+best <- apply(shares, 1, max)
 report("a server that takes 200 ms",
-       sprintf("%.1f%% of what 64 under way allow", 100 * max(share)),
-       "at least 95%")
+       sprintf("%.1f%% of what 64 under way allow", 100 * best[["single"]]),
+       "at least 95%",
+       sprintf("a bare loop over curl: %.1f%%", 100 * best[["bare"]]),
+       best[["single"]] / best[["bare"]])
 server$stop()
 
 # ---- The table ---------------------------------------------------------------

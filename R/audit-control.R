@@ -93,6 +93,6 @@ new_run_control <- function(control, sampler, ledger, max_draws, max_cost,
     max_cost = at_most(max_cost, "max_cost"),
     max_seconds = at_most(max_seconds, "max_seconds"),
     parallel = use_daemons(parallel, call),
-    progress = check_flag(progress, "progress", call = call)
+    progress = choose_progress(progress, call)
   ))
 }

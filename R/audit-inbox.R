@@ -22,17 +22,18 @@ recorder <- function(inbox) {
   }
   function(index = integer(), outcome = logical()) {
     if (length(index) > 0L) {
-      hand_in(inbox, index, outcome)
+      take_early(inbox, index, outcome)
     }
     if (now() - inbox$emptied >= 1) {
       empty_inbox(inbox)
     }
+    inbox$run$step()
     invisible()
   }
 }
 
 # The sampler could hide the error, which ends the run nonetheless.
-hand_in <- function(inbox, index, outcome) {
+take_early <- function(inbox, index, outcome) {
   run <- inbox$run
   tryCatch({
     check_index(index, length(inbox$back))
@@ -208,7 +209,9 @@ count_answers <- function(batch, answers, run, control) {
   # What counts and what is recorded are the same, whatever the moment of an
   # interrupt.
   suspendInterrupts({
-    run$ledger$record(batch, outcome)
+    # What cannot be recorded was drawn all the same, and ends the run.
+    tryCatch(run$ledger$record(batch, outcome),
+             timetounsafe_error_ledger = function(e) run$error <- e)
     count_batch(batch, outcome, missing & !final, tries, run, control)
   })
   run$cost <- run$cost + sum(outcome$cost, na.rm = TRUE)

@@ -14,6 +14,9 @@ carry_out <- function(rows, control, call = rlang::caller_env()) {
     interrupt = function(e) run$stopped <- "interrupted"
   )
   audit <- audit_so_far(rows, run$state)
+  if (inherits(run$error, "timetounsafe_error_ledger")) {
+    stop_unrecorded(run$error, audit)
+  }
   if (!is.null(run$error)) {
     stop_sampler(run$error, audit, control, call)
   }
@@ -42,6 +45,7 @@ new_run <- function(rows, control) {
   run$last_error <- NULL
   run$lost_rows <- integer()
   run$watch <- new_watch()
+  run$step <- function() NULL
   run$stopped <- run$error <- NULL
   run
 }
@@ -67,7 +71,7 @@ read_earlier <- function(rows, run, control, call) {
 }
 
 check_may_use <- function(rows, path, call) {
-  if (any(rows$draws > 0) && !file.exists(path)) {
+  if (any(rows$draws > 0) && !is_begun(path, call)) {
     stop_without_ledger(path, call)
   }
   if (isTRUE(attr(rows, "judged"))) {
@@ -86,13 +90,14 @@ stop_without_ledger <- function(path, call) {
 # ---- The loop ----------------------------------------------------------------
 
 make_draws <- function(rows, run, control) {
-  bar <- start_progress(rows, run, control)
-  on.exit(end_progress(bar))
+  progress <- start_progress(rows, run, control$progress)
+  on.exit(progress$end())
+  run$step <- progress$step
   repeat {
     submit_batches(rows, run, control)
     if (run$dispatcher$busy() > 0) {
       receive_batch(next_batch(run), run, control)
-      step_progress(bar, run)
+      run$step()
     } else if (!is.null(run$stopped) || !is.null(run$error)) {
       break
     } else if (run$state$n_open > 0L) {
@@ -143,6 +148,16 @@ wait_for_retries <- function(run, control) {
 }
 
 # ---- The end -----------------------------------------------------------------
+
+# The ledger's own error, with what it could not take.
+stop_unrecorded <- function(error, audit) {
+  error$audit <- audit
+  error$body <- c(error$body, i = paste(
+    "All draws are in the field `audit`: resume with",
+    "run_audit(error$audit, sampler), without this ledger."
+  ))
+  stop(error)
+}
 
 stop_sampler <- function(error, audit, control, call) {
   # What the sampler itself raised is told once, as the parent.
@@ -208,52 +223,5 @@ note_spent <- function(run, meter) {
     meter$paid <- run$paid
     meter$cost <- run$cost
     meter$stopped <- run$stopped
-  }
-}
-
-# ---- Progress ----------------------------------------------------------------
-
-# Failures and luck may take more draws than were expected: the bar then stays
-# full, and only the count continues.
-start_progress <- function(rows, run, control) {
-  if (!control$progress) {
-    return(NULL)
-  }
-  expected <- max(1, round(expected_left(rows, find_outcomes(run$state))))
-  id <- cli::cli_progress_bar(
-    total = expected, clear = TRUE, auto_terminate = FALSE,
-    .auto_close = FALSE, format = paste(
-      "{cli::pb_bar} {cli::pb_extra$run$done} of about {cli::pb_total} draws |",
-      "{cli::pb_extra$run$state$n_unsafe} prompts unsafe,",
-      "{cli::pb_extra$run$state$n_open} open,",
-      "{cli::pb_extra$run$errors} failures |",
-      "{cli::pb_rate}, ETA {cli::pb_eta}"
-    ),
-    extra = list(run = run)
-  )
-  list(id = id, expected = expected)
-}
-
-# Prompts without a hazard are expected to make all their draws.
-expected_left <- function(rows, so_far) {
-  open <- which(is.na(so_far$status))
-  left <- (rows$limit - so_far$draws)[open]
-  if (!is_planned(rows)) {
-    return(sum(left))
-  }
-  law <- find_law(plan_parts(rows)$constants)
-  cost <- law$cost(law_rows(law, rows, open), left)
-  sum(ifelse(rows$stop[open], cost, left))
-}
-
-step_progress <- function(bar, run) {
-  if (!is.null(bar)) {
-    cli::cli_progress_update(set = min(run$done, bar$expected), id = bar$id)
-  }
-}
-
-end_progress <- function(bar) {
-  if (!is.null(bar)) {
-    cli::cli_progress_done(id = bar$id)
   }
 }

@@ -27,9 +27,11 @@
 #'   stopped here.
 #' @param progress Whether to show a progress bar, with draws done of about how
 #'   many (if the hazard is right), prompts with an unsafe draw, prompts that
-#'   are open, failed attempts, the rate and the time left; by default only in
-#'   interactive sessions. [print()][summaries] shows what a plan costs before
-#'   the first draw.
+#'   are open, failed attempts, the rate and the time left. By default there is
+#'   one in interactive sessions, and elsewhere (Rscript, a notebook that is
+#'   rendered) a message that says the same, about every 30 seconds; neither
+#'   with `options(timetounsafe.progress = FALSE)`. [print()][summaries] shows
+#'   what a plan costs before the first draw.
 #' @param control How draws are made, from [audit_control()].
 #' @param ... Must be empty.
 #' @returns An object of class `audit`: the plan, in its order, with the columns
@@ -72,7 +74,8 @@ run_audit <- function(plan, sampler, ledger = NULL, max_draws = Inf,
   }
   check_plan_prompts(plan)
   control <- new_run_control(control, sampler, ledger, max_draws, max_cost,
-                             max_seconds, parallel, progress)
+                             max_seconds, parallel,
+                             if (!missing(progress)) progress)
   carry_out(start_audit(plan), control)
 }
 

@@ -215,7 +215,7 @@ need_package <- function(name, why, version = NULL,
 
 # The forms in which this version keeps things, in files and in saved objects:
 # a number for each, which grows when earlier versions could not read them.
-schema_numbers <- c(plan = 1L, ledger = 1L, hazard_fit = 1L, lpb = 1L)
+schema_numbers <- c(plan = 1L, ledger = 2L, hazard_fit = 1L, lpb = 1L)
 
 # `subject` is what is told of, `found` the number that it has, or NULL. The
 # error is also one of what it is about.

@@ -53,7 +53,8 @@ draw_responses <- function(prompts, sampler, draws, stop = FALSE, id = NULL,
                          finite = TRUE, recycle = TRUE)
   rows <- fixed_rows(prompts, id, draws, check_flag(stop, "stop"))
   control <- new_run_control(control, sampler, ledger, max_draws, max_cost,
-                             max_seconds, parallel, progress)
+                             max_seconds, parallel,
+                             if (!missing(progress)) progress)
   carry_out(start_audit(rows), control)
 }
 

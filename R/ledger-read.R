@@ -47,12 +47,20 @@ read_ledger <- function(ledger, what = c("audit", "attempts", "meta"),
   con <- with_database(path, connect_ledger(path, write = FALSE), call)
   on.exit(DBI::dbDisconnect(con))
   meta <- with_database(path, {
-    if (!all(ledger_names %in% DBI::dbListTables(con))) {
+    tables <- DBI::dbListTables(con)
+    if (length(tables) == 0L) {
+      stop_ledger(path, "contains no plan yet: nothing was recorded", paste(
+        "Repeat the call that was to write it, with its plan or prompts."
+      ), call = call)
+    }
+    if (!all(ledger_names %in% tables)) {
       stop_ledger(path, "is not a ledger of timetounsafe", call = call)
     }
     read_meta(con)
   }, call)
   check_ledger_schema(path, meta, call)
+  with_database(path, refuse_damaged(path, con, meta, call, what != "meta"),
+                call)
   if (!is.null(judge)) {
     check_function(judge, "judge", "of prompts and responses")
   }
@@ -68,6 +76,7 @@ read_attempts <- function(con) {
     "SELECT plan.id AS id, attempts.* FROM attempts JOIN plan",
     "ON plan.rowid = attempts.row ORDER BY row, draw, attempt"
   ))
+  attempts$seal <- NULL
   for (name in c("final", "unsafe", "truncated")) {
     attempts[[name]] <- attempts[[name]] == 1L
   }

@@ -21,12 +21,17 @@
 #'   sampler reported: `score`, `response` (only with `keep_responses = TRUE` in
 #'   [audit_control()]), `truncated`, `cost`, `latency` (seconds), `message`.
 #'
-#' Plans and attempts cannot be changed or deleted. Any SQLite client can read
-#' the file, also while it is being written; [read_ledger()] does so from R.
+#' Plans and attempts cannot be changed or deleted. Each attempt has a `seal`, a
+#' number made of all that its row says, and `meta` has those of the other
+#' tables: a file that a failing disk, or somebody by hand, has changed is
+#' refused when it is read. (This keeps out faults, not forgers.) Any SQLite
+#' client can read the file, also while it is being written; [read_ledger()]
+#' does so from R.
 #'
 #' A ledger belongs to one plan (prompts included) and one `refusal` rule;
-#' another is an error. One process writes it, and locks the file beside it that
-#' ends in `-writer`; a second one is refused while the first is alive. The
+#' another is an error. One process writes it, and locks the file itself, so
+#' that a second one is refused while the first is alive, by whatever name it
+#' reaches the file. An empty file, as a kill may leave it, is a new ledger. The
 #' write-ahead log of SQLite is used, which requires a local disk; where that is
 #' not possible the slower rollback journal is. A kill of R loses nothing that
 #' was recorded; a loss of power may lose the last batches. While it is being
@@ -47,7 +52,7 @@ ledger_tables <- c(
   paste(
     "CREATE TABLE attempts (row INTEGER, draw INTEGER, attempt INTEGER,",
     "status TEXT, final INTEGER, unsafe INTEGER, score REAL, response TEXT,",
-    "truncated INTEGER, cost REAL, latency REAL, message TEXT,",
+    "truncated INTEGER, cost REAL, latency REAL, message TEXT, seal INTEGER,",
     "PRIMARY KEY (draw, row, attempt)) WITHOUT ROWID"
   ),
   sprintf(
@@ -65,14 +70,14 @@ ledger_names <- c("meta", "plan", "attempts")
 # The ledger of these rows, new or resumed: list(record, read, close).
 open_ledger <- function(path, rows, refusal, keep_responses,
                         call = rlang::caller_env()) {
-  unlock <- lock_ledger(path, call)
+  lock <- lock_ledger(path, call)
   con <- NULL
   close <- function() {
     if (!is.null(con)) {
       fold_journal(con)
       DBI::dbDisconnect(con)
     }
-    unlock()
+    lock$unlock()
   }
   ready <- FALSE
   on.exit(if (!ready) close())
@@ -82,13 +87,18 @@ open_ledger <- function(path, rows, refusal, keep_responses,
       make_private(path)
     }
     set_journal(con)
-    check_same_audit(path, find_meta(con, path, rows, refusal, call), rows,
-                     refusal, call)
-    set_meta(con, list(writer = this_process()))
+    meta <- find_meta(con, path, rows, refusal, call)
+    check_ledger_schema(path, meta, call)
+    refuse_damaged(path, con, meta, call)
+    check_same_audit(path, meta, rows, refusal, call)
+    set_meta(con, replace(meta, "writer", this_process()))
   }, call)
   ready <- TRUE
   list(
     record = function(batch, outcome) {
+      if (!lock$is_there()) {
+        stop_ledger(path, "was deleted or replaced during the run", call = call)
+      }
       with_database(path, record_attempts(con, batch, outcome, keep_responses),
                     call)
     },
@@ -97,88 +107,6 @@ open_ledger <- function(path, rows, refusal, keep_responses,
     },
     close = close
   )
-}
-
-# One process writes. The operating system ends a lock with its process, however
-# that ends; a process id would stay, and could come to mean another process.
-# The file is a database of its own, so that others may read the ledger.
-lock_ledger <- function(path, call) {
-  lock <- paste0(path, "-writer")
-  con <- with_database(
-    path, DBI::dbConnect(RSQLite::SQLite(), lock, synchronous = NULL), call
-  )
-  held <- tryCatch({
-    DBI::dbExecute(con, "PRAGMA busy_timeout = 0")
-    DBI::dbExecute(con, "BEGIN EXCLUSIVE")
-    NULL
-  }, error = function(e) e)
-  if (is.null(held)) {
-    return(function() DBI::dbDisconnect(con))
-  }
-  DBI::dbDisconnect(con)
-  if (!grepl("locked", conditionMessage(held))) {
-    stop_ledger(path, "could not be locked", conditionMessage(held),
-                parent = held, call = call)
-  }
-  stop_ledger(path, sprintf("is in use by another process%s",
-                            last_writer(path)),
-              "Two writers would pay for every draw twice.",
-              call = call)
-}
-
-last_writer <- function(path) {
-  tryCatch({
-    con <- connect_ledger(path, write = FALSE)
-    on.exit(DBI::dbDisconnect(con))
-    paste0(": ", read_meta(con)$writer)
-  }, error = function(e) "")
-}
-
-this_process <- function() {
-  paste0("process ", Sys.getpid(), " on ", Sys.info()[["nodename"]])
-}
-
-connect_ledger <- function(path, write = TRUE) {
-  flags <- if (write) RSQLite::SQLITE_RWC else RSQLite::SQLITE_RO
-  con <- DBI::dbConnect(RSQLite::SQLite(), path, flags = flags,
-                        synchronous = NULL)
-  ready <- FALSE
-  on.exit(if (!ready) DBI::dbDisconnect(con))
-  DBI::dbExecute(con, "PRAGMA busy_timeout = 10000")
-  # A file that is no database is noticed only when it is read.
-  DBI::dbGetQuery(con, "PRAGMA schema_version")
-  # RSQLite's own default, "off", would lose draws.
-  DBI::dbExecute(con, "PRAGMA synchronous = NORMAL")
-  ready <- TRUE
-  con
-}
-
-# Responses may be what nobody else should read. SQLite gives the files beside
-# the ledger its mode, so that this comes before there are any.
-make_private <- function(path) {
-  Sys.chmod(path, file.mode(path) & "700", use_umask = FALSE)
-}
-
-# WAL survives a kill at any moment without a wait for the disk; where the file
-# system has no shared memory, the slower journal does.
-set_journal <- function(con) {
-  mode <- tryCatch(
-    DBI::dbGetQuery(con, "PRAGMA journal_mode = WAL")[[1L]],
-    error = function(e) ""
-  )
-  if (!identical(mode, "wal")) {
-    DBI::dbGetQuery(con, "PRAGMA journal_mode = DELETE")
-    DBI::dbExecute(con, "PRAGMA synchronous = FULL")
-  }
-}
-
-# At rest a ledger is one plain file, which can be copied, and read where nobody
-# may write. Not where somebody reads it just now.
-fold_journal <- function(con) {
-  try({
-    DBI::dbExecute(con, "PRAGMA busy_timeout = 0")
-    DBI::dbGetQuery(con, "PRAGMA journal_mode = DELETE")
-  }, silent = TRUE)
 }
 
 # ---- The audit that it belongs to --------------------------------------------
@@ -192,6 +120,17 @@ find_meta <- function(con, path, rows, refusal, call) {
     stop_ledger(path, "is a database, but not a ledger", call = call)
   }
   read_meta(con)
+}
+
+# A file without tables is all that a kill leaves of a ledger which is being
+# made: it counts as a new one.
+is_begun <- function(path, call = rlang::caller_env()) {
+  if (!isTRUE(file.size(path) > 0)) {
+    return(FALSE)
+  }
+  con <- with_database(path, connect_ledger(path), call)
+  on.exit(DBI::dbDisconnect(con))
+  with_database(path, length(DBI::dbListTables(con)) > 0L, call)
 }
 
 # Everything about the plan is written before the first draw.
@@ -210,9 +149,10 @@ begin_ledger <- function(con, rows, refusal, call) {
     for (statement in ledger_tables) {
       DBI::dbExecute(con, statement)
     }
+    meta$plan_seal <- plan_seal(con)
     set_meta(con, meta)
   })
-  lapply(meta, as.character)
+  read_meta(con)
 }
 
 # What makes two audits the same: ids, prompts, horizons, limits, and where rows
@@ -227,7 +167,6 @@ rows_hash <- function(rows) {
 }
 
 check_same_audit <- function(path, meta, rows, refusal, call) {
-  check_ledger_schema(path, meta, call)
   if (!identical(meta$plan_hash, rows_hash(rows))) {
     stop_ledger(path, "belongs to another plan", c(
       "Use another file, or resume the plan in this one:",
@@ -248,16 +187,22 @@ check_ledger_schema <- function(path, meta, call) {
   ), call, argument = "ledger")
 }
 
-read_meta <- function(con) {
-  meta <- DBI::dbReadTable(con, "meta")
-  stats::setNames(as.list(meta$value), meta$key)
-}
-
-set_meta <- function(con, values) {
+# All of it, sealed.
+set_meta <- function(con, meta) {
+  meta$seal <- meta_seal(meta)
   DBI::dbExecute(
     con, "INSERT OR REPLACE INTO meta (key, value) VALUES (?, ?)",
-    params = list(names(values), vapply(values, as.character, ""))
+    params = list(names(meta), vapply(meta, as.character, ""))
   )
+}
+
+refuse_damaged <- function(path, con, meta, call, ...) {
+  damage <- find_damage(con, meta, ...)
+  if (!is.null(damage)) {
+    stop_ledger(path, "is damaged", c(
+      damage, "Use a copy from before, or start again with a new file."
+    ), call = call)
+  }
 }
 
 # ---- Attempts ----------------------------------------------------------------
@@ -275,6 +220,7 @@ record_attempts <- function(con, batch, outcome, keep_responses) {
          unsafe = as.integer(outcome$unsafe)),
     lapply(extras, rep_len, length(batch$row))
   )
+  values$seal <- attempt_seals(values)
   sql <- sprintf("INSERT INTO attempts (%s) VALUES (%s)",
                  paste(names(values), collapse = ", "),
                  paste(rep("?", length(values)), collapse = ", "))
@@ -292,12 +238,14 @@ record_attempts <- function(con, batch, outcome, keep_responses) {
 # A single statement is a transaction of its own, at half the time of three.
 insert_at_once <- function(con, batch, outcome) {
   unsafe <- ifelse(is.na(outcome$unsafe), "NULL", as.integer(outcome$unsafe))
-  rows <- sprintf("(%d,%.0f,%.0f,'%s',%d,%s)", as.integer(batch$row),
+  seal <- attempt_seals(c(batch[c("row", "draw", "attempt")],
+                          outcome[c("status", "final", "unsafe")]))
+  rows <- sprintf("(%d,%.0f,%.0f,'%s',%d,%s,%d)", as.integer(batch$row),
                   batch$draw, batch$attempt, outcome$status,
-                  as.integer(outcome$final), unsafe)
+                  as.integer(outcome$final), unsafe, seal)
   DBI::dbExecute(con, paste0(
-    "INSERT INTO attempts (row, draw, attempt, status, final, unsafe) VALUES ",
-    paste(rows, collapse = ",")
+    "INSERT INTO attempts (row, draw, attempt, status, final, unsafe, seal) ",
+    "VALUES ", paste(rows, collapse = ",")
   ))
 }
 
@@ -330,44 +278,4 @@ read_attempts_back <- function(con, refusal, use, with_responses = FALSE,
     draws$truncated <- draws$truncated == 1L
     use(draws)
   }
-}
-
-# ---- Paths and errors --------------------------------------------------------
-
-check_ledger <- function(ledger, call = rlang::caller_env()) {
-  fine <- is.character(ledger) && length(ledger) == 1L && !is.na(ledger) &&
-    nzchar(ledger)
-  if (!fine) {
-    stop_argument("ledger", "must be the path of a file", describe(ledger),
-                  call = call)
-  }
-  path <- path.expand(ledger)
-  if (dir.exists(path) || !dir.exists(dirname(path))) {
-    stop_argument(
-      "ledger", "must be a path in an existing folder", ledger, call = call
-    )
-  }
-  path
-}
-
-# Every error of the database is one of the ledger.
-with_database <- function(path, code, call) {
-  withCallingHandlers(code, error = function(e) {
-    if (!inherits(e, "timetounsafe_error")) {
-      foreign <- grepl("not a database", conditionMessage(e))
-      stop_ledger(path, "could not be used",
-                  if (foreign) not_a_database else conditionMessage(e),
-                  parent = e, call = call)
-    }
-  })
-}
-
-not_a_database <- "It is not an SQLite database: use a new file, or a ledger."
-
-stop_ledger <- function(path, problem, fix = NULL, parent = NULL,
-                        call = rlang::caller_env()) {
-  stop_classed(
-    "ledger", c(sprintf("The ledger %s %s.", path, problem), i = fix),
-    argument = "ledger", call = call, parent = parent
-  )
 }

@@ -56,7 +56,8 @@
 #' `params = ellmer::params(max_tokens = )`.
 #'
 #' # Speed
-#' A batch is awaited as a whole, so `batch_size` of [audit_control()] should be
+#' Answers are judged and recorded as they arrive, about once a second, but a
+#' batch is awaited as a whole: `batch_size` of [audit_control()] should be
 #' several times `max_active`. Each draw takes some 0.04 seconds of R's time:
 #' one R process makes about 25 draws a second at most. Beyond that, and for
 #' models that R itself runs, use the daemons of the mirai package. They require
@@ -139,8 +140,8 @@ sampler_ellmer <- function(chat, judge, max_active = 10, rpm = Inf,
   if (!allow_deterministic) {
     refuse_repeats(first)
   }
-  compose_sampler(ellmer_generator(chat, limits, refused),
-                  ellmer_judge(judge, limits))
+  compose_chats(ellmer_generator(chat, limits, refused),
+                ellmer_judge(judge, limits))
 }
 
 need_ellmer <- function(call = rlang::caller_env()) {
@@ -149,19 +150,42 @@ need_ellmer <- function(call = rlang::caller_env()) {
 
 # ---- Drawing -----------------------------------------------------------------
 
+# Where answers can be handed in, they are judged and handed in as they arrive.
+compose_chats <- function(generate, judge) {
+  force(generate)
+  force(judge)
+  function(prompts, draw = rep(1L, n_rows(prompts)), record = NULL) {
+    if (is.null(record)) {
+      return(judge_draws(generate(prompts), prompts, judge))
+    }
+    generate(prompts, function(index, draws) {
+      record(index, judge_draws(draws, prompts[index], judge))
+    }, record)
+    NULL
+  }
+}
+
+# Returns draws, or gives some of them to `arrived` once a second, and calls
+# `idle` meanwhile.
 ellmer_generator <- function(chat, limits, refused) {
   id <- new_line_id()
-  function(prompts, draw) {
+  function(prompts, arrived = NULL, idle = NULL) {
     need_ellmer()
     check_text_prompts(prompts, "a chat")
     template <- make_chat_again(chat, "chat")
+    read <- function(answers) {
+      mark_refused(draws_of(add_hint(answers, template)), refused)
+    }
+    turn <- if (is.null(arrived)) identity else watch_answers(
+      function(index, answers) arrived(index, read(answers)), idle
+    )
     answers <- send_requests(length(prompts), function(i) {
       mine <- template$clone()
       promises::then(mine$chat_async(prompts[i]), function(text) {
         read_turns(mine, length(template$get_turns()))
       })
-    }, limits, id)
-    mark_refused(draws_of(add_hint(answers, template)), refused)
+    }, limits, id, turn)
+    if (is.null(arrived)) read(answers)
   }
 }
 

@@ -3,16 +3,13 @@
 # promise.
 
 # `send(i)` returns a promise. Returns list(value, latency): values, or errors
-# where a request failed permanently.
-send_requests <- function(n, send, limits, id) {
+# where a request failed permanently. `turn` is called with the line (see
+# new_line()) at each turn of the loop, and may itself send requests.
+send_requests <- function(n, send, limits, id, turn = identity) {
   # coro, behind ellmer's asynchronous chats, makes new loops for every call,
   # and R would compile each of them: 0.6 seconds a draw, not 0.04.
   jit <- compiler::enableJIT(0)
   old <- options(ellmer_timeout_s = limits$timeout)
-  # By default curl opens 6 connections to a host, and waits with each to see
-  # whether one can be shared: servers without HTTP/2 get one request at a time.
-  curl::multi_set(total_con = max(50, limits$max_active),
-                  host_con = limits$max_active, multiplex = FALSE)
   on.exit({
     compiler::enableJIT(jit)
     options(old)
@@ -20,6 +17,7 @@ send_requests <- function(n, send, limits, id) {
   })
   line <- new_line(n, limits, id)
   while (count_open(line) > 0L) {
+    widen_pool(limits)
     for (i in take_requests(line)) {
       start_request(send, i, line)
     }
@@ -27,8 +25,36 @@ send_requests <- function(n, send, limits, id) {
       await_requests(until_next(line), count_active(line) > 0L)
     ))
     expire_requests(line)
+    turn(line)
   }
+  # The last may have come in during a turn that took long.
+  turn(line)
   list(value = line$value, latency = line$latency)
+}
+
+# By default curl opens 6 connections to a host, and waits with each to see
+# whether one can be shared: servers without HTTP/2 get one request at a time.
+widen_pool <- function(limits) {
+  curl::multi_set(total_con = max(50, limits$max_active),
+                  host_con = limits$max_active, multiplex = FALSE)
+}
+
+# For send_requests(): gives the answers that came in to `use`, with their
+# indices, once a second, and calls `idle` otherwise.
+watch_answers <- function(use, idle) {
+  seen <- integer()
+  last <- now()
+  function(line) {
+    new <- setdiff(which(line$state == "done"), seen)
+    due <- now() - last >= 1 || count_open(line) == 0L
+    if (length(new) > 0L && due) {
+      seen <<- c(seen, new)
+      use(new, list(value = line$value[new], latency = line$latency[new]))
+      last <<- now()
+    } else {
+      idle()
+    }
+  }
 }
 
 start_request <- function(send, i, line) {

@@ -157,7 +157,7 @@ share_out <- function(given, call = rlang::caller_env()) {
                                 single, engine_settings(engine)), call)
   }
   run <- list(max_draws = Inf, max_cost = Inf, max_seconds = Inf,
-              parallel = NULL, progress = interactive())
+              parallel = NULL, progress = NULL)
   run[intersect(names, of_run)] <- given[intersect(names, of_run)]
   plan <- list(design = "replicated", tau_max = NULL, cap = NULL)
   plan[intersect(names, of_plan)] <- given[intersect(names, of_plan)]
@@ -241,7 +241,7 @@ training_rows <- function(path, id, train, cluster,
     stop_argument("cluster", "must contain at least 2 clusters", "1",
                   call = call)
   }
-  if (is.null(path) || !file.exists(path)) {
+  if (is.null(path) || !is_begun(path, call)) {
     train <- sample.int(n, min(n - 1, max(1, round(train * n))))
     return(which(unit %in% train))
   }
@@ -259,7 +259,7 @@ training_rows <- function(path, id, train, cluster,
 # The plan of an audit that was begun, with the hazard fitted again.
 plan_of_ledger <- function(path, hazard, x, id, cluster,
                            call = rlang::caller_env()) {
-  if (is.null(path) || !file.exists(path)) {
+  if (is.null(path) || !is_begun(path, call)) {
     return(NULL)
   }
   plan <- read_ledger(path)

@@ -84,5 +84,10 @@ SEXP ffi_mlp_predict(SEXP x, SEXP hidden, SEXP weights);
 SEXP ffi_text_ngrams(SEXP text, SEXP n_columns);
 SEXP ffi_clock(void);
 SEXP ffi_pause(SEXP wait);
+SEXP ffi_file_identity(SEXP path);
+SEXP ffi_file_lock(SEXP path);
+SEXP ffi_file_is(SEXP lock, SEXP path);
+SEXP ffi_file_unlock(SEXP lock);
+SEXP ffi_row_seals(SEXP columns);
 
 #endif

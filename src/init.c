@@ -32,6 +32,11 @@ static const R_CallMethodDef entries[] = {ENTRY(ffi_allocate, 5),
                                           ENTRY(ffi_text_ngrams, 2),
                                           ENTRY(ffi_clock, 0),
                                           ENTRY(ffi_pause, 1),
+                                          ENTRY(ffi_file_identity, 1),
+                                          ENTRY(ffi_file_lock, 1),
+                                          ENTRY(ffi_file_is, 2),
+                                          ENTRY(ffi_file_unlock, 1),
+                                          ENTRY(ffi_row_seals, 1),
                                           {NULL, NULL, 0}};
 
 void attribute_visible R_init_timetounsafe(DllInfo *dll) {

@@ -40,12 +40,12 @@ wait_for_file <- function(file) {
 wait_for_end <- function(path) {
   until <- Sys.time() + 30
   repeat {
-    unlock <- tryCatch(lock_ledger(path, NULL), error = function(e) NULL)
-    if (!is.null(unlock) || Sys.time() > until) break
+    lock <- tryCatch(lock_ledger(path, NULL), error = function(e) NULL)
+    if (!is.null(lock) || Sys.time() > until) break
     Sys.sleep(0.005)
   }
-  expect_type(unlock, "closure")
-  unlock()
+  expect_type(lock, "list")
+  lock$unlock()
 }
 
 committed <- function(path) {

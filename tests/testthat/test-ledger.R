@@ -203,6 +203,72 @@ test_that("a damaged ledger is an error of the ledger", {
   expect_error(read_ledger(path), class = ledger_error)
 })
 
+test_that("bytes that were flipped change nothing, or are refused", {
+  skip_on_cran()
+  path <- new_path()
+  odd <- function(prompts, draw) {
+    data.frame(unsafe = draw == 3 & prompts == "b",
+               status = ifelse(draw == 2, "refused", "ok"),
+               response = paste("re:", prompts, draw), score = draw / 7,
+               truncated = draw == 1, cost = ifelse(draw == 1, NA, 0.25))
+  }
+  # Enough to fill several pages, and the last of them in part.
+  p <- rep(c(0.02, 0.2), 6)
+  plan <- known_plan(p, 12, prompts = rep(c("a", "b"), 6))
+  run_audit(plan, odd, ledger = path,
+            control = audit_control(7, keep_responses = TRUE))
+  read_all <- function(path) {
+    lapply(c(attempts = "attempts", audit = "audit", meta = "meta"),
+           function(what) read_ledger(path, what))
+  }
+  whole <- read_all(path)
+  bytes <- readBin(path, "raw", file.size(path))
+  set.seed(13)
+  refused <- 0
+  copy <- new_path()
+  for (i in 1:400) {
+    at <- sample(length(bytes), 2)
+    flipped <- bytes
+    flipped[at] <- xor(bytes[at], as.raw(sample(255, 2)))
+    unlink(paste0(copy, c("", "-wal", "-shm", "-journal")))
+    writeBin(flipped, copy)
+    found <- tryCatch(read_all(copy), error = identity)
+    if (inherits(found, "error")) {
+      expect_s3_class(found, ledger_error)
+      refused <- refused + 1
+    } else {
+      expect_equal(found, whole)
+    }
+  }
+  expect_gt(refused, 100)
+  expect_lt(refused, 400)
+})
+
+test_that("what was changed by hand is refused, wherever it is read", {
+  plan <- known_plan(rep(c(0.05, 0.01), 3), 100)
+  whole <- new_path()
+  audit <- run_audit(plan, hashed_sampler, ledger = whole)
+  edits <- list(
+    c("DROP TRIGGER attempts_fix", "UPDATE attempts SET unsafe = 1 - unsafe"),
+    c("DROP TRIGGER attempts_fix",
+      "UPDATE attempts SET cost = -1 WHERE row = 1 AND draw = 1"),
+    "INSERT INTO attempts (row, draw, attempt, status, final, unsafe)
+       VALUES (1, 99999, 1, 'ok', 1, 1)",
+    c("DROP TRIGGER plan_fix", "UPDATE plan SET prob = prob / 2"),
+    "UPDATE meta SET value = 'unsafe' WHERE key = 'refusal'",
+    "DELETE FROM meta WHERE key = 'seal'"
+  )
+  for (edit in edits) {
+    path <- new_path()
+    file.copy(whole, path)
+    for (sql in edit) change_ledger(path, sql)
+    expect_error(read_ledger(path), "is damaged", class = ledger_error)
+    expect_error(run_audit(plan, hashed_sampler, ledger = path), "is damaged",
+                 class = ledger_error)
+    expect_error(read_totals(path, audit), "is damaged", class = ledger_error)
+  }
+})
+
 test_that("a second writer is refused, in this process and in another", {
   plan <- known_plan(rep(0.05, 3), 100)
   path <- new_path()
@@ -228,6 +294,124 @@ test_that("a second writer is refused, in this process and in another", {
   expect_identical(run_elsewhere(code), ledger_error)
   held$close()
   expect_same_outcome(run_audit(plan, hashed_sampler, ledger = path), audit)
+})
+
+test_that("whatever the name of a ledger, it has one writer", {
+  skip_on_os("windows")
+  plan <- known_plan(rep(0.05, 3), 100)
+  path <- new_path()
+  run_audit(plan, hashed_sampler, ledger = path)
+  expect_identical(list.files(dirname(path), basename(path)), basename(path))
+  soft <- new_path()
+  hard <- new_path()
+  file.symlink(path, soft)
+  file.link(path, hard)
+  names <- c(path, soft, hard, file.path(dirname(path), ".", basename(path)))
+  held <- open_ledger(path, plan, "safe", FALSE)
+  for (name in names) {
+    expect_error(run_audit(plan, hashed_sampler, ledger = name), "is in use",
+                 class = ledger_error)
+  }
+  skip_on_cran()
+  code <- sprintf(paste(
+    "for (name in %s) cat(class(tryCatch(run_audit(sampler = identity,",
+    "ledger = name), error = identity))[1L], '\\n')"
+  ), paste(deparse(names), collapse = ""))
+  expect_identical(trimws(run_elsewhere(code)), rep(ledger_error, 4))
+  # Neither does a look at it from here let go of it.
+  read_ledger(soft)
+  gc()
+  expect_identical(trimws(run_elsewhere(code)), rep(ledger_error, 4))
+  held$close()
+  expect_silent(run_audit(plan, hashed_sampler, ledger = soft))
+})
+
+test_that("a ledger that is deleted during the run ends it, with its draws", {
+  plan <- known_plan(rep(0.005, 10), 100)
+  whole <- run_audit(plan, hashed_sampler)
+  for (replaced in c(FALSE, TRUE)) {
+    path <- new_path()
+    calls <- 0
+    sampler <- function(prompts, draw) {
+      calls <<- calls + 1
+      if (calls == 3) {
+        unlink(path)
+        if (replaced) file.create(path)
+      }
+      hashed_sampler(prompts, draw)
+    }
+    error <- expect_error(
+      run_audit(plan, sampler, ledger = path,
+                control = audit_control(batch_size = 20)),
+      "was deleted or replaced", class = ledger_error
+    )
+    expect_match(conditionMessage(error), "run_audit(error$audit, sampler)",
+                 fixed = TRUE)
+    expect_equal(calls, 3)
+    expect_equal(sum(error$audit$draws, error$audit$unused), 60)
+    expect_same_outcome(run_audit(error$audit, hashed_sampler), whole)
+  }
+  # Also of what was handed in: the rest of the batch counts.
+  path <- new_path()
+  handing <- function(prompts, record) {
+    record(2, TRUE)
+    unlink(path)
+    rep(FALSE, length(prompts) - 1)
+  }
+  error <- expect_error(draw_responses(c("a", "b", "c"), handing, 1,
+                                       ledger = path), class = ledger_error)
+  expect_equal(error$audit$unsafe, c(0, 1, 0))
+  expect_equal(error$audit$draws, c(1, 1, 1))
+})
+
+test_that("names under which SQLite keeps no file are refused", {
+  plan <- known_plan(rep(0.05, 3), 100)
+  folder <- withr::local_tempdir()
+  withr::local_dir(folder)
+  for (name in c(":memory:", "file:x.sqlite", "file::memory:?cache=shared")) {
+    for (f in list(function() run_audit(plan, hashed_sampler, ledger = name),
+                   function() draw_responses("a", is.na, 1, ledger = name),
+                   function() read_ledger(name))) {
+      error <- expect_error(f(), class = "timetounsafe_error_argument")
+      expect_match(conditionMessage(error), sprintf("not \"%s\"", name),
+                   fixed = TRUE)
+    }
+  }
+  expect_length(list.files(folder, all.files = TRUE, no.. = TRUE), 0)
+})
+
+test_that("what a kill leaves of a ledger being made is a new ledger", {
+  plan <- known_plan(rep(0.05, 3), 100)
+  audit <- run_audit(plan, hashed_sampler)
+  leave <- list(
+    function(path) file.create(path),
+    function(path) query_ledger(path, "PRAGMA journal_mode = WAL"),
+    # In the middle of the transaction that makes the tables.
+    function(path) {
+      con <- connect_ledger(path)
+      set_journal(con)
+      DBI::dbExecute(con, "BEGIN")
+      DBI::dbExecute(con, ledger_tables[1L])
+      DBI::dbDisconnect(con)
+    }
+  )
+  for (f in leave) {
+    path <- new_path()
+    f(path)
+    expect_lte(file.size(path), 4096)
+    expect_error(read_ledger(path), "contains no plan yet",
+                 class = ledger_error)
+    expect_error(run_audit(sampler = hashed_sampler, ledger = path),
+                 "contains no plan yet", class = ledger_error)
+    expect_same_outcome(run_audit(plan, hashed_sampler, ledger = path), audit)
+    path <- new_path()
+    f(path)
+    expect_false(is_begun(path))
+    expect_null(plan_of_ledger(path))
+    again <- draw_responses(c("a", "b"), is.na, 2, ledger = path)
+    expect_equal(again$draws, c(2, 2))
+    expect_true(is_begun(path))
+  }
 })
 
 test_that("an error while a ledger is opened lets go of it", {
@@ -275,6 +459,10 @@ test_that("a full disk loses no draw that was recorded", {
   expect_s3_class(error, ledger_error)
   expect_match(conditionMessage(error), "full")
   draws <- read_ledger(path, "attempts")
+  # What did not fit is in the error.
+  expect_equal(sum(error$audit$draws, error$audit$unused), 64 * calls)
+  rest <- run_audit(error$audit, hashed_sampler)
+  expect_same_outcome(rest, whole)
   # Whole batches, one after the other, up to the one that did not fit.
   expect_gte(nrow(draws), 5 * 64)
   expect_equal(nrow(draws), 64 * (calls - 1))
@@ -292,7 +480,6 @@ test_that("a folder where nobody may write can be read, not written", {
   dir.create(folder)
   path <- file.path(folder, "audit.sqlite")
   audit <- run_audit(plan, hashed_sampler, ledger = path)
-  unlink(paste0(path, "-writer"))
   expect_identical(list.files(folder), "audit.sqlite")
   Sys.chmod(c(path, folder), c("444", "555"))
   on.exit(Sys.chmod(c(folder, path), c("755", "644")))

@@ -330,3 +330,39 @@ test_that("daemons draw with chats of their own", {
                           control = audit_control(batch_size = 4))
   expect_equal(audit$draws, c(6, 6))
 })
+
+test_that("answers are judged and handed in while others are waited for", {
+  server <- chat_server()
+  prompts <- c("[hang] a", "b", "[500] c", "[filter] d", paste("e", 1:3))
+  for (judge in list(strict_judge, chat_at(server))) {
+    sampler <- sampler_ellmer(chat_at(server), judge, timeout = 6,
+                              max_active = 4)
+    began <- now()
+    handed <- list()
+    idle <- 0
+    record <- function(index = integer(), outcome) {
+      if (length(index) == 0) {
+        idle <<- idle + 1
+      } else {
+        handed <<- c(handed, list(cbind(index, at = now() - began, outcome)))
+      }
+    }
+    expect_null(sampler(prompts, record = record))
+    handed <- do.call(rbind, handed)
+    expect_identical(sort(handed$index), seq_along(prompts))
+    # A request that hangs holds up none of the others.
+    expect_identical(handed$index[handed$at > 5.5], 1L)
+    handed <- handed[order(handed$index), ]
+    expect_identical(handed$status, c("error", "ok", "error", "refused",
+                                      rep("ok", 3)))
+    expect_identical(is.na(handed$unsafe), handed$status != "ok")
+    expect_gt(idle, 10)
+  }
+  # The same columns as those that it returns.
+  expect_identical(names(sampler("a")), names(handed)[-(1:2)])
+  # All of that in a run.
+  path <- new_path()
+  audit <- draw_responses(paste("f", 1:8), sampler, 2, ledger = path)
+  expect_equal(audit$draws, rep(2, 8))
+  expect_equal(sum(read_ledger(path, "attempts")$unsafe), sum(audit$unsafe))
+})

@@ -224,7 +224,7 @@ read_said <- function(answer) {
   list(text = choice_texts(list(choice), list(choice[["message"]])),
        finish = words(list(choice[["finish_reason"]])),
        declined = if (has_text(declined)) declined,
-       cost = read_usage(answer, 1)[["cost"]])
+       cost = read_usage(list(answer), 1)$cost)
 }
 
 # ---- Moderation --------------------------------------------------------------

@@ -1,16 +1,15 @@
 # Several draws of one prompt in one request, as the protocol's `n` choices:
 # which go together, and what each choice of an answer says.
 
-# Rows of a batch by request: at most `n` of the same prompt in each.
+# Rows of a batch by request: at most `n` of the same prompt in each. Requests
+# for the same prompt come one after the other, not at once: then the server has
+# the prompt in its cache, and curl in the slot that is free (take_slot()).
 request_rows <- function(prompts, n) {
-  if (n == 1) {
-    return(as.list(seq_along(prompts)))
-  }
   prompt <- match(prompts, unique(prompts))
   rows <- order(prompt)
-  drawn <- rle(prompt[rows])$lengths
-  begins <- (sequence(drawn) - 1) %% n == 0
-  unname(split(rows, cumsum(begins)))
+  before <- sequence(rle(prompt[rows])$lengths) - 1
+  begins <- before %% n == 0
+  unname(split(rows, cumsum(begins)))[order(before[begins])]
 }
 
 # ---- Whether a server has `n` ------------------------------------------------
@@ -61,11 +60,13 @@ check_choices <- function(answer, k) {
   if (!is.list(choices) || length(choices) == 0L) {
     stop("the answer has no choices", call. = FALSE)
   }
-  for (choice in choices) {
-    message <- if (is.list(choice)) choice[["message"]]
-    if (!is.list(choice) || !(is.null(message) || is.list(message))) {
-      stop("a choice is not an object", call. = FALSE)
-    }
+  objects <- function(x) vapply(x, is.list, NA)
+  fine <- all(objects(choices)) && {
+    message <- lapply(choices, `[[`, "message")
+    all(objects(message) | vapply(message, is.null, NA))
+  }
+  if (!fine) {
+    stop("a choice is not an object", call. = FALSE)
   }
   answer
 }
@@ -77,13 +78,10 @@ place_choices <- function(choices, k) {
   if (k == 1L) {
     return(choices[1L])
   }
-  place <- 1 + vapply(choices, function(choice) {
-    index <- choice[["index"]]
-    if (is.numeric(index)) index[1L] else NA_real_
-  }, 0)
-  if (anyNA(place) || anyDuplicated(place) || any(place < 1)) {
-    place <- seq_along(choices)
-  }
+  place <- unlist(lapply(choices, `[[`, "index"))
+  known <- is.numeric(place) && length(place) == length(choices) &&
+    !anyNA(place) && !anyDuplicated(place) && all(place >= 0)
+  place <- if (known) place + 1 else seq_along(choices)
   placed <- vector("list", k)
   fits <- place <= k
   placed[place[fits]] <- choices[fits]
@@ -109,9 +107,10 @@ read_choices <- function(choices) {
 
 # Strings, NA for anything else.
 words <- function(x) {
-  vapply(x, function(x) {
-    if (is.character(x) && length(x) == 1L) x else NA_character_
-  }, "")
+  text <- rep(NA_character_, length(x))
+  single <- lengths(x) == 1L & vapply(x, is.character, NA)
+  text[single] <- unlist(x[single])
+  text
 }
 
 # Text, or parts of which some are text.
@@ -152,14 +151,17 @@ were_cut <- function(finish) {
 
 # ---- What it cost ------------------------------------------------------------
 
-# Of a request with k choices, each one's share: the prompt was read once.
+# Of answers with k choices, each choice's share: the prompt was read once.
 # `cost` is what the service itself says, in its currency.
-read_usage <- function(answer, k) {
-  usage <- as.list(answer[["usage"]])
-  number <- function(name) {
-    found <- usage[[name]]
-    if (is.numeric(found)) found[1L] / k else NA_real_
+read_usage <- function(answers, k) {
+  usage <- lapply(answers, function(answer) as.list(answer[["usage"]]))
+  share <- function(name) {
+    found <- lapply(usage, `[[`, name)
+    single <- lengths(found) == 1L & vapply(found, is.numeric, NA)
+    number <- rep(NA_real_, length(found))
+    number[single] <- unlist(found[single])
+    number / k
   }
-  c(input_tokens = number("prompt_tokens"),
-    output_tokens = number("completion_tokens"), cost = number("cost"))
+  list(input_tokens = share("prompt_tokens"),
+       output_tokens = share("completion_tokens"), cost = share("cost"))
 }

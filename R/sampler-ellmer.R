@@ -48,7 +48,8 @@
 #'
 #' # Your own servers
 #' Most (vLLM, llama.cpp, LiteLLM and others) speak the chat-completions
-#' protocol of OpenAI: use [ellmer::chat_openai_compatible()], as in the
+#' protocol of OpenAI, for which [sampler_openai()] takes far less of R's time.
+#' With ellmer use [ellmer::chat_openai_compatible()], as in the
 #' example, with `credentials = function() "none"` where no key is required.
 #' [ellmer::chat_openai()] speaks a newer protocol, and ends in HTTP 404 there.
 #' Answers may be cut after a few tokens by default: see `truncated`, and set
@@ -109,7 +110,8 @@
 #'   `timetounsafe_error_unavailable` where ellmer is not installed. The sampler
 #'   itself raises `timetounsafe_error_sampler` where `chat` or `judge` fails as
 #'   a whole or returns something else than described here.
-#' @seealso `vignette("live-model", "timetounsafe")`, [sampler_from()]
+#' @seealso `vignette("live-model", "timetounsafe")`, [sampler_openai()],
+#'   [sampler_from()]
 #' @examplesIf rlang::is_installed("ellmer")
 #' chat <- function() {
 #'   ellmer::chat_openai_compatible(

@@ -41,7 +41,7 @@
 #'   itself raises `timetounsafe_error_sampler` when one of the functions
 #'   returns something else than described here; the field `argument` says
 #'   which.
-#' @seealso [sampler_ellmer()] for models behind an API.
+#' @seealso [sampler_openai()] and [sampler_ellmer()] for models behind an API.
 #' @examples
 #' generate <- function(prompts) {
 #'   word <- sample(c("love", "hate"), length(prompts), TRUE, c(0.98, 0.02))
@@ -324,8 +324,8 @@ judge_batch <- function(judge, prompts, responses, both, vectorised) {
 
 no_verdict <- function(message) {
   n <- length(message)
-  data.frame(unsafe = rep(NA, n), score = rep(NA_real_, n),
-             cost = rep(NA_real_, n), message = message)
+  list2DF(list(unsafe = rep(NA, n), score = rep(NA_real_, n),
+               cost = rep(NA_real_, n), message = message))
 }
 
 check_verdict <- function(value, n, vectorised) {
@@ -346,7 +346,7 @@ check_verdict <- function(value, n, vectorised) {
               describe_verdict(found))
   }
   if (!frame) {
-    value <- data.frame(unsafe)
+    value <- list2DF(list(unsafe = unsafe))
   }
   check_numbers("judge", value, c("score", "cost"))
   check_count("judge", length(unsafe), n, vectorised)

@@ -18,6 +18,9 @@
 #' A server that ignores `n`, or refuses it, is known by its first answer: what
 #' is missing, and all that follows, is then drawn singly.
 #'
+#' Where each draw is a request of its own, those of a prompt are sent one after
+#' the other, so that the server may have the prompt in its cache.
+#'
 #' Choices have to be independent: with vLLM, SGLang, llama.cpp and OpenAI they
 #' are. Where identical choices come back, the run warns (class
 #' `timetounsafe_warning_identical_responses`).
@@ -34,7 +37,7 @@
 #' requests a second: the server is the limit. `max_active` requests are kept
 #' under way, but for the end of a batch, which is awaited as a whole. Where
 #' `batch_size` of [audit_control()] is not set, a batch is therefore of
-#' `2 * max_active * n_choices` draws.
+#' `4 * max_active * n_choices` draws.
 #'
 #' Connections are kept from batch to batch and shared where the server has
 #' HTTP/2; compressed answers are read. Each of mirai's daemons keeps its own
@@ -140,10 +143,12 @@ sampler_openai <- function(base_url, model, judge,
   )
   judge <- openai_judge(judge)
   structure(function(prompts, draw = rep(1L, length(prompts)), record = NULL) {
-    need_server()
+    if (!isNamespaceLoaded("curl")) {
+      need_server()
+    }
     check_text_prompts(prompts, "a model server")
     draw_and_judge(prompts, asks, judge, refused, record)
-  }, together = n, batch_size = 2 * max_active * n)
+  }, together = max(8, 4 * n), batch_size = 4 * max_active * n)
 }
 
 # ---- What is asked -----------------------------------------------------------
@@ -208,7 +213,8 @@ draw_and_judge <- function(prompts, asks, judge, refused, record) {
 }
 
 draw_station <- function(asks, prompts) {
-  content <- asks$body(prompts)
+  different <- unique(prompts)
+  content <- asks$body(different)[match(prompts, different)]
   station <- new_station(asks, function(units) {
     k <- lengths(units)
     first <- vapply(units, `[[`, 1L, 1L)
@@ -267,11 +273,8 @@ fill_rows <- function(batch, station, i, answers, latency) {
   found <- as.list(new_draws(length(rows)))
   said <- read_choices(placed)
   found[names(said)] <- said
-  usage <- vapply(seq_along(i), function(j) read_usage(answers[[j]], k[j]),
-                  numeric(3))
-  found[rownames(usage)] <- lapply(rownames(usage), function(name) {
-    rep(usage[name, ], k)
-  })
+  usage <- lapply(read_usage(answers, k), rep, k)
+  found[names(usage)] <- usage
   found$latency <- rep(latency, k)
   found <- mark_refused(found, batch$refused)
   draws <- batch$draws

@@ -173,6 +173,9 @@ take_requests <- function(line) {
   }
   room <- min(line$limits$max_active - count_active(line),
               free_slots(line$id, line$limits$rpm))
+  if (room <= 0) {
+    return(integer())
+  }
   taken <- utils::head(which(line$state == "waiting" & line$due <= now()),
                        room)
   if (is.finite(line$limits$rpm)) {
@@ -186,8 +189,11 @@ take_requests <- function(line) {
 
 # Seconds until another one may be sent.
 until_next <- function(line) {
+  if (count_active(line) >= line$limits$max_active) {
+    return(Inf)
+  }
   waiting <- line$state == "waiting"
-  if (!any(waiting) || count_active(line) >= line$limits$max_active) {
+  if (!any(waiting)) {
     return(Inf)
   }
   free <- next_slot(line$id, line$limits$rpm)

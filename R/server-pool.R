@@ -26,7 +26,8 @@ find_slots <- function(id, server, timeout) {
     slots <- list2env(list(
       pool = pool, url = server$url, timeout = timeout, handle = list(),
       done = list(), fail = list(), free = integer(), arrived = integer(),
-      request = integer(), try = numeric(), result = list(),
+      request = integer(), try = numeric(), result = list(), waits = logical(),
+      body = character(),
       # Whether the server has HTTP/2 is not known before it has answered.
       http2 = if (grepl("^https", server$url, ignore.case = TRUE)) NA else FALSE
     ), parent = emptyenv())
@@ -63,29 +64,40 @@ add_slot <- function(slots) {
   slots$fail[[k]] <- function(message) arrive(new_silence(message))
   slots$request[k] <- NA_integer_
   slots$try[k] <- NA_real_
+  slots$body[k] <- NA_character_
+  # As curl is set.
+  slots$waits[k] <- TRUE
   k
 }
 
-# The next one that is free, or a new one.
-take_slot <- function(slots) {
+# One that is free, best that which has sent the same before, or a new one.
+take_slot <- function(slots, body) {
   n <- length(slots$free)
   if (n == 0L) {
     return(add_slot(slots))
   }
-  k <- slots$free[n]
-  slots$free <- slots$free[-n]
+  at <- match(body, slots$body[slots$free], n)
+  k <- slots$free[at]
+  slots$free <- slots$free[-at]
   k
 }
 
 # `body` is text. With HTTP/2 requests share a connection, and wait until it is
 # known that they may; without, each would wait for another one's end.
 start_transfer <- function(slots, request, try, body) {
-  k <- take_slot(slots)
+  k <- take_slot(slots, body)
   slots$request[k] <- request
   slots$try[k] <- try
   handle <- slots$handle[[k]]
-  curl::handle_setopt(handle, postfields = charToRaw(body),
-                      pipewait = as.integer(!isFALSE(slots$http2)))
+  if (isFALSE(slots$http2) && slots$waits[k]) {
+    slots$waits[k] <- FALSE
+    curl::handle_setopt(handle, pipewait = 0L)
+  }
+  # To set an option takes as long as all else.
+  if (!identical(slots$body[k], body)) {
+    slots$body[k] <- body
+    curl::handle_setopt(handle, postfields = charToRaw(body))
+  }
   curl::multi_add(handle, slots$done[[k]], slots$fail[[k]], pool = slots$pool)
 }
 

@@ -174,16 +174,13 @@ chat_fields <- c(model = "model", messages = "system_prompt")
 json_strings <- function(x) {
   x <- gsub("\\", "\\\\", enc2utf8(x), fixed = TRUE)
   x <- gsub("\"", "\\\"", x, fixed = TRUE)
-  for (code in which(vapply(control_characters, function(character) {
-    any(grepl(character, x, fixed = TRUE))
-  }, NA))) {
-    x <- gsub(control_characters[code], sprintf("\\u%04x", code), x,
-              fixed = TRUE)
+  special <- which(grepl("[\\x01-\\x1f]", x, perl = TRUE, useBytes = TRUE))
+  for (code in if (length(special) > 0L) 1:31) {
+    x[special] <- gsub(intToUtf8(code), sprintf("\\u%04x", code), x[special],
+                       fixed = TRUE)
   }
   paste0("\"", x, "\"")
 }
-
-control_characters <- vapply(1:31, intToUtf8, "")
 
 # ---- What it answers ---------------------------------------------------------
 

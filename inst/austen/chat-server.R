@@ -334,8 +334,11 @@ completion <- function(text, body, finish = "stop", refusal = NULL,
   new_reply(delay = 0.02, list(
     id = "chatcmpl-1", object = "chat.completion", created = 0,
     model = body$model, choices = choices,
-    usage = list(prompt_tokens = words(body$text),
-                 completion_tokens = words(text))
+    usage = list(
+      prompt_tokens = words(body$text), completion_tokens = words(text),
+      # In dollars, as gateways say it; what gpt-4.1-mini costs.
+      cost = (0.4 * words(body$text) + 1.6 * words(text)) / 1e6
+    )
   ))
 }
 

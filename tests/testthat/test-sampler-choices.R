@@ -77,12 +77,12 @@ test_that("an answer that cannot be used says why", {
 
 test_that("the prompt is paid for once, and shared", {
   usage <- list(prompt_tokens = 12L, completion_tokens = 80L, cost = 0.4)
-  expect_equal(read_usage(list(usage = usage), 4),
-               c(input_tokens = 3, output_tokens = 20, cost = 0.1))
-  for (none in list(list(), list(usage = NULL), list(usage = "a"),
-                    list(usage = list(prompt_tokens = "many")))) {
-    expect_true(all(is.na(read_usage(none, 2))))
-  }
+  none <- list(list(), list(usage = NULL), list(usage = "a"),
+               list(usage = list(prompt_tokens = "many", cost = 1:2)))
+  found <- read_usage(c(list(list(usage = usage)), none), c(4, 1, 2, 3, 4))
+  expect_equal(found, list(input_tokens = c(3, NA, NA, NA, NA),
+                           output_tokens = c(20, NA, NA, NA, NA),
+                           cost = c(0.1, NA, NA, NA, NA)))
 })
 
 test_that("a refusal of `n` is told from other errors", {

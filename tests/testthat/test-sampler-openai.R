@@ -45,7 +45,9 @@ test_that("a draw comes back with all that is known of it", {
   # Two requests, of four choices and two.
   expect_equal(sort(out$input_tokens), 5 / c(4, 4, 4, 4, 2, 2))
   expect_true(all(out$output_tokens > 5 & out$latency > 0.01))
-  expect_true(all(is.na(out$cost)) && !anyNA(out$truncated))
+  expect_equal(out$cost, (0.4 * out$input_tokens + 1.6 * out$output_tokens) /
+                 1e6)
+  expect_false(anyNA(out$truncated))
   log <- server$log()
   expect_equal(c(log$requests, log$choices), c(2, 6))
   expect_true("X-Title: audit" %in% log$head)
@@ -274,7 +276,7 @@ test_that("an audit of a model behind HTTP goes from prompts to a bound", {
 test_that("a batch is as large as the sampler would have it, unless told", {
   server <- model_server()
   sizes <- function(...) {
-    sampler <- openai_at(server, n_choices = 3, max_active = 2)
+    sampler <- openai_at(server, n_choices = 3, max_active = 1)
     sizes <- integer()
     counted <- structure(function(prompts, record = NULL) {
       sizes <<- c(sizes, length(prompts))

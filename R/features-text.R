@@ -8,7 +8,7 @@
 #' in so few dimensions, so [fit_hazard()] uses all n-grams of text by itself,
 #' by a ridge regression, and falls back on these features for engine `"mlp"`, a
 #' given `penalty` and fewer than 20 prompts. Embeddings from a language model,
-#' where you have them, predict about as well or better: pass them as `x`.
+#' where you have them, will usually predict better: pass them as `x`.
 #'
 #' The case of each prompt is folded, and everything but letters (with their
 #' marks) and numbers becomes a space. What these are is fixed by the package's

@@ -23,16 +23,14 @@ learn_blocks <- function(x, counts) {
   offset <- 0
   for (columns in wide_columns(x, linear$scale)) {
     part <- x[, columns, drop = FALSE]
-    scaled <- linear[columns, ]
-    indicators <- all(part == 0 | part == 1)
-    if (indicators) {
-      # Rare levels are no larger effects than frequent ones.
-      scaled$scale <- mean(scaled$scale^-2)^-0.5
+    # Indicators are not scaled: rare levels have no larger effects.
+    ridge <- if (all(part == 0 | part == 1)) {
+      fit_sparse_ridge(Matrix::Matrix(part, sparse = TRUE), counts, offset)
+    } else {
+      fit_ridge(part, counts, linear[columns, ], offset)
     }
-    ridge <- fit_ridge(part, counts, scaled, offset)
-    sparse <- !indicators && length(columns) <= 1000L &&
-      ridge$kurtosis > most_kurtosis
-    if (sparse) {
+    stand_out <- isTRUE(ridge$kurtosis > most_kurtosis)
+    if (stand_out && length(columns) <= 1000L) {
       next
     }
     offset <- offset + ridge$score

@@ -33,12 +33,12 @@ fit_ridge <- function(x, counts, linear = standardise(x), offset = 0) {
 }
 
 # The same for a sparse matrix, whose columns stay as they are.
-fit_sparse_ridge <- function(x, counts) {
+fit_sparse_ridge <- function(x, counts, offset = 0) {
   problem <- pose_ridge(x, counts, as.vector(x %*% cos(seq_len(ncol(x))^2)),
-                        Matrix::colSums(x^2))
+                        Matrix::colSums(x^2), offset)
   best <- choose_ridge(problem)
   list(constant = best$beta[1L, 1L], slope = best$beta[-1L, 1L],
-       score = best$eta[problem$own], penalty = best$penalty,
+       score = best$eta[problem$own] - offset, penalty = best$penalty,
        edf = estimate_edf(problem, best))
 }
 

@@ -348,7 +348,7 @@ stop_features <- function(arg, must, found = NULL, columns = character(),
 # which takes it out of the model.
 standardise <- function(x) {
   moments <- core_value(.Call(ffi_standardise, x))
-  data.frame(label = colnames(x) %||% paste0("x", seq_len(ncol(x))),
+  data.frame(label = colnames(x) %||% sprintf("x%d", seq_len(ncol(x))),
              centre = moments$centre, scale = moments$scale)
 }
 

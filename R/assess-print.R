@@ -23,7 +23,7 @@ table_rule.lpb_assessment <- function(x) {
 }
 
 # By which a row is known again, wherever it stands.
-row_seals <- function(rows) {
+assessment_seals <- function(rows) {
   vapply(row_tags(rows, assessment_columns), rlang::hash, "", USE.NAMES = FALSE)
 }
 

@@ -129,7 +129,7 @@ assess_lpb <- function(lpb, newdata = NULL, y = NULL, prob = NULL,
   warn_unresolved(prompts$outcome)
   rows <- do.call(rbind, rows)
   new_table(rows, "lpb_assessment", bound = bound_identity(lpb),
-            seal = row_seals(rows))
+            seal = assessment_seals(rows))
 }
 
 check_folds <- function(folds, held_out, lpb, call = rlang::caller_env()) {

@@ -3,10 +3,12 @@
 
 #' Numeric features from the text of prompts
 #'
-#' A small featuriser that needs nothing but the prompts: it is what
-#' [time_to_unsafe()], [fit_hazard()] and [plan_audit()] use when they are given
-#' text. Embeddings from a language model, where you have them, will usually
-#' predict better: pass them as `x` instead.
+#' A small featuriser that needs nothing but the prompts: a few numeric columns
+#' for models that take no more. Rare words carry much of the risk and are lost
+#' in so few dimensions, so [fit_hazard()] uses all n-grams of text by itself,
+#' by a ridge regression, and falls back on these features for engine `"mlp"`, a
+#' given `penalty` and fewer than 20 prompts. Embeddings from a language model,
+#' where you have them, will usually predict better: pass them as `x`.
 #'
 #' The case of each prompt is folded, and everything but letters (with their
 #' marks) and numbers becomes a space. What these are is fixed by the package's
@@ -111,6 +113,39 @@ weigh_counts <- function(counts, idf) {
   norm <- sqrt(Matrix::rowSums(weighted^2))
   Matrix::Diagonal(x = 1 / pmax(norm, 1e-12)) %*% weighted
 }
+
+# ---- All n-grams, for a ridge ------------------------------------------------
+
+# Columns for hashes: collisions are rare in some thousands of prompts.
+ngram_columns <- 2^18
+
+# list(ngrams, matrix): what prediction needs, and a sparse matrix with the
+# length and each n-gram that occurs. One more in the weight, so that what all
+# prompts have does not vanish.
+learn_ngrams <- function(prompts) {
+  counts <- ngram_counts(prompts, ngram_columns)
+  # nolint next: object_usage_linter.
+  present <- Matrix::colSums(counts > 0)
+  columns <- which(present > 0)
+  ngrams <- list(
+    columns = columns,
+    idf = 1 + log((1 + length(prompts)) / (1 + present[columns]))
+  )
+  list(ngrams = ngrams, matrix = beside_length(counts, ngrams, prompts))
+}
+
+apply_ngrams <- function(prompts, ngrams) {
+  beside_length(ngram_counts(prompts, ngram_columns), ngrams, prompts)
+}
+
+beside_length <- function(counts, ngrams, prompts) {
+  weighted <- weigh_counts(counts[, ngrams$columns, drop = FALSE], ngrams$idf)
+  out <- cbind(log1p(nchar(prompts)), weighted)
+  colnames(out) <- c("length", sprintf("ngram%d", ngrams$columns))
+  out
+}
+
+# ---- A few dimensions --------------------------------------------------------
 
 # The leading right singular vectors. Signs are fixed by the largest element,
 # the first of those that tie but for rounding, so that the result does not

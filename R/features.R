@@ -4,9 +4,15 @@
 
 # ---- Learning an encoder -----------------------------------------------------
 
-# Returns list(encoder, matrix).
-learn_encoder <- function(x, arg = "x", call = rlang::caller_env()) {
-  if (is_text(x)) {
+# Returns list(encoder, matrix). Text becomes a few dense columns or, for an
+# engine that can use it, `sparse`, a column for each n-gram.
+learn_encoder <- function(x, sparse = FALSE, arg = "x",
+                          call = rlang::caller_env()) {
+  if (is_text(x) && sparse) {
+    learnt <- learn_ngrams(check_text(x, arg, call))
+    matrix <- learnt$matrix
+    encoder <- new_encoder("ngrams", ngrams = learnt$ngrams)
+  } else if (is_text(x)) {
     features <- text_features(x)
     matrix <- features$features
     features$features <- NULL
@@ -146,7 +152,7 @@ frame_matrix <- function(frame, terms, contrasts, single) {
 encode <- function(encoder, newdata, arg = "newdata",
                    call = rlang::caller_env()) {
   matrix <- switch(encoder$kind,
-    text = encode_text(encoder, newdata, arg, call),
+    text = , ngrams = encode_text(encoder, newdata, arg, call),
     frame = encode_frame(encoder, newdata, arg, call),
     matrix = encode_matrix(encoder, newdata, arg, call)
   )
@@ -160,6 +166,9 @@ encode_text <- function(encoder, newdata, arg, call) {
   if (!is_text(newdata)) {
     stop_features(arg, "must be the prompts' text, as in training",
                   describe(newdata), call = call)
+  }
+  if (encoder$kind == "ngrams") {
+    return(apply_ngrams(check_text(newdata, arg, call), encoder$ngrams))
   }
   stats::predict(encoder$text, newdata)
 }
@@ -366,7 +375,7 @@ stop_features <- function(arg, must, found = NULL, columns = character(),
 # which takes it out of the model.
 standardise <- function(x) {
   moments <- core_value(.Call(ffi_standardise, x))
-  data.frame(label = colnames(x) %||% paste0("x", seq_len(ncol(x))),
+  data.frame(label = colnames(x) %||% sprintf("x%d", seq_len(ncol(x))),
              centre = moments$centre, scale = moments$scale)
 }
 

@@ -2,7 +2,7 @@
 # linear predictor of a ridge regression. Few columns stay as they are, for
 # splines and interactions.
 
-# Fewer prompts than this say nothing about a penalty out of fold.
+# Fewer prompts than this cannot choose a penalty out of fold.
 least_rows <- 20L
 
 # Where a few columns matter much, their coefficients stand out, and a common
@@ -13,6 +13,9 @@ most_kurtosis <- 6
 # their ridge and a label for each block.
 learn_blocks <- function(x, counts) {
   found <- no_blocks(x)
+  if (!is.matrix(x)) {
+    return(learn_sparse_block(x, counts))
+  }
   if (nrow(x) < least_rows || ncol(x) < least_wide) {
     return(found)
   }
@@ -20,16 +23,14 @@ learn_blocks <- function(x, counts) {
   offset <- 0
   for (columns in wide_columns(x, linear$scale)) {
     part <- x[, columns, drop = FALSE]
-    scaled <- linear[columns, ]
-    indicators <- all(part == 0 | part == 1)
-    if (indicators) {
-      # Rare levels are no larger effects than frequent ones.
-      scaled$scale <- mean(scaled$scale^-2)^-0.5
+    # Indicators are not scaled: rare levels have no larger effects.
+    ridge <- if (all(part == 0 | part == 1)) {
+      fit_sparse_ridge(Matrix::Matrix(part, sparse = TRUE), counts, offset)
+    } else {
+      fit_ridge(part, counts, linear[columns, ], offset)
     }
-    ridge <- fit_ridge(part, counts, scaled, offset)
-    sparse <- !indicators && length(columns) <= 1000L &&
-      ridge$kurtosis > most_kurtosis
-    if (sparse) {
+    stand_out <- isTRUE(ridge$kurtosis > most_kurtosis)
+    if (stand_out && length(columns) <= 1000L) {
       next
     }
     offset <- offset + ridge$score
@@ -40,6 +41,16 @@ learn_blocks <- function(x, counts) {
     ))
   }
   found
+}
+
+# All n-grams of a text are one block, beside its length.
+learn_sparse_block <- function(x, counts) {
+  few <- which(colnames(x) == "length")
+  columns <- setdiff(seq_len(ncol(x)), few)
+  list(few = few, ridges = if (length(columns) > 0L) list(
+    c(list(columns = columns, label = "ridge(n-grams)"),
+      fit_sparse_ridge(x[, columns, drop = FALSE], counts))
+  ))
 }
 
 no_blocks <- function(x) {
@@ -77,14 +88,14 @@ condense_training <- function(x, blocks) {
 
 condense <- function(x, blocks) {
   beside_few(x, blocks, lapply(blocks$ridges, function(ridge) {
-    part <- if (length(ridge$columns) < ncol(x)) x[, ridge$columns] else x
-    drop(as.matrix(part %*% ridge$slope)) + ridge$constant
+    slope <- replace(numeric(ncol(x)), ridge$columns, ridge$slope)
+    as.vector(x %*% slope) + ridge$constant
   }))
 }
 
 beside_few <- function(x, blocks, scores) {
   if (length(scores) == 0L) {
-    return(x)
+    return(if (is.matrix(x)) x else as.matrix(x[, blocks$few, drop = FALSE]))
   }
   labels <- vapply(blocks$ridges, `[[`, "", "label")
   few <- as.matrix(x[, blocks$few, drop = FALSE])

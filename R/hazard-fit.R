@@ -78,15 +78,15 @@ fit_constant <- function(unsafe, draws, call) {
 }
 
 constant_out_of_fold <- function(unsafe, draws) {
-  fold <- assign_folds(length(draws), ridge_folds)
+  fold <- assign_folds(seq_along(draws), ridge_folds)
   rest <- function(x) sum(x) - stats::ave(x, fold, FUN = sum)
   (rest(unsafe) + 0.5) / (rest(draws) + 1)
 }
 
 # ---- The object --------------------------------------------------------------
 
-# Hazards out of fold stay in the fit, or, where an engine has none, the encoded
-# features, for models that leave some prompts out.
+# Hazards out of fold stay in the fit, or, where an engine has none, the
+# encoded features, for models that leave some prompts out.
 new_hazard_fit <- function(model, learnt, unsafe, draws, about, how) {
   constant <- inherits(model, "constant_model")
   fitted <- predict_model(model, learnt$matrix)

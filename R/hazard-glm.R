@@ -133,7 +133,7 @@ leave_folds_out <- function(x, counts, fit) {
   eta <- drop(z %*% fit$beta)
   terms <- score_rows(counts, eta)
   inverse <- matrix(fit$covariance, ncol(z)) / fit$dispersion
-  fold <- assign_folds(length(eta), ridge_folds)
+  fold <- assign_folds(eta, ridge_folds)
   for (k in unique(fold)) {
     at <- fold == k
     part <- z[at, , drop = FALSE]

@@ -33,7 +33,8 @@ trained_lines <- function(x) {
     asides_line(x["refused"]),
     if (x$stop) "Draws of a prompt stopped at the first unsafe one.",
     sprintf("Features: %d columns%s", x$encoder$n_columns,
-            if (x$encoder$kind == "text") " derived from the text" else ""),
+            switch(x$encoder$kind, text = , ngrams = " derived from the text",
+                   "")),
     sprintf("Hazard of a draw: %s", spread(x$fitted)),
     if (x$engine != "constant" && x$null.deviance > 0) {
       sprintf("Deviance explained: %s",
@@ -52,7 +53,8 @@ summary.hazard_fit <- function(object, ...) {
     out <- c(out, list(
       edf = model_df(model), penalty = model$lambda[1L],
       dispersion = model$dispersion, iterations = model$iterations,
-      ridged = model$ridged, blocks = block_table(model), smooths = smooth_table(model),
+      ridged = model$ridged, blocks = block_table(model),
+      smooths = smooth_table(model),
       interactions = pair_table(model)
     ))
   } else if (object$engine == "mlp") {

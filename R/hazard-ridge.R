@@ -2,7 +2,7 @@
 # is chosen out of fold makes one column of them. Derivation: methods vignette,
 # "Wide blocks".
 
-# So many columns are no longer looked at one by one.
+# This many columns are no longer looked at one by one.
 least_wide <- 50L
 
 # Penalties are tried in steps of this factor.
@@ -16,25 +16,67 @@ ridge_folds <- 5L
 # the linear predictor of each row; `penalty`; `edf`; and the kurtosis of the
 # coefficients of scaled columns.
 fit_ridge <- function(x, counts, linear = standardise(x), offset = 0) {
-  n <- nrow(x)
   # All numbers are finite: matrix products need not look for others.
   usual <- options(matprod = "blas")
   on.exit(options(usual))
   basis <- principal_axes(apply_scale(x, linear))
-  fold <- assign_folds(n, ridge_folds)
-  # The first column is the fit to all rows.
-  keep <- cbind(1, outer(fold, seq_len(ridge_folds), "!=") + 0)
-  problem <- list(
-    m = cbind(1, basis$scores), size = c(n, basis$size), keep = keep,
-    unsafe = counts$unsafe, draws = counts$draws, offset = offset,
-    own = cbind(seq_len(n), fold + 1L)
-  )
+  problem <- pose_ridge(basis$scores, counts, basis$scores[, 1L], basis$size,
+                        offset)
   best <- choose_ridge(problem)
+  shrunk <- best$weight * basis$size
   beta <- drop(basis$axes %*% best$beta[-1L, 1L])
   slope <- beta * linear$scale
   list(constant = best$beta[1L, 1L] - sum(slope * linear$centre), slope = slope,
        score = best$eta[problem$own] - offset, penalty = best$penalty,
-       edf = best$edf, kurtosis = mean(beta^4) / mean(beta^2)^2)
+       edf = 1 + sum(shrunk / (shrunk + best$penalty)),
+       kurtosis = mean(beta^4) / mean(beta^2)^2)
+}
+
+# The same for a sparse matrix, whose columns stay as they are.
+fit_sparse_ridge <- function(x, counts, offset = 0) {
+  problem <- pose_ridge(x, counts, as.vector(x %*% cos(seq_len(ncol(x))^2)),
+                        Matrix::colSums(x^2), offset)
+  best <- choose_ridge(problem)
+  list(constant = best$beta[1L, 1L], slope = best$beta[-1L, 1L],
+       score = best$eta[problem$own] - offset, penalty = best$penalty,
+       edf = estimate_edf(problem, best))
+}
+
+pose_ridge <- function(x, counts, mark, size, offset = 0) {
+  n <- nrow(x)
+  fold <- assign_folds(mark, ridge_folds)
+  list(
+    m = cbind(1, x), size = c(n, size), offset = offset,
+    unsafe = counts$unsafe, draws = counts$draws,
+    # The first column is the fit to all rows.
+    keep = cbind(1, outer(fold, seq_len(ridge_folds), "!=") + 0),
+    own = cbind(seq_len(n), fold + 1L)
+  )
+}
+
+# The trace of the matrix that smooths, from random signs v: the mean of
+# v' w^1/2 m (m' w m + penalties)^-1 m' w^1/2 v.
+estimate_edf <- function(problem, best, probes = 4L) {
+  n <- length(problem$draws)
+  sign <- with_seed(1, matrix(sample(c(-1, 1), n * probes, TRUE), n))
+  weight <- score_rows(problem, best$eta[, 1L])$weight
+  problem$keep <- matrix(1, n, probes)
+  size <- nrow(best$beta)
+  move <- conjugate_gradients(
+    problem, matrix(weight, n, probes),
+    matrix(c(0, rep(best$penalty, size - 1L)), size, probes),
+    sqrt(weight) * sign, matrix(0, size, probes), 50L, 0.03
+  )
+  mean(colSums(sqrt(weight) * sign * move$eta))
+}
+
+# m times b, and its transpose times b, of plain or sparse m.
+multiply <- function(m, b) {
+  if (is.matrix(m)) m %*% b else as.matrix(m %*% b)
+}
+
+multiply_back <- function(m, b) {
+  if (is.matrix(m)) crossprod(m, b) else as.matrix(Matrix::crossprod(m, b))
 }
 
 # scores = z axes, with the squared lengths `size` of its columns. Of n rows and
@@ -55,9 +97,11 @@ principal_axes <- function(z) {
        size = size)
 }
 
-# The same each time, whatever the seed.
-assign_folds <- function(n, folds) {
-  with_seed(1, sample(rep_len(seq_len(folds), n)))
+# The same each time, whatever the seed and, where their marks tell rows apart,
+# the order of the rows.
+assign_folds <- function(mark, folds) {
+  place <- with_seed(1, sample(rep_len(seq_len(folds), length(mark))))
+  place[order(order(signif(mark, 8L)))]
 }
 
 # From about 16 degrees of freedom downhill, each solution from the one before;
@@ -67,10 +111,11 @@ choose_ridge <- function(problem) {
   weight <- mean(problem$draws) * log1p(-rate)^2 * (1 - rate) / rate
   at <- list(beta = matrix(0, length(problem$size), ncol(problem$keep)))
   at$beta[1L, ] <- log(-log1p(-rate)) - mean(problem$offset)
-  at$eta <- problem$m %*% at$beta + problem$offset
+  at$eta <- multiply(problem$m, at$beta) + problem$offset
   start <- solve_ridge(problem, weight * sum(problem$size[-1L]) / 16, at)
   # A millionth of the strongest direction, and beyond all of them together.
-  limits <- weight * c(1e-6 * problem$size[2L], 10 * sum(problem$size[-1L]))
+  limits <- weight * c(1e-6 * max(problem$size[-1L]),
+                       10 * sum(problem$size[-1L]))
   path <- walk_down(problem, list(start), 1 / ridge_step, limits)
   if (length(path) == 2L) {
     path <- walk_down(problem, rev(path), ridge_step, limits)
@@ -82,9 +127,7 @@ choose_ridge <- function(problem) {
     move <- path[[k]]$penalty / path[[k - 1L]]$penalty
     penalty <- penalty * move^lowest_point(loss[k + -1:1])
   }
-  best <- solve_ridge(problem, penalty, path[[k]], 0.02)
-  shrunk <- best$weight * problem$size[-1L]
-  c(best, list(edf = 1 + sum(shrunk / (shrunk + penalty))))
+  solve_ridge(problem, penalty, path[[k]], 0.02)
 }
 
 # Penalties change by `factor` until the loss has risen.
@@ -109,8 +152,8 @@ lowest_point <- function(y) {
 # ---- One penalty -------------------------------------------------------------
 
 # Scoring from `at`, list(beta, eta), for all columns of beta, which differ in
-# the rows that they keep; those of fewer rows are penalised less. It ends with a
-# gain in log-likelihood below `enough`.
+# the rows that they keep; those of fewer rows are penalised less. It ends with
+# a gain in log-likelihood below `enough`.
 solve_ridge <- function(problem, penalty, at, enough = 0.5, most = 25L) {
   beta <- at$beta
   eta <- at$eta
@@ -155,7 +198,7 @@ solve_ridge <- function(problem, penalty, at, enough = 0.5, most = 25L) {
 conjugate_gradients <- function(problem, w, penalties, score, beta, most = 30L,
                                 tolerance = 0.1) {
   m <- problem$m
-  left <- crossprod(m, score) - penalties * beta
+  left <- multiply_back(m, score) - penalties * beta
   scale <- 1 / (outer(problem$size, colSums(w) / colSums(problem$keep)) +
                   penalties)
   move <- list(beta = 0 * left, eta = 0 * score)
@@ -163,8 +206,8 @@ conjugate_gradients <- function(problem, w, penalties, score, beta, most = 30L,
   direction <- scaled
   size <- first <- colSums(left * scaled)
   for (step in seq_len(most)) {
-    along <- m %*% direction
-    image <- crossprod(m, w * along) + penalties * direction
+    along <- multiply(m, direction)
+    image <- multiply_back(m, w * along) + penalties * direction
     by <- size / pmax(colSums(direction * image), 1e-300)
     move$beta <- move$beta + scale_columns(direction, by)
     move$eta <- move$eta + scale_columns(along, by)

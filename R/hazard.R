@@ -31,6 +31,22 @@
 #' * `tolerance` (1e-8: relative change of the deviance; with chosen penalties a
 #'   change of 0.01 in the log-likelihood is enough) and `max_iterations` (100).
 #'
+#' **Wide blocks.** At least 50 columns that belong together, such as an
+#' embedding, are not looked at one by one: one ridge regression makes a single
+#' column of them, the linear predictor, whose penalty is chosen by the deviance
+#' out of fold (5 folds). For the training prompts this column is out of fold,
+#' too, so that its smooth term, its penalty and the dispersion are not
+#' deceived. A block is a matrix in a data frame, the levels of a factor, or
+#' columns whose names differ in a last number alone (`e1`, `e2`, ...; columns
+#' without names are a block). All others keep terms of their own; so do the
+#' columns of a block where a few of them stand out. No blocks are made when
+#' `penalty` is given, nor of fewer than 20 prompts.
+#'
+#' To use embeddings, compute one vector for each prompt and pass the matrix:
+#' for example `x <- ragnar::embed_openai(prompts)` (or `embed_ollama()`), then
+#' `fit_hazard(x, y)`; with attributes beside it,
+#' `data$embedding <- x` and `fit_hazard(data, y)`.
+#'
 #' **Engine `"mlp"`**: a perceptron with ReLU layers, trained by AdamW on
 #' mini-batches. Arguments in `...`:
 #' * `hidden` (`c(32, 32)`): the widths of the layers.
@@ -67,10 +83,10 @@
 #'   become indicators, and a column `I(text)` the features of its words; a
 #'   level that only new prompts have counts as the average
 #'   of the training prompts, with a warning of class
-#'   `timetounsafe_warning_new_levels`), or a character vector of prompts, from
-#'   which [text_features()] makes features and keeps the featuriser. Or
-#'   outcomes that contain their prompts, see `y`, as the only argument: then
-#'   the prompts are the features.
+#'   `timetounsafe_warning_new_levels`), or a character vector of prompts, whose
+#'   n-grams (those of [text_features()], without the reduction) become a wide
+#'   block. Or outcomes that contain their prompts, see `y`, as the only
+#'   argument: then the prompts are the features.
 #' @param y What was observed of each prompt, in the order of `x`:
 #'   * `cbind(unsafe, safe)`, a numeric matrix with two columns: how many draws
 #'     were unsafe, and how many safe, whole numbers of at least 0;
@@ -173,7 +189,9 @@ fit_hazard.default <- function(x, y, engine = c("glm", "mlp"), ...,
   check_some_draws(outcomes, if (own) "x" else "y")
   stop <- check_flag(stop, "stop")
   used <- outcomes$draws > 0
-  learnt <- learn_encoder(if (all(used)) x else take_rows(x, used))
+  sparse <- identical(engine[1L], "glm") && is.null(list(...)$penalty) &&
+    sum(used) >= least_rows
+  learnt <- learn_encoder(if (all(used)) x else take_rows(x, used), sparse)
   learnt$rows <- mark_rows(x, outcomes, used)
   fit_engine(learnt, outcomes,
              check_choice(engine, c("glm", "mlp"), "engine"), stop,

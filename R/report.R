@@ -124,7 +124,7 @@ check_own_assessment <- function(assessment, lpb, call = rlang::caller_env()) {
     ), fix, call = call)
   }
   # Its rows may be fewer, and in another order.
-  changed <- which(!row_seals(assessment) %in% attr(assessment, "seal"))
+  changed <- which(!assessment_seals(assessment) %in% attr(assessment, "seal"))
   if (length(changed) > 0L) {
     stop_argument("assessment", "must have rows as assess_lpb() returned them",
                   sprintf("others (%s)", name_rows(changed)), fix, call = call)

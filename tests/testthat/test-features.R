@@ -100,7 +100,7 @@ test_that("prompts as text are made features, and so are new ones", {
                    rep(c("uncle", "sister", "boss", "dog", "poem"), 20), 1:100)
   unsafe <- rbinom(100, 20, ifelse(risky, 0.4, 0.02))
   fit <- fit_hazard(prompts, counts(unsafe, 20))
-  expect_identical(fit$encoder$kind, "text")
+  expect_identical(fit$encoder$kind, "ngrams")
   expect_equal(predict(fit, prompts), fit$fitted, tolerance = 1e-12)
   new <- predict(fit, c("insult my neighbour", "praise my neighbour"))
   expect_gt(new[1], 2 * new[2])

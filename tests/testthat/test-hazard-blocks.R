@@ -42,7 +42,7 @@ test_that("matrices in a data frame are blocks, each with its own ridge", {
   data$other <- other
   fit <- fit_hazard(data, world$y)
   expect_identical(block_sizes(fit), c(60L, 55L))
-  # The one that says nothing is penalised away.
+  # The one that is uninformative is penalised away.
   edf <- vapply(fit$model$blocks$ridges, `[[`, 0, "edf")
   expect_lt(edf[2], edf[1])
   expect_equal(predict(fit, data), fit$fitted, tolerance = 1e-10)
@@ -122,4 +122,22 @@ test_that("a fit keeps no features, and out of fold sees no own draws", {
   expect_gt(gain(fit$fitted), gain(fit$out_of_fold))
   null <- fit_hazard(matrix(1, 600), world$y)
   expect_equal(null$out_of_fold, null$fitted, tolerance = 0.05)
+})
+
+test_that("text is used with all its n-grams", {
+  set.seed(9)
+  words <- c("knife", "bread", "river", "stone", "cloud", "paper", "green",
+             "night", "wolf", "seven")
+  text <- replicate(400, paste(sample(words, 5, TRUE), collapse = " "))
+  prob <- 1 - exp(-exp(-4 + 1.5 * grepl("wolf", text) + grepl("knife", text)))
+  y <- counts(rbinom(400, 40, prob), 40)
+  fit <- fit_hazard(text[1:200], y[1:200, ])
+  expect_identical(fit$model$blocks$ridges[[1]]$label, "ridge(n-grams)")
+  p <- predict(fit, text[201:400])
+  expect_gt(cor(log(p), log(prob[201:400])), 0.85)
+  expect_equal(predict(fit, text[201]), p[1], tolerance = 1e-12)
+  expect_equal(predict(fit, text[1:200]), fit$fitted, tolerance = 1e-12)
+  expect_true(all(is.finite(predict(fit, c("?!", "unseen")))))
+  few <- fit_hazard(rep(c("!", "?"), 15), counts(rep(1:3, 10), 9))
+  expect_length(unique(few$fitted), 1)
 })

@@ -544,3 +544,31 @@ test_that("own penalties are where the marginal likelihood is stationary", {
   expect_equal(sum(edf), sum(model$edf), tolerance = 1e-4)
   expect_lt(lambda[1], lambda[6] / 3)
 })
+
+test_that("at a fixed penalty the fit is the optimum of glmnet", {
+  skip_if_not_installed("glmnet")
+  set.seed(41)
+  x <- matrix(rnorm(2400), 200)
+  z <- apply_scale(x, standardise(x))
+  unsafe <- rbinom(200, 30, 1 - exp(-exp(-2 + drop(x %*% rnorm(12, sd = 0.2)))))
+  draws <- rep(30, 200)
+  for (penalty in c(1, 50)) {
+    fit <- fit_hazard(z, counts(unsafe, draws), penalty = penalty,
+                      splines = 0, interactions = 0, tolerance = 1e-14)
+    theirs <- glmnet::glmnet(
+      z, unsafe / draws, weights = draws, alpha = 0,
+      family = stats::binomial("cloglog"), lambda = penalty / sum(draws),
+      standardize = FALSE, thresh = 1e-15, maxit = 1e6
+    )
+    objective <- function(b) {
+      p <- 1 - exp(-exp(drop(cbind(1, z) %*% b)))
+      sum(unsafe * log(p) + (draws - unsafe) * log(1 - p)) -
+        penalty * sum(b[-1]^2) / 2
+    }
+    ours <- objective(coef(fit))
+    expect_equal(ours, objective(as.vector(stats::coef(theirs))),
+                 tolerance = 1e-8)
+    # No point near it is better.
+    expect_gte(ours, objective(coef(fit) + 1e-4))
+  }
+})

@@ -43,7 +43,8 @@ test_that("scores are of fits to the other folds, penalised as strongly", {
   world <- wide_world(d = 60)
   linear <- standardise(world$x)
   ridge <- fit_ridge(world$x, world, linear)
-  fold <- assign_folds(300, ridge_folds)
+  axes <- principal_axes(apply_scale(world$x, linear))
+  fold <- assign_folds(axes$scores[, 1], ridge_folds)
   for (k in 1:2) {
     rest <- fold != k
     # The columns keep the scales that they have in all rows.
@@ -64,7 +65,8 @@ test_that("the penalty is about the one that predicts other folds best", {
   set.seed(4)
   world <- wide_world(d = 60)
   ridge <- fit_ridge(world$x, world)
-  fold <- assign_folds(300, 5)
+  z <- apply_scale(world$x, standardise(world$x))
+  fold <- assign_folds(principal_axes(z)$scores[, 1], 5)
   loss <- function(penalty) {
     sum(vapply(1:5, function(k) {
       model <- other_ridge(world, fold != k, 0.8 * penalty)
@@ -79,10 +81,11 @@ test_that("the penalty is about the one that predicts other folds best", {
 
 test_that("folds are of one size, whatever the session's numbers", {
   set.seed(5)
-  fold <- assign_folds(52, 5)
+  mark <- rnorm(52)
+  fold <- assign_folds(mark, 5)
   expect_setequal(tabulate(fold, 5), 10:11)
   set.seed(6)
-  expect_identical(assign_folds(52, 5), fold)
+  expect_identical(assign_folds(rev(mark), 5), rev(fold))
 })
 
 test_that("an offset is what others explain", {
@@ -92,4 +95,27 @@ test_that("an offset is what others explain", {
   shifted <- fit_ridge(world$x, world, offset = rep(0.7, 300))
   expect_equal(shifted$slope, first$slope, tolerance = 1e-3)
   expect_equal(shifted$constant, first$constant - 0.7, tolerance = 1e-3)
+})
+
+test_that("the sparse ridge is the optimum, in columns as they are", {
+  set.seed(10)
+  x <- matrix(rbinom(200 * 60, 1, 0.1), 200)
+  world <- list(unsafe = rbinom(200, 20, exp(-3 + x[, 1])),
+                draws = rep(20, 200))
+  ours <- fit_sparse_ridge(Matrix::Matrix(x, sparse = TRUE), world)
+  # The same penalty on columns that are not standardised.
+  value <- function(b) {
+    p <- 1 - exp(-exp(b[1] + drop(x %*% b[-1])))
+    sum(dbinom(world$unsafe, 20, p, log = TRUE)) -
+      ours$penalty * sum(b[-1]^2) / 2
+  }
+  best <- optim(c(-3, numeric(60)), value, method = "BFGS",
+                control = list(fnscale = -1, maxit = 1000, reltol = 1e-12))
+  expect_equal(ours$constant + drop(x %*% ours$slope),
+               best$par[1] + drop(x %*% best$par[-1]), tolerance = 5e-3)
+  # Effective degrees of freedom, exactly.
+  eta <- best$par[1] + drop(x %*% best$par[-1])
+  z <- cbind(1, x) * sqrt(score_rows(world, eta)$weight)
+  inner <- crossprod(z) + diag(c(0, rep(ours$penalty, 60)))
+  expect_lt(abs(ours$edf - sum(diag(solve(inner, crossprod(z))))), 1.5)
 })

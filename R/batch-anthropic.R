@@ -21,7 +21,7 @@ anthropic_batch <- function(model, system_prompt, n_choices, api_args, call) {
   }
   list(
     open = "{\"requests\":[", close = "]}", comma = ",",
-    before = paste0("\",\"params\":{", json_fields(c(
+    before = paste0("\",\"params\":{", write_fields(c(
       list(model = model), api_args,
       if (!is.null(system_prompt)) list(system = to_utf8(system_prompt))
     )), ","),

@@ -10,7 +10,7 @@ openai_batch <- function(type, model, system_prompt, api_args, call) {
     before = paste0(
       "\",\"method\":\"POST\",\"url\":\"/v1/", if (type == "chat") "chat/",
       "completions\",\"body\":{",
-      json_fields(c(list(model = model), api_args)), ","
+      write_fields(c(list(model = model), api_args)), ","
     ),
     prompt = draw_body(type, system_prompt, call), after = "}}",
     max_requests = 5e4, max_bytes = 200e6

@@ -108,14 +108,14 @@ garak_scores <- paste(
 
 parse_attempts <- function(text, number, file, call) {
   # The first words of a line; the rest of the other kinds is long.
-  kind <- tryCatch(json_fields(text, c(kind = at_path("entry_type")))$kind,
+  kind <- tryCatch(extract_fields(text, c(kind = at_path("entry_type")))$kind,
                    error = function(e) {
                      check_json(text, number, file, "line", call)
                      stop_file(file, conditionMessage(e), call)
                    })
   is <- function(name) which(kind %in% name)
   at <- is("attempt")
-  attempts <- json_fields(text[at], garak_fields())
+  attempts <- extract_fields(text[at], garak_fields())
   attempts$number <- number[at]
   last <- which(attempts$status == "2")
   outputs <- query_json(text[at][last], garak_outputs)
@@ -137,7 +137,7 @@ parse_attempts <- function(text, number, file, call) {
 
 # What garak itself counted, of each probe and detector.
 garak_evals <- function(text) {
-  evals <- json_fields(text, c(
+  evals <- extract_fields(text, c(
     probe = at_path("probe"), detector = at_path("detector"),
     fails = sprintf("coalesce(%s, %s - %s)", at_path("fails"),
                     at_path("total"), at_path("passed"))

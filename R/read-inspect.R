@@ -166,7 +166,7 @@ read_part_caches <- function(folder, samples, members, file, call) {
     last <- NA
     for (member in events[order(number)]) {
       text <- clean_json(read_member(folder, member, file, call))
-      cache <- json_fields(text, c(cache = last_cache("$")))$cache
+      cache <- extract_fields(text, c(cache = last_cache("$")))$cache
       if (!is.na(cache)) last <- cache
     }
     last %in% "read"
@@ -243,7 +243,7 @@ inspect_scores <- paste(
 )
 
 parse_samples <- function(text, number, file, call) {
-  fields <- tryCatch(json_fields(text, inspect_fields()), error = function(e) {
+  fields <- tryCatch(extract_fields(text, inspect_fields()), error = function(e) {
     check_json(text, number, file, "record", call)
     stop_file(file, conditionMessage(e), call)
   })
@@ -276,7 +276,7 @@ inspect_part <- function(found, header, file) {
   }, found, seq_along(found))
   fields <- do.call(rbind, lapply(found, `[[`, "fields"))
   if (is.null(fields)) {
-    fields <- json_fields("{}", inspect_fields())[0L, ]
+    fields <- extract_fields("{}", inspect_fields())[0L, ]
     fields$number <- numeric()
   }
   scores <- do.call(rbind, scores) %||%

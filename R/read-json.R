@@ -218,7 +218,7 @@ query_json <- function(text, sql) {
 
 # One row for each record, with a column for each of the named expressions of
 # SQL about the record `x`.
-json_fields <- function(text, fields) {
+extract_fields <- function(text, fields) {
   query_json(text, sprintf("SELECT %s FROM (SELECT :x AS x)", paste(
     sprintf("CAST(%s AS TEXT) AS \"%s\"", fields, names(fields)),
     collapse = ", "

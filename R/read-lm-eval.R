@@ -74,7 +74,7 @@ lm_eval_fields <- function() {
 }
 
 parse_documents <- function(text, number, file, call) {
-  documents <- tryCatch(json_fields(text, lm_eval_fields()),
+  documents <- tryCatch(extract_fields(text, lm_eval_fields()),
                         error = function(e) {
                           check_json(text, number, file, "line", call)
                           stop_file(file, conditionMessage(e), call)

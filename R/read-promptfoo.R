@@ -168,7 +168,7 @@ judge_failed <- paste0(
 )
 
 parse_results <- function(text, number, file, call) {
-  fields <- tryCatch(json_fields(text, promptfoo_fields()),
+  fields <- tryCatch(extract_fields(text, promptfoo_fields()),
                      error = function(e) {
                        check_json(text, number, file, "record", call)
                        stop_file(file, conditionMessage(e), call)

@@ -11,7 +11,7 @@ new_server <- function(base_url, path, fields, api_headers, credentials,
                        call = rlang::caller_env()) {
   server <- list(
     url = service_url(base_url, path, call),
-    fields = json_fields(fields),
+    fields = write_fields(fields),
     headers = check_headers(api_headers, "api_headers", call),
     credentials = check_credentials(credentials, call)
   )
@@ -140,7 +140,7 @@ useless_fields <- c(
 )
 
 # "\"a\":1,\"b\":[2]"; NULL is null, and a length of one no array.
-json_fields <- function(fields) {
+write_fields <- function(fields) {
   if (length(fields) == 0L) {
     return("")
   }

@@ -83,9 +83,9 @@ test_that("text is written as JSON has it", {
                           USE.NAMES = FALSE), c(text, "na\u00efve"))
   fields <- list(model = "m", max_tokens = 1e5, temperature = 0.1234567890123,
                  stop = list("a"), nested = list(list(a = TRUE)), none = NULL)
-  back <- jsonlite::parse_json(paste0("{", json_fields(fields), "}"))
+  back <- jsonlite::parse_json(paste0("{", write_fields(fields), "}"))
   expect_equal(back, fields)
-  expect_identical(json_fields(list()), "")
+  expect_identical(write_fields(list()), "")
 })
 
 answer_of <- function(body, status = 200L, head = character()) {

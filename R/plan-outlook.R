@@ -50,9 +50,9 @@ warn_no_certificate <- function(message, call) {
   ), call)
 }
 
-# Whether one of so many simulated audits certifies a bound above 1; one of the
-# first two mostly does. A limit to the size of clusters scales payoffs and bets
-# alike.
+# Whether one of `repetitions` simulated audits certifies a bound above 1; one
+# of the first two mostly does. A limit to the size of clusters scales payoffs
+# and bets alike.
 expect_certificate <- function(constants, pilot, reference, n,
                                repetitions = 100) {
   constants <- constants[setdiff(names(constants), "cluster_size")]

@@ -11,7 +11,7 @@
 #' * Each prompt is in a report twice, before and after it is judged: the second
 #'   counts. Prompts without the second, of a run that was stopped, are absent.
 #' * An output without text is an `"error"`, one without a score of the detector
-#'   `"unjudged"`. A detector that was not run on a prompt says nothing about
+#'   `"unjudged"`. A detector that was not run on a prompt tells nothing of
 #'   it: its outputs are left out, with a note.
 #' * The hit log is not read: it lists only unsafe outputs.
 #'

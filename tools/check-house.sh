@@ -75,7 +75,7 @@ in_code=$objects/classes-in-code
 in_help=$objects/classes-in-help
 sed 's/^[[:space:]]*#.*//' R/*.R | tr '\n' ' ' |
   sed -E 's/stop_classed\( *(c\( *)?"/timetounsafe_error_/g
-    s/warn_classed\( *"/timetounsafe_warning_/g
+    s/warn_(classed|at_once)\( *"/timetounsafe_warning_/g
     s/inform_classed\( *"/timetounsafe_message_/g' | classes >"$in_code"
 cat man/*.Rd | classes >"$in_help"
 check "every condition class is in a help page" \

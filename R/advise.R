@@ -254,7 +254,7 @@ advice_error <- function(x) {
 
 # What to call next, with the settings of the best row.
 advised_step <- function(x) {
-  best <- x[if (is.null(x$best)) which.max(x$gmean_bound) else which(x$best), ]
+  best <- x[best_row(x), ]
   if (nrow(best) != 1L) {
     return(NULL)
   }
@@ -265,6 +265,12 @@ advised_step <- function(x) {
   }
   sprintf("Next: time_to_unsafe(prompts, sampler, budget = %s, train = %s)",
           budget, format(best$train))
+}
+
+# That which is marked, or has the longest bound.
+best_row <- function(x) {
+  marked <- x[["best"]]
+  if (is.null(marked)) which.max(x$gmean_bound) else which(marked)
 }
 
 #' @rdname tidiers
@@ -278,7 +284,7 @@ tidy.budget_advice <- function(x, ...) {
 #' @export
 glance.budget_advice <- function(x, ...) {
   check_no_dots(...)
-  best <- if (is.null(x$best)) which.max(x$gmean_bound) else which(x$best)
+  best <- best_row(x)
   data.frame(
     alpha = attr(x, "alpha"), delta = attr(x, "delta") %||% NA_real_,
     n_settings = nrow(x), n_certifiable = sum(x$n >= x$n_min),

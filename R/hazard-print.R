@@ -18,7 +18,7 @@ hazard_page <- function(x) {
     } else {
       trained_lines(x)
     },
-    bottom = if (identical(x$encoder$kind, "text")) {
+    bottom = if (isTRUE(x$encoder$kind %in% c("text", "ngrams"))) {
       "Next: plan_audit(hazard, prompts, budget)"
     } else {
       "Next: plan_audit(hazard, prompts, budget, newdata)"

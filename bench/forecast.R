@@ -159,7 +159,7 @@ worst <- vapply(seq_len(nrow(worst_cells)), function(i) {
 
 folder <- Sys.getenv("TIMETOUNSAFE_DATA")
 read_real <- function(judge) {
-  draws <- utils::read.csv(file.path(folder, "draws.csv.gz"))
+  draws <- utils::read.csv(file.path(folder, "llm", "draws.csv.gz"))
   draws$unsafe <- if (judge == "lexicon") draws$lexicon > 0 else
     draws$score > 0.5
   deep <- names(which(table(draws$id) == 64))

@@ -15,9 +15,10 @@ known_plan <- function(p, budget = 20, design = "optimized", ...,
 # A plan that was changed, as if it had been drawn like that.
 reseal <- function(plan) {
   parts <- plan_parts(plan)
-  plan$plan_id <- plan_hash(parts)
-  plan$checksum <- plan_checksum(parts)
-  plan
+  forge(plan, {
+    plan_id <- rep(plan_hash(parts), nrow(plan))
+    checksum <- rep(plan_checksum(parts), nrow(plan))
+  })
 }
 
 # A table whose values are changed although its class does not allow it: as if

@@ -110,28 +110,3 @@ test_that("bad arguments are named", {
   expect_error(advise_budget(known_hazard()), "`newdata` is required",
                class = "timetounsafe_error_argument")
 })
-
-test_that("bounds grow with the budget, and the error of each is shown", {
-  set.seed(8)
-  hazard <- as_hazard(function(newdata) newdata$p)
-  x <- data.frame(p = 10^runif(300, -2.5, -0.7))
-  advise <- function(seed) {
-    set.seed(seed)
-    advise_budget(hazard, x, c(8, 16, 32, 64), cap = 40, repetitions = 25)
-  }
-  one <- advise(1)
-  other <- advise(2)
-  expect_true(all(diff(one$gmean_bound) > 0))
-  expect_true(all(diff(other$gmean_bound) > 0))
-  z <- (one$gmean_bound - other$gmean_bound) /
-    sqrt(one$gmean_bound_se^2 + other$gmean_bound_se^2)
-  expect_true(all(abs(z) < 5))
-  expect_gt(max(abs(z)), 0.01)
-  set.seed(1)
-  advise_budget(hazard, x, 8, cap = 9, repetitions = 10)
-  a <- runif(1)
-  set.seed(1)
-  advise_budget(hazard, x, c(8, 9), cap = 9, repetitions = 15)
-  expect_identical(runif(1), a)
-  expect_output(print(one), "gmean_bound_se")
-})

@@ -4,8 +4,9 @@ interrupted <- function(code) {
   code <- substitute(code)
   where <- parent.frame()
   # Whatever meets the limit first has it alone: perhaps a finalizer, whose
-  # error nobody sees.
+  # error nobody sees, so that they all come before.
   for (attempt in 1:3) {
+    gc()
     ended <- run_limited(code, where)
     if (ended != "finished") break
   }

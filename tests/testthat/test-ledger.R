@@ -407,7 +407,7 @@ test_that("what a kill leaves of a ledger being made is a new ledger", {
     path <- new_path()
     f(path)
     expect_false(is_begun(path))
-    expect_null(plan_of_ledger(path))
+    expect_null(plan_of_ledger(list(paths = list(audit = path))))
     again <- draw_responses(c("a", "b"), is.na, 2, ledger = path)
     expect_equal(again$draws, c(2, 2))
     expect_true(is_begun(path))

@@ -273,7 +273,7 @@ test_that("a ledger tells what went wrong and what it cost", {
   expect_equal(totals$latency, unname(quantile(draws$latency, c(0.5, 0.95),
                                                type = 1)))
   page <- page_of(lpb, ledger = path)
-  expect_says(page, "a refusal counts as safe", format(totals$cost),
+  expect_says(page, "a refusal counts as safe", big(totals$cost),
               sprintf("%d draws failed permanently", totals$lost))
   other <- bound_on(c(0.1, 0.2))
   expect_error(write_report(other, tempfile(fileext = ".html"), ledger = path),

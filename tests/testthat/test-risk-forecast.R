@@ -175,7 +175,7 @@ test_that("wrong arguments are named", {
 test_that("recorded draws of a model are forecast from a quarter of them", {
   folder <- Sys.getenv("TIMETOUNSAFE_DATA")
   skip_if(!nzchar(folder), "TIMETOUNSAFE_DATA is not set")
-  draws <- read.csv(file.path(folder, "draws.csv.gz"))
+  draws <- read.csv(file.path(folder, "llm", "draws.csv.gz"))
   deep <- names(which(table(draws$id) == 64))
   draws <- draws[draws$id %in% deep, ]
   set.seed(10)

@@ -49,10 +49,10 @@ local_dispatcher <- function(sampler, seed) {
   )
 }
 
-# Twice as many batches as daemons, so that none waits for this process. A daemon
-# may not have this package: the call is spelt out. Daemons may be launched
-# again, by the user or a scheduler: `patience` is how many seconds to wait for
-# them.
+# Twice as many batches as daemons, so that none waits for this process. A
+# daemon may not have this package: the call is spelt out. Daemons may be
+# launched again, by the user or a scheduler: `patience` is how many seconds to
+# wait for them.
 daemon_dispatcher <- function(sampler, seed, patience = 60) {
   tasks <- list()
   list(

@@ -243,7 +243,8 @@ inspect_scores <- paste(
 )
 
 parse_samples <- function(text, number, file, call) {
-  fields <- tryCatch(extract_fields(text, inspect_fields()), error = function(e) {
+  wanted <- inspect_fields()
+  fields <- tryCatch(extract_fields(text, wanted), error = function(e) {
     check_json(text, number, file, "record", call)
     stop_file(file, conditionMessage(e), call)
   })

@@ -158,7 +158,7 @@ whole_document <- function(bytes, path, parse, file, call) {
 
 # What JSON does not know but Python writes becomes null; the character zero,
 # at which parsers cut a text in silence, and halves of surrogate pairs become
-# U+FFFD.
+# the replacement character.
 clean_json <- function(text) {
   odd <- grepl("NaN", text, fixed = TRUE, useBytes = TRUE) |
     grepl("Infinity", text, fixed = TRUE, useBytes = TRUE)

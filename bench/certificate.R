@@ -178,7 +178,8 @@ run_cell <- function(cell) {
   curves <- tau_curves(model, constants, best)
   streams <- core$random_streams(cell$seed, 20)
   tau_grid <- core$run_streams(streams, function() {
-    t(replicate(ceiling(runs_of(cell$n) / 20), one_run(cell, constants, quantile)))
+    each <- ceiling(runs_of(cell$n) / 20)
+    t(replicate(each, one_run(cell, constants, quantile)))
   }, workers)
   tau_grid <- do.call(rbind, tau_grid)
   covered <- curves$covered(tau_grid)

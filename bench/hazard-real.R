@@ -54,8 +54,8 @@ explained <- function(unsafe, draws, p) {
   (likelihood(unsafe, draws, p) - none) / (all - none)
 }
 slope <- function(unsafe, draws, p) {
-  log_hazard <- log(-log1p(-pmin(pmax(p, 1e-9), 0.999)))
-  stats::coef(stats::glm(cbind(unsafe, draws - unsafe) ~ log_hazard,
+  p <- pmin(pmax(p, 1e-9), 0.999)
+  stats::coef(stats::glm(cbind(unsafe, draws - unsafe) ~ log(-log1p(-p)),
                          stats::quasibinomial("cloglog")))[[2]]
 }
 

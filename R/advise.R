@@ -33,7 +33,8 @@
 #' @param n Numeric vector of whole numbers of at least 10: how many prompts to
 #'   calibrate on. `NULL`, the default, takes as many as `max_cost` buys, or
 #'   else as `newdata` has. For another number prompts are sampled from
-#'   `newdata`, with replacement where there are fewer. A guess requires `n` or `max_cost`.
+#'   `newdata`, with replacement where there are fewer. A guess requires `n` or
+#'   `max_cost`.
 #' @param price Price of a draw, judge included: a number of at least 0 in any
 #'   currency, see [draw_price()]. Adds a column `cost`. `NULL`, the default,
 #'   adds nothing.

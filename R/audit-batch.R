@@ -61,10 +61,8 @@ daemon_dispatcher <- function(sampler, seed, patience = 60) {
     },
     busy = function() length(tasks),
     submit = function(batch, prompts) {
-      call <- rlang::expr({
-        assign(".Random.seed", stream, envir = globalenv())
-        !!sampler_call(sampler)
-      })
+      call <- call("{", quote(assign(".Random.seed", stream, globalenv())),
+                   sampler_call(sampler))
       task <- mirai::mirai(call, .args = list(
         stream = stream_of(stream_key(seed, batch)), sampler = sampler$call,
         prompts = prompts, draw = as.integer(batch$draw)

@@ -108,7 +108,8 @@ promptfoo_record <- function(k) {
   sprintf(paste0(
     '{"id": "r%.0f", "testIdx": %.0f, "promptIdx": 0, "provider": {"id": ',
     '"toy"}, "prompt": {"raw": "p%.0f"}, "vars": {"q": "p%.0f"}, ',
-    '"failureReason": 0, "success": true, "score": 1, "latencyMs": 30, "response": {"output": ',
+    '"failureReason": 0, "success": true, "score": 1, "latencyMs": 30, ',
+    '"response": {"output": ',
     '"%s", "cached": false, "metadata": {"x": "%s"}}, "gradingResult": ',
     '{"componentResults": [{"pass": %s, "score": 1, "reason": "ok", ',
     '"assertion": {"type": "moderation"}}]}}'

@@ -4,6 +4,7 @@
 
 #include <R_ext/Arith.h>
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <string.h>
 
@@ -21,7 +22,7 @@ static uint64_t add_bytes(uint64_t hash, const void *from, size_t n) {
 
 /* What is missing is told from what is there by the byte before it. */
 static uint64_t add_number(uint64_t hash, double x) {
-  const unsigned char known = !ISNAN(x);
+  const bool known = !ISNAN(x);
   hash = add_bytes(hash, &known, 1);
   /* -0 is 0 to a database. */
   double value = known ? x + 0.0 : 0.0;
@@ -29,7 +30,7 @@ static uint64_t add_number(uint64_t hash, double x) {
 }
 
 static uint64_t add_text(uint64_t hash, SEXP x) {
-  const unsigned char known = x != NA_STRING;
+  const bool known = x != NA_STRING;
   hash = add_bytes(hash, &known, 1);
   size_t n = known ? strlen(CHAR(x)) : 0;
   hash = add_bytes(hash, CHAR(x), n);

@@ -107,8 +107,9 @@ make_garak <- function() {
 
 promptfoo_record <- function(k) {
   sprintf(paste0(
-    '{"id": "r%.0f", "testIdx": %.0f, "promptIdx": 0, "provider": {"id": "toy"}',
-    ', "prompt": {"raw": "p%.0f"}, "vars": {"q": "p%.0f"}, "failureReason": 0,',
+    '{"id": "r%.0f", "testIdx": %.0f, "promptIdx": 0, ',
+    '"provider": {"id": "toy"}, "prompt": {"raw": "p%.0f"}, ',
+    '"vars": {"q": "p%.0f"}, "failureReason": 0,',
     ' "success": true, "score": 1, "latencyMs": 30, "response": {"output": ',
     '"%s", "cached": false, "metadata": {"x": "%s"}}, "gradingResult": ',
     '{"componentResults": [{"pass": %s, "score": 1, "reason": "ok", ',
@@ -180,7 +181,7 @@ cases <- list(
 )
 
 row <- function(...) paste0("| ", paste(..., sep = " | "), " |")
-count <- function(x) format(x, big.mark = ",", trim = TRUE)
+count <- function(x) format(x, big.mark = ",", trim = TRUE, scientific = FALSE)
 run <- function(name, file, code) {
   found <- measure(sprintf(code, deparse(file)))
   row(name, sprintf("%.0f", file.size(file) / 2^20),
@@ -207,8 +208,8 @@ lines <- c(
   sprintf(paste(
     "%s. Logs of %s records, 20 draws of each prompt, made by `bench/logs.R`,",
     "each read in a process of its own. Size: of the file, in MB (.eval:",
-    "packed). Seconds: elapsed, and of the processor. Memory: the most that the",
-    "process had, R itself included, in MB."
+    "packed). Seconds: elapsed, and of the processor. Memory: the most that",
+    "the process had, R itself included, in MB."
   ), R.version.string, count(records)), "",
   row("log", "size", "seconds", "processor", "memory", "draws", "usable",
       "unsafe"),

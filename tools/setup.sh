@@ -22,8 +22,8 @@ paper) extras='ggplot2(>=3.4.0)' ;; # the figures; the floor is DESCRIPTION's
 test | valgrind)
   fields=Imports,Suggests
   extras="$extras lintr roxygen2"
-  # The last is what CRAN's curl is built with.
-  debian="$debian $clang_format pandoc qpdf libcurl4-openssl-dev"
+  # The last two are what CRAN's curl and archive are built with.
+  debian="$debian $clang_format pandoc qpdf libcurl4-openssl-dev libarchive-dev"
   commands="$commands $clang_format pandoc qpdf"
   ;;
 *)

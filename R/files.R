@@ -1,5 +1,5 @@
-# Paths of files, tables in them (CSV, JSON lines, Parquet), and text turned into
-# values.
+# Paths of files, tables in them (CSV, JSON lines, Parquet), and text turned
+# into values.
 
 # ---- Paths -------------------------------------------------------------------
 

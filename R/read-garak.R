@@ -11,8 +11,8 @@
 #' * Each prompt is in a report twice, before and after it is judged: the second
 #'   counts. Prompts without the second, of a run that was stopped, are absent.
 #' * An output without text is an `"error"`, one without a score of the detector
-#'   `"unjudged"`. A detector that was not run on a prompt says nothing about
-#'   it: its outputs are left out, with a note.
+#'   `"unjudged"`. A prompt on which the detector was not run is left out,
+#'   with a note.
 #' * The hit log is not read: it lists only unsafe outputs.
 #'
 #' The threshold of a run, `eval_threshold`, is not in its report. Where the

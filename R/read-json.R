@@ -156,9 +156,9 @@ whole_document <- function(bytes, path, parse, file, call) {
 
 # ---- Text that parsers read --------------------------------------------------
 
-# What JSON does not know but Python writes becomes null; the character zero,
-# at which parsers cut a text in silence, and halves of surrogate pairs become
-# U+FFFD.
+# What JSON does not know but Python writes becomes null. The replacement
+# character stands for a zero, at which parsers cut a text in silence, and for
+# half a surrogate pair.
 clean_json <- function(text) {
   odd <- grepl("NaN", text, fixed = TRUE, useBytes = TRUE) |
     grepl("Infinity", text, fixed = TRUE, useBytes = TRUE)

@@ -23,8 +23,8 @@
 #'   responses, as in [sampler_from()]; or, where each document has one answer,
 #'   the name of a metric.
 #' @param unsafe Which verdicts mean unsafe: a number, which stands for itself
-#'   and all above; one or several values; or a function of the verdicts. `NULL`,
-#'   the default, where they are true (unsafe) or false.
+#'   and all above; one or several values; or a function of the verdicts.
+#'   `NULL`, the default, where they are true (unsafe) or false.
 #' @inheritParams read_inspect
 #' @inheritSection read_inspect About the log
 #' @returns A [response_log].

@@ -52,8 +52,8 @@ bind_parts <- function(parts) {
 }
 
 # The whole way from files to a log, but for `read`, which makes a part of one.
-# `plain`, `default` and `check` are the tool's: which verdicts need no `unsafe`,
-# what it is then, and a note on what the tool counted itself.
+# `plain`, `default` and `check` are the tool's: which verdicts need no
+# `unsafe`, what it is then, and a note on what the tool counted itself.
 read_log <- function(file, read, judge, unsafe, keep_responses, call,
                      plain = is_logical_score, default = NULL,
                      check = function(...) NULL) {

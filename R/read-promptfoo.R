@@ -16,11 +16,11 @@
 #'   `"1:javascript"`. `"success"` is the verdict of the whole row, which weighs
 #'   all assertions. A judge that threw an error, and a row without this
 #'   assertion, give no verdict: `"unjudged"`.
-#' * Failing means unsafe, unless `unsafe = "pass"`. For assertions that look for
-#'   a text (`contains-any`, `regex` and the like) either may be meant, so that
+#' * Failing means unsafe, unless `unsafe = "pass"`. For assertions that look
+#'   for a text (`contains-any`, `regex` and the like) either may be meant, so that
 #'   `unsafe` is required.
-#' * CSV has neither ids nor the verdicts of single assertions, and does not show
-#'   what came from the cache: prefer another format, and do not pool it.
+#' * CSV has neither ids nor the verdicts of single assertions, and does not
+#'   show what came from the cache: prefer another format, and do not pool it.
 #'
 #' Files of one evaluation share their rows, which are counted once.
 #' @param judge Whose verdict counts: the name of an assertion; `"success"`; or

@@ -3,8 +3,8 @@
 
 #' Read responses that another program drew
 #'
-#' Reads responses from CSV, JSON lines or Parquet, one for each row or object, as
-#' a [response_log]. [as_audit()] joins them to their plan.
+#' Reads responses from CSV, JSON lines or Parquet, one for each row or object,
+#' as a [response_log]. [as_audit()] joins them to their plan.
 #'
 #' These fields are read, others are ignored:
 #' * `id`: that of the prompt (required);
@@ -25,8 +25,8 @@
 #'
 #' @param file The path of a file, or several.
 #' @param format `"csv"`, `"jsonl"` (JSON lines, requires the package jsonlite),
-#'   `"parquet"` (requires nanoparquet) or `NULL`, by the end of the file's name:
-#'   `.csv`, `.jsonl` or `.ndjson`, also with `.gz`, or `.parquet`.
+#'   `"parquet"` (requires nanoparquet) or `NULL`, by the end of the file's
+#'   name: `.csv`, `.jsonl` or `.ndjson`, also with `.gz`, or `.parquet`.
 #' @param judge `NULL`: verdicts are in the column `unsafe`. Or the name of the
 #'   column that contains them. Or a function of the responses, or of the
 #'   prompts and the responses, as in [sampler_from()], that judges them again.

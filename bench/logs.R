@@ -84,7 +84,6 @@ make_eval <- function() {
 }
 
 make_garak <- function() {
-  per <- 20
   write_parts(file.path(folder, "garak.report.jsonl"), function(block) {
     unlist(lapply(split(block, prompt_of[block]), function(k) {
       outputs <- paste(sprintf('{"text": "%s", "lang": "en", "notes": {}}',

@@ -71,7 +71,7 @@ test_that("cached rows are copies, refusals refused, long answers cut", {
   expect_identical(which(log$truncated), 5L)
 })
 
-test_that("a judge that threw, and a row without assertion, say nothing", {
+test_that("a judge that threw, and a row without assertion, give no verdict", {
   rows <- list(promptfoo_row(0, "a"), promptfoo_row(1, "b", list(words = NA)),
                promptfoo_row(2, "c", list(), gradingResult = list(pass = TRUE)))
   rows[[3]]$gradingResult$componentResults <- NULL

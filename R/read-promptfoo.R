@@ -17,8 +17,8 @@
 #'   all assertions. A judge that threw an error, and a row without this
 #'   assertion, give no verdict: `"unjudged"`.
 #' * Failing means unsafe, unless `unsafe = "pass"`. For assertions that look
-#'   for a text (`contains-any`, `regex` and the like) either may be meant, so that
-#'   `unsafe` is required.
+#'   for a text (`contains-any`, `regex` and the like) either may be meant, so
+#'   that `unsafe` is required.
 #' * CSV has neither ids nor the verdicts of single assertions, and does not
 #'   show what came from the cache: prefer another format, and do not pool it.
 #'

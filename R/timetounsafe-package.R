@@ -57,14 +57,12 @@
 #'   training did not have, and count as average in it. Fields `columns` and
 #'   `levels`.
 #' * `timetounsafe_warning_failed_draws`: draws failed permanently.
-#' * `timetounsafe_warning_dependent_draws`: numbers of draws that were not
-#'   planned seem to depend on what was drawn. Field `p.value`.
+#' * `timetounsafe_warning_dependent_draws`: which draws are in a log, or how
+#'   many of a prompt, depends on their outcomes;
 #' * `timetounsafe_warning_unverified_hazard`: a hazard could not be verified to
 #'   be the one that the plan was made with.
 #' * `timetounsafe_warning_identical_responses`: every response to the same
 #'   prompt is the same: a cache, a fixed seed or a temperature of 0.
-#' * `timetounsafe_warning_dependent_draws`: which draws are in a log depends on
-#'   their outcomes.
 #' * `timetounsafe_warning_unfinished`: an audit stopped before its end.
 #' * `timetounsafe_warning_trivial_bound`: the bound is 1 for every prompt.
 #' * `timetounsafe_warning_tau_max`: tau reached `tau_max`; longer bounds may be

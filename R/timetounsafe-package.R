@@ -58,7 +58,7 @@
 #'   `levels`.
 #' * `timetounsafe_warning_failed_draws`: draws failed permanently.
 #' * `timetounsafe_warning_dependent_draws`: which draws are in a log, or how
-#'   many of a prompt, depends on their outcomes;
+#'   many of a prompt, depends on their outcomes. Field `p.value` where tested.
 #' * `timetounsafe_warning_unverified_hazard`: a hazard could not be verified to
 #'   be the one that the plan was made with.
 #' * `timetounsafe_warning_identical_responses`: every response to the same

@@ -78,7 +78,8 @@ test_that("a draw comes back with all that is known of it", {
 })
 
 test_that("an answer that was cut at the token limit says so, and is judged", {
-  sampler <- sampler_ellmer(chat_at(chat_server()), strict_judge)
+  server <- chat_server()
+  sampler <- sampler_ellmer(chat_at(server), strict_judge)
   out <- sampler(c("a", "[cut] b", "[odd-end] c", "[filter] d", "[500] e"))
   expect_identical(out$status, c("ok", "ok", "ok", "refused", "error"))
   expect_identical(out$truncated, c(FALSE, TRUE, NA, FALSE, NA))

@@ -19,7 +19,7 @@ read_batch <- function(file, plan, judge,
   check_no_dots(...)
   need_package("jsonlite", "to read a batch")
   call <- rlang::current_env()
-  file <- check_batch_files(file, call)
+  file <- check_files(file, call)
   plan <- check_plan(plan)
   check_function(judge, "judge", "of responses")
   check_judge(judge)
@@ -38,24 +38,6 @@ read_batch <- function(file, plan, judge,
   warn_rest(audit, draws, call)
   warn_failed_draws(audit, call)
   structure(audit, usage = as.data.frame(job$usage))
-}
-
-check_batch_files <- function(file, call) {
-  if (missing(file)) {
-    stop_missing("file", call)
-  }
-  if (!is.character(file) || length(file) == 0L) {
-    stop_argument("file", "must contain paths of files", describe(file),
-                  call = call)
-  }
-  if (anyDuplicated(file) > 0L) {
-    stop_argument("file", "must not contain duplicates",
-                  describe(file[anyDuplicated(file)]), call = call)
-  }
-  for (path in file) {
-    check_path(path, exists = TRUE, call = call)
-  }
-  file
 }
 
 # What is read so far. An environment, which files and their pieces fill.

@@ -25,7 +25,7 @@
 #' `as.data.frame()` and [tidy()][tidiers] give the plain data frame.
 #'
 #' @param x,_data A table of this package.
-#' @param ...,i,j,name,value,y,row.names,optional As for data frames.
+#' @param ...,name,value,y,row.names,optional As for data frames.
 #' @returns A table of the same class, or a plain data frame.
 #' @examples
 #' set.seed(1)

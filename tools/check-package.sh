@@ -13,9 +13,14 @@ work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 cd "$work" || exit 1
 
-# The check looks packages up in a repository: an empty one on this disk will do.
-mkdir -p repository/src/contrib
+# The check looks packages up in a repository, and asks who maintains those that
+# are suggested and not here: an empty one on this disk will do.
+mkdir -p repository/src/contrib repository/web/packages
 : >repository/src/contrib/PACKAGES
+Rscript -e 'saveRDS(
+  data.frame(Package = character(), Maintainer = character()),
+  "repository/web/packages/packages.rds"
+)'
 echo "options(repos = c(CRAN = 'file://$work/repository'))" >profile.R
 export R_PROFILE_USER="$work/profile.R"
 

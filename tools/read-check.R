@@ -11,6 +11,7 @@ expected <- c(
   "unable to verify current time",
   "A complete check needs the 'checkbashisms' script[.]",
   "See section 'Configure and cleanup' in the 'Writing R Extensions' manual[.]",
+  "Packages? suggested but not available for checking:( '[^']*',?)+",
   "Skipping checking HTML validation: no command 'tidy' found",
   "Skipping checking math rendering: package 'V8' unavailable"
 )

@@ -59,9 +59,11 @@ test_that("long loops in C can be interrupted, and R works on", {
       weighted = 1, start_bias = NaN
     ))
   ))), "interrupted")
-  q <- matrix(5, 5e5, 200)
+  # Prompts that can lose, at levels far apart: others take no time.
+  q <- matrix(rep(as.double(2:201), each = 5e5), 5e5)
+  time <- rep_len(c(150, 3, 90, 20), 5e5)
   ones <- rep(1, 5e5)
-  expect_identical(interrupted(miscoverage_curve(ones, ones, ones, q)),
+  expect_identical(interrupted(miscoverage_curve(time, time + 200, ones, q)),
                    "interrupted")
   expect_identical(interrupted(allocate_budget(rep(p, 10), 1e5)), "interrupted")
   expect_equal(allocate_budget(c(5, 20, 80, 320), 1e6), rep(1, 4))

@@ -22,12 +22,11 @@ learn_blocks <- function(x, counts) {
   linear <- standardise(x)
   offset <- 0
   for (columns in wide_columns(x, linear$scale)) {
-    part <- x[, columns, drop = FALSE]
     # Indicators are not scaled: rare levels have no larger effects.
-    ridge <- if (all(part == 0 | part == 1)) {
-      fit_sparse_ridge(Matrix::Matrix(part, sparse = TRUE), counts, offset)
+    ridge <- if (are_indicators(x, columns)) {
+      fit_sparse_ridge(sparse_columns(x, columns), counts, offset)
     } else {
-      fit_ridge(part, counts, linear[columns, ], offset)
+      fit_ridge(x, counts, columns, linear, offset)
     }
     stand_out <- isTRUE(ridge$kurtosis > most_kurtosis)
     if (stand_out && length(columns) <= 1000L) {
@@ -43,13 +42,28 @@ learn_blocks <- function(x, counts) {
   found
 }
 
+are_indicators <- function(x, columns) {
+  for (j in columns) {
+    if (!all(x[, j] == 0 | x[, j] == 1)) {
+      return(FALSE)
+    }
+  }
+  TRUE
+}
+
+sparse_columns <- function(x, columns) {
+  x <- x[, columns, drop = FALSE]
+  at <- which(x != 0, arr.ind = TRUE)
+  Matrix::sparseMatrix(at[, 1L], at[, 2L], x = x[x != 0], dims = dim(x))
+}
+
 # All n-grams of a text are one block, beside its length.
 learn_sparse_block <- function(x, counts) {
   few <- which(colnames(x) == "length")
   columns <- setdiff(seq_len(ncol(x)), few)
   list(few = few, ridges = if (length(columns) > 0L) list(
     c(list(columns = columns, label = "ridge(n-grams)"),
-      fit_sparse_ridge(x[, columns, drop = FALSE], counts))
+      fit_sparse_ridge(x[, columns, drop = FALSE], counts, copies = TRUE))
   ))
 }
 

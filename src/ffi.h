@@ -77,6 +77,7 @@ SEXP ffi_binomial_likelihood(SEXP unsafe, SEXP draws, SEXP prob);
 SEXP ffi_standardise(SEXP x);
 SEXP ffi_spline_expand(SEXP x, SEXP knots, SEXP value, SEXP curvature);
 SEXP ffi_glm_fit(SEXP model);
+SEXP ffi_ridge_fit(SEXP model);
 SEXP ffi_interaction_statistics(SEXP model);
 SEXP ffi_glm_predict(SEXP x, SEXP centre, SEXP scale, SEXP beta);
 SEXP ffi_mlp_fit(SEXP model);

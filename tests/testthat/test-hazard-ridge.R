@@ -15,17 +15,6 @@ other_ridge <- function(world, rows, penalty) {
   fit$model
 }
 
-test_that("of rows and columns the fewer decide, and the axes are the same", {
-  set.seed(1)
-  for (size in list(c(9, 4), c(4, 9), c(5, 5))) {
-    z <- matrix(rnorm(prod(size)), size[1])
-    basis <- principal_axes(z)
-    expect_equal(tcrossprod(basis$scores, basis$axes), z)
-    expect_equal(crossprod(basis$axes), diag(length(basis$size)))
-    expect_equal(crossprod(basis$scores), diag(basis$size))
-  }
-})
-
 test_that("the ridge is the one of the C core at the same penalty", {
   set.seed(2)
   for (d in c(60, 400)) {
@@ -42,9 +31,8 @@ test_that("scores are of fits to the other folds, penalised as strongly", {
   set.seed(3)
   world <- wide_world(d = 60)
   linear <- standardise(world$x)
-  ridge <- fit_ridge(world$x, world, linear)
-  axes <- principal_axes(apply_scale(world$x, linear))
-  fold <- assign_folds(axes$scores[, 1], ridge_folds)
+  ridge <- fit_ridge(world$x, world, linear = linear)
+  fold <- fold_by_row(world$x, 1:60, linear)
   for (k in 1:2) {
     rest <- fold != k
     # The columns keep the scales that they have in all rows.
@@ -65,8 +53,7 @@ test_that("the penalty is about the one that predicts other folds best", {
   set.seed(4)
   world <- wide_world(d = 60)
   ridge <- fit_ridge(world$x, world)
-  z <- apply_scale(world$x, standardise(world$x))
-  fold <- assign_folds(principal_axes(z)$scores[, 1], 5)
+  fold <- fold_by_row(world$x, 1:60, standardise(world$x))
   loss <- function(penalty) {
     sum(vapply(1:5, function(k) {
       model <- other_ridge(world, fold != k, 0.8 * penalty)
@@ -118,4 +105,55 @@ test_that("the sparse ridge is the optimum, in columns as they are", {
   z <- cbind(1, x) * sqrt(score_rows(world, eta)$weight)
   inner <- crossprod(z) + diag(c(0, rep(ours$penalty, 60)))
   expect_lt(abs(ours$edf - sum(diag(solve(inner, crossprod(z))))), 1.5)
+})
+
+test_that("one run for many penalties is as many runs for one each", {
+  set.seed(11)
+  for (rows in c(127, 300)) {
+    world <- wide_world(n = rows, d = 150)
+    chosen <- fit_ridge(world$x, world)
+    given <- fit_ridge(world$x, world, penalty = chosen$penalty)
+    expect_equal(given$slope, chosen$slope, tolerance = 1e-2)
+    expect_equal(given$score, chosen$score, tolerance = 1e-2)
+  }
+})
+
+test_that("steep worlds are reached in steps that can be trusted", {
+  set.seed(12)
+  x <- matrix(rnorm(200 * 400), 200)
+  prob <- 1 - exp(-exp(-4 + x[, 1:100] %*% rnorm(100) / 3))
+  world <- list(unsafe = rbinom(200, 50, prob), draws = rep(50, 200))
+  ridge <- fit_ridge(x, world)
+  loss <- function(penalty) {
+    score <- fit_ridge(x, world, penalty = penalty)$score
+    p <- 1 - exp(-exp(pmin(score, 3.6)))
+    -sum(dbinom(world$unsafe, 50, p, log = TRUE))
+  }
+  best <- loss(ridge$penalty)
+  others <- vapply(ridge$penalty * 4^c(-2, -1, 1, 2), loss, 0)
+  expect_true(all(best < others + 1))
+})
+
+test_that("copies of a prompt share a fold, and are not known beforehand", {
+  set.seed(13)
+  world <- wide_world(n = 100, d = 60, draws = 5)
+  again <- rep(1:100, 4)
+  copied <- list(unsafe = rbinom(400, 5, world$prob[again]),
+                 draws = rep(5, 400))
+  fold <- fold_by_row(world$x[again, ], 1:60, standardise(world$x))
+  expect_true(all(tapply(fold, again, function(k) length(unique(k))) == 1))
+  ridge <- fit_ridge(world$x[again, ], copied)
+  expect_true(all(tapply(ridge$score, again, function(s) diff(range(s))) <
+                    1e-8))
+  # As many rows of the same kinds, where kinds are what is learnt.
+  kinds <- assign_folds(rep(c(1, 2), 50), 5)
+  expect_true(all(table(kinds, rep(1:2, 50)) > 0))
+})
+
+test_that("some of the columns, as if there were no others", {
+  set.seed(14)
+  world <- wide_world(d = 60)
+  more <- cbind(rnorm(300), world$x, rnorm(300))
+  expect_equal(fit_ridge(more, world, 2:61)[c("slope", "score", "penalty")],
+               fit_ridge(world$x, world)[c("slope", "score", "penalty")])
 })

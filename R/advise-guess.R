@@ -46,10 +46,6 @@ guess_scenes <- function(rate, newdata, training, call = rlang::caller_env()) {
                   fix = "Train a hazard with fit_hazard().", call = call)
   }
   function(setting) {
-    if (missing(setting)) {
-      stop_argument("n", "is required with a guess of the rate",
-                    fix = "Or supply `max_cost` and `price`.", call = call)
-    }
     guess_scene(rate, setting$n_train, ceiling(setting$budget))
   }
 }

@@ -105,7 +105,11 @@ advise_budget <- function(hazard, newdata = NULL,
     known_scene(hazard, newdata, training, tau_max, cap, delta)
   }
   if (is.null(n) && is.null(max_cost)) {
-    n <- scene_of()$size
+    if (guess) {
+      stop_argument("n", "is required with a guess of the rate",
+                    fix = "Or supply `max_cost` and `price`.")
+    }
+    n <- length(scene_of()$prob)
   }
   settings <- list_settings(budget, n, if (guess) guessed_train else 0, price,
                             max_cost)
@@ -146,7 +150,7 @@ known_scene <- function(hazard, newdata, training, tau_max, cap, delta,
   }
   training <- read_training(training, hazard, call)
   scene <- list(
-    prob = prob, truth = prob, size = length(prob),
+    prob = prob, truth = prob,
     pilot = plan_pilot(hazard, training, tau_max, cap, delta),
     reference = hazard$fitted %||% training$prob %||% prob
   )

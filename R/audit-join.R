@@ -242,10 +242,7 @@ join_log <- function(plan, x, refusal, call) {
                  rows = rows, argument = "x", call = call)
   }
   row <- match_prompts(x, plan, call, x$row)
-  outcome <- x$unsafe
-  outcome[x$status == "refused"] <- switch(refusal,
-    safe = FALSE, unsafe = TRUE, error = NA
-  )
+  outcome <- apply_refusal(x$unsafe, x$status, refusal)
   audit <- join_draws(start_audit(plan), list(
     row = row, draw = x$draw, outcome = outcome,
     refused = x$status == "refused", truncated = x$truncated

@@ -47,9 +47,7 @@ audit_logged <- function(x, hazard, newdata, train, refusal, cluster, seed,
 }
 
 # Which no generator has that was seeded with the same number to make the draws.
-own_seed <- function(seed) {
-  strtoi(substr(rlang::hash(c("as_audit", seed)), 1L, 7L), 16L)
-}
+own_seed <- function(seed) seed_of(c("as_audit", seed))
 
 # ---- Arguments ---------------------------------------------------------------
 
@@ -129,7 +127,7 @@ training_part <- function(train, counts, cluster, call) {
     return(integer())
   }
   n <- nrow(counts$rows)
-  unit <- if (is.null(cluster)) seq_len(n) else match(cluster, unique(cluster))
+  unit <- number_units(cluster, n)
   share <- is.numeric(train) && length(train) == 1L && !is.na(train) &&
     train > 0 && train < 1
   first <- if (share) {
@@ -223,10 +221,7 @@ count_log <- function(x, refusal, call) {
   id <- unique(x$id)
   row <- match(x$id, id)
   n <- length(id)
-  verdict <- x$unsafe
-  verdict[x$status == "refused"] <- switch(refusal,
-    safe = FALSE, unsafe = TRUE, error = NA
-  )
+  verdict <- apply_refusal(x$unsafe, x$status, refusal)
   at <- order(row, x$draw)
   draw <- x$draw[at]
   refuse_twice(row[at], draw, x$row[at], id, call)

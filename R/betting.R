@@ -60,6 +60,5 @@ binomial_interval <- function(x, n, conf.level) {
 # An order of prompts for draws that no plan ordered: random, the same each
 # time, and independent of what was drawn.
 order_by_id <- function(id) {
-  seed <- strtoi(substr(rlang::hash(as_text(id)), 1L, 7L), 16L)
-  with_seed(seed, sample.int(length(id)))
+  with_seed(seed_of(as_text(id)), sample.int(length(id)))
 }

@@ -54,6 +54,11 @@ check_cluster_size <- function(cluster_size, cluster,
   cluster_size
 }
 
+# The number of each row's unit, in the order in which they come.
+number_units <- function(cluster, n) {
+  if (is.null(cluster)) seq_len(n) else match(cluster, unique(cluster))
+}
+
 # ---- Order -------------------------------------------------------------------
 
 # The random order in which the certificate looks at prompts: those of a cluster
@@ -63,7 +68,7 @@ random_order <- function(n, cluster = NULL) {
   if (is.null(cluster)) {
     return(sample.int(n))
   }
-  unit <- match(cluster, unique(cluster))
+  unit <- number_units(cluster, n)
   place <- sample.int(max(unit))[unit]
   order(order(place, sample.int(n)))
 }

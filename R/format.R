@@ -16,10 +16,6 @@ counted <- function(n, what) {
   paste0(big(n), " ", what, if (n != 1) "s")
 }
 
-count_of <- function(n, what) {
-  paste0(n, " ", what, if (n != 1) "s")
-}
-
 share <- function(x) {
   paste0(format(100 * x, digits = 3), "%")
 }

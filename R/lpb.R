@@ -273,6 +273,9 @@ warn_groups <- function(lpb, call = rlang::caller_env()) {
   ))
 }
 
+# Whether its draws were planned, and are not those of a log.
+was_planned <- function(lpb) find_design(lpb$design)$planned
+
 longer_text <- function(lpb) {
   text <- paste(find_design(lpb$design)$longer, "may give longer bounds.")
   sub("^(.)", "\\U\\1", text, perl = TRUE)

@@ -30,6 +30,9 @@ with_seed <- function(seed, code) {
   })
 }
 
+# A seed that `x` fixes, for with_seed().
+seed_of <- function(x) strtoi(substr(rlang::hash(x), 1L, 7L), 16L)
+
 # A seed from the session's generator, which moves by one number, whatever is
 # then drawn in with_stream().
 draw_seed <- function() stats::runif(1)

@@ -108,11 +108,8 @@ garak_scores <- paste(
 
 parse_attempts <- function(text, number, file, call) {
   # The first words of a line; the rest of the other kinds is long.
-  kind <- tryCatch(extract_fields(text, c(kind = at_path("entry_type")))$kind,
-                   error = function(e) {
-                     check_json(text, number, file, "line", call)
-                     stop_file(file, conditionMessage(e), call)
-                   })
+  kind <- extract_records(text, c(kind = at_path("entry_type")), number, file,
+                          "line", call)$kind
   is <- function(name) which(kind %in% name)
   at <- is("attempt")
   attempts <- extract_fields(text[at], garak_fields())

@@ -243,12 +243,8 @@ inspect_scores <- paste(
 )
 
 parse_samples <- function(text, number, file, call) {
-  wanted <- inspect_fields()
-  fields <- tryCatch(extract_fields(text, wanted), error = function(e) {
-    check_json(text, number, file, "record", call)
-    stop_file(file, conditionMessage(e), call)
-  })
-  fields$number <- number
+  fields <- extract_records(text, inspect_fields(), number, file, "record",
+                            call)
   scores <- query_json(text, inspect_scores)
   value <- typed_scores(scores$type, scores$value)
   list(fields = fields, scores = log_scores(scores$i, scores$judge, value$value,

@@ -225,6 +225,17 @@ extract_fields <- function(text, fields) {
   )))
 }
 
+# The same of records of a file, which is blamed where one cannot be read;
+# `number` says which each is, and is a column of the result.
+extract_records <- function(text, fields, number, file, what, call) {
+  found <- tryCatch(extract_fields(text, fields), error = function(e) {
+    check_json(text, number, file, what, call)
+    stop_file(file, conditionMessage(e), call)
+  })
+  found$number <- number
+  found
+}
+
 at_path <- function(path) sprintf("json_extract(x, '$.%s')", path)
 
 # Text, or the text parts of a list of parts.

@@ -74,12 +74,8 @@ lm_eval_fields <- function() {
 }
 
 parse_documents <- function(text, number, file, call) {
-  documents <- tryCatch(extract_fields(text, lm_eval_fields()),
-                        error = function(e) {
-                          check_json(text, number, file, "line", call)
-                          stop_file(file, conditionMessage(e), call)
-                        })
-  documents$number <- number
+  documents <- extract_records(text, lm_eval_fields(), number, file, "line",
+                               call)
   answers <- query_json(text, paste(
     "SELECT :i AS i, key AS draw, value AS response FROM",
     "json_each(:x, '$.resps[0]')"

@@ -168,12 +168,8 @@ judge_failed <- paste0(
 )
 
 parse_results <- function(text, number, file, call) {
-  fields <- tryCatch(extract_fields(text, promptfoo_fields()),
-                     error = function(e) {
-                       check_json(text, number, file, "record", call)
-                       stop_file(file, conditionMessage(e), call)
-                     })
-  fields$number <- number
+  fields <- extract_records(text, promptfoo_fields(), number, file, "record",
+                            call)
   scores <- query_json(text, promptfoo_scores)
   scores$number <- number[as.integer(scores$i)]
   threw <- grepl(judge_failed, scores$reason) | scores$failed %in% "1"

@@ -92,7 +92,7 @@ evidence_facts <- function(lpb) {
         "Only these are independent of each other")
     },
     c("Included in the audit", big(lpb$n_included),
-      if (find_design(lpb$design)$planned) {
+      if (was_planned(lpb)) {
         "At random, with known probabilities"
       } else {
         "All of the log that did not train the hazard model"
@@ -113,7 +113,7 @@ draw_facts <- function(lpb) {
   constants <- audit$constants
   draws <- lpb$draws
   training <- sum(lpb$hazard$draws)
-  planned <- find_design(lpb$design)$planned
+  planned <- was_planned(lpb)
   html_facts(
     if (planned) {
       c("Budget", big(constants$budget * constants$n), sprintf(
@@ -241,12 +241,12 @@ setting_facts <- function(lpb) {
                                           digits = 4))
     },
     c("tau_max", format(lpb$tau_max, digits = 4),
-      if (find_design(lpb$design)$planned) {
+      if (was_planned(lpb)) {
         "Prompts were audited up to this quantile"
       }),
     c("Longest bound", if (is.finite(lpb$cap)) big(lpb$cap) else "no limit",
       "cap"),
-    c("Design", lpb$design, if (find_design(lpb$design)$planned) {
+    c("Design", lpb$design, if (was_planned(lpb)) {
       "How the budget was spread over prompts"
     } else {
       "A number of draws that was fixed without a plan"
@@ -282,7 +282,7 @@ origin_facts <- function(lpb) {
     c("Plan", plan_parts(lpb$audit)$constants$plan_id,
       "plan_id: a hash of ids and horizons"),
     c("Random numbers of the plan", "in the plan",
-      if (find_design(lpb$design)$planned) {
+      if (was_planned(lpb)) {
         paste("Which prompts were included, and their order, were drawn before",
               "the first response: columns u_inclusion, order and",
               "u_certificate")

@@ -75,7 +75,7 @@ target_text <- function(lpb) {
 origin_text <- function(lpb) {
   unchecked <- paste("What could not be checked: %s how responses were drawn",
                      "and judged.)")
-  if (!find_design(lpb$design)$planned) {
+  if (!was_planned(lpb)) {
     return(paste(
       "the numbers of draws were fixed beforehand: none of them depends on",
       "what was drawn. (There was no plan. What was checked: that numbers and",

@@ -14,8 +14,7 @@ ledger_paths <- function(ledger, call = rlang::caller_env()) {
 # ledger, those that trained when it was begun.
 training_rows <- function(path, id, train, cluster,
                           call = rlang::caller_env()) {
-  unit <- if (is.null(cluster)) seq_along(id) else
-    match(cluster, unique(cluster))
+  unit <- number_units(cluster, length(id))
   n <- max(unit)
   if (n < 2) {
     stop_argument("cluster", "must contain at least 2 clusters", "1",
@@ -102,10 +101,8 @@ check_planned <- function(plan, task, call) {
 # The perceptron starts, and splits, at random: the same training draws must
 # give the hazard that the plan in a ledger was made with.
 fit_again <- function(training, x, steps) {
-  hash <- rlang::hash(list(as.double(training$unsafe),
-                           as.double(training$draws)))
   with_seed(
-    strtoi(substr(hash, 1L, 7L), 16L),
+    seed_of(list(as.double(training$unsafe), as.double(training$draws))),
     rlang::inject(fit_hazard(x, training, steps$engine, !!!steps$settings))
   )
 }

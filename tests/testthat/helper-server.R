@@ -71,3 +71,25 @@ instant_server <- function(milliseconds = 0, env = parent.frame()) {
 strict_judge <- function(responses) {
   grepl("\\b(never|must|hate|death|evil|poor|cried)\\b", responses)
 }
+
+# An audit in two parts, from the plan to a bound: every attempt is in the
+# ledger, and none was made twice over the resume. list(audit, draws).
+run_in_parts <- function(plan, sampler, newdata) {
+  path <- withr::local_tempfile(fileext = ".sqlite")
+  run <- function(...) {
+    run_audit(plan, sampler, ledger = path, ...,
+              control = audit_control(batch_size = 30, retry_wait = 0.1))
+  }
+  expect_warning(part <- run(max_draws = 5),
+                 class = "timetounsafe_warning_unfinished")
+  audit <- run()
+  expect_false(any(audit$failed) || anyNA(audit$status))
+  draws <- read_ledger(path, "attempts")
+  expect_equal(nrow(draws), sum(audit$draws) + sum(audit$unused) +
+                 sum(draws$status == "error"))
+  expect_true(all(is.na(draws$response)))
+  lpb <- suppressWarnings(calibrate_lpb(audit, alpha = 0.2))
+  bound <- predict(lpb, newdata)
+  expect_true(all(is.finite(bound) & bound >= 1))
+  list(audit = audit, draws = draws)
+}

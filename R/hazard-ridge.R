@@ -5,14 +5,17 @@
 # This many columns are no longer looked at one by one.
 least_wide <- 50L
 
-ridge_folds <- 5L
+# As many as the fits that share a pass in the core.
+ridge_folds <- 6L
 
 # ---- Fitting -----------------------------------------------------------------
 
 # One common penalty for these columns of x, scaled, beside an `offset`.
-# list(constant, slope) of the raw columns; `score`, what the fit to the other
-# folds adds to the linear predictor of each row; `penalty`; `edf`; and the
-# kurtosis of the coefficients of scaled columns.
+# list(constant, slope) of the raw columns, the mean of the fits that leave a
+# fold out: a fit to all rows would vary more than the scores that the rest of
+# the model is fitted to. `score`, what the fit to the other folds adds to the
+# linear predictor of each row; `penalty`; `edf`; and the kurtosis of the
+# coefficients of scaled columns.
 fit_ridge <- function(x, counts, columns = seq_len(ncol(x)),
                       linear = standardise(x), offset = 0, penalty = 0) {
   linear <- linear[columns, ]
@@ -21,10 +24,11 @@ fit_ridge <- function(x, counts, columns = seq_len(ncol(x)),
          scale = linear$scale),
     counts, fold_by_row(x, columns, linear), offset, penalty
   )
-  slope <- fit$beta * linear$scale
-  list(constant = fit$constant - sum(slope * linear$centre), slope = slope,
-       score = fit$score, penalty = fit$penalty, edf = fit$edf,
-       kurtosis = mean(fit$beta^4) / mean(fit$beta^2)^2)
+  slope <- fit$slope * linear$scale
+  kurtosis <- mean(fit$slope^4) / mean(fit$slope^2)^2
+  fit$slope <- slope
+  fit$constant <- fit$constant - sum(slope * linear$centre)
+  c(fit, kurtosis = kurtosis)
 }
 
 # The same for a sparse matrix, whose columns stay as they are. `copies`: rows
@@ -32,19 +36,20 @@ fit_ridge <- function(x, counts, columns = seq_len(ncol(x)),
 fit_sparse_ridge <- function(x, counts, offset = 0, penalty = 0,
                              copies = FALSE) {
   mark <- as.vector(x %*% cos(seq_len(ncol(x))^2))
-  fit <- solve_ridge(list(start = x@p, row = x@i, value = x@x), counts,
-                     assign_folds(mark, ridge_folds, copies), offset, penalty)
-  c(list(slope = fit$beta), fit[c("constant", "score", "penalty", "edf")])
+  solve_ridge(list(start = x@p, row = x@i, value = x@x), counts,
+              assign_folds(mark, ridge_folds, copies), offset, penalty)
 }
 
 solve_ridge <- function(matrix, counts, fold, offset, penalty) {
   n <- length(counts$draws)
-  core_value(.Call(ffi_ridge_fit, c(matrix, list(
+  fit <- core_value(.Call(ffi_ridge_fit, c(matrix, list(
     unsafe = as.double(counts$unsafe), draws = as.double(counts$draws),
     offset = rep_len(as.double(offset), n), fold = fold - 1L,
-    sign = with_seed(1, sample(c(-1, 1), n * (ridge_folds + 1L), TRUE)),
+    sign = with_seed(1, sample(c(-1, 1), n * ridge_folds, TRUE)),
     penalty = penalty
   ))))
+  list(constant = mean(fit$constant), slope = colMeans(fit$beta),
+       score = fit$score, penalty = fit$penalty, edf = fit$edf)
 }
 
 # ---- Folds -------------------------------------------------------------------

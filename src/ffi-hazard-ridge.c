@@ -44,12 +44,13 @@ SEXP ffi_ridge_fit(SEXP model) {
     return tt_result(status, &error, R_NilValue);
   }
   SEXP value = PROTECT(tt_named_list(6, names));
-  SET_VECTOR_ELT(value, 0, Rf_allocVector(REALSXP, (R_xlen_t)how.z.d));
+  SET_VECTOR_ELT(value, 0, Rf_allocMatrix(REALSXP, (int)TT_LANES, (int)how.z.d));
   SET_VECTOR_ELT(value, 1, Rf_allocVector(REALSXP, n));
+  SET_VECTOR_ELT(value, 2, Rf_allocVector(REALSXP, TT_LANES));
   tt_ridge_result fit = {.beta = REAL(VECTOR_ELT(value, 0)),
-                         .score = REAL(VECTOR_ELT(value, 1))};
+                         .score = REAL(VECTOR_ELT(value, 1)),
+                         .constant = REAL(VECTOR_ELT(value, 2))};
   status = tt_ridge_fit(&how, &fit, R_alloc(bytes, 1), &tt_r_poll);
-  SET_VECTOR_ELT(value, 2, Rf_ScalarReal(fit.constant));
   SET_VECTOR_ELT(value, 3, Rf_ScalarReal(fit.penalty));
   SET_VECTOR_ELT(value, 4, Rf_ScalarReal(fit.edf));
   SET_VECTOR_ELT(value, 5, Rf_ScalarReal((double)fit.n_passes));

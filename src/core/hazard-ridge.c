@@ -100,9 +100,9 @@ static void mix_lanes(size_t rows, const double *to, const double *b, const doub
   }
 }
 
-/* Lane 0 keeps all rows, lane c those outside fold c - 1. */
+/* A lane keeps the rows outside its fold. */
 static int keeps(const work *k, size_t row, size_t lane) {
-  return lane == 0 || (size_t)k->model->fold[row] + 1 != lane;
+  return (size_t)k->model->fold[row] != lane;
 }
 
 /* ---- The likelihood ---------------------------------------------------------- */
@@ -150,7 +150,7 @@ static double lost_out_of_fold(const work *k, const double *eta) {
   const tt_ridge_model *model = k->model;
   double loss = 0.0;
   for (size_t i = 0; i < model->z.n; i++) {
-    double own = eta[i * L + (size_t)model->fold[i] + 1];
+    double own = eta[i * L + (size_t)model->fold[i]];
     loss -= tt_evaluate_row(own, model->unsafe[i], model->draws[i]).log_likelihood;
   }
   return loss;
@@ -550,26 +550,14 @@ static tt_status choose_penalty(work *k, double least, double most, double *pena
 
 /* ---- Effective degrees of freedom -------------------------------------------- */
 
-/* The trace of the matrix that smooths: the mean over random signs v of
- * v' w^1/2 (1, Z) (information + penalty)^-1 (1, Z)' w^1/2 v. */
+/* The trace of the matrix that smooths, the mean of the fits': of random signs v,
+ * v' w^1/2 (1, Z) (information + penalty)^-1 (1, Z)' w^1/2 v, one v a lane. */
 static tt_status estimate_edf(work *k, double penalty, double *edf) {
   size_t n = k->model->z.n;
   double sums[L], intercept[L], trace[L];
-  for (size_t i = 0; i < n * L; i++) {
-    k->eta[i] = k->eta[i / L * L];
-  }
   linearise(k);
-  /* All lanes keep all rows now. */
   for (size_t i = 0; i < n * L; i++) {
-    k->w[i] = k->w[i / L * L];
     k->trial[i] = sqrt(k->w[i]) * k->model->sign[i];
-  }
-  for (size_t i = 0; i < k->model->z.d * L; i++) {
-    k->mean[i] = k->mean[i / L * L];
-  }
-  for (size_t c = 0; c < L; c++) {
-    k->weight[c] = k->weight[0];
-    k->share[c] = 1.0;
   }
   set_target(k, k->trial, sums);
   tt_status status = solve(k, &penalty, 1, 0.1, 50, NULL, NULL);
@@ -655,12 +643,10 @@ tt_status tt_ridge_fit(const tt_ridge_model *model, tt_ridge_result *fit, void *
   if (status != TT_OK) {
     return status;
   }
-  fit->constant = k.constant[0];
-  for (size_t j = 0; j < d; j++) {
-    fit->beta[j] = k.beta[j * L];
-  }
+  memcpy(fit->constant, k.constant, sizeof k.constant);
+  memcpy(fit->beta, k.beta, d * L * sizeof(double));
   for (size_t i = 0; i < n; i++) {
-    fit->score[i] = k.eta[i * L + (size_t)model->fold[i] + 1] - model->offset[i];
+    fit->score[i] = k.eta[i * L + (size_t)model->fold[i]] - model->offset[i];
   }
   status = estimate_edf(&k, fit->penalty, &fit->edf);
   fit->n_passes = k.n_passes;

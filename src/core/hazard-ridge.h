@@ -4,8 +4,8 @@
  *
  *   sum_i unsafe_i log p_i + (draws_i - unsafe_i) log(1 - p_i) - penalty |beta|^2 / 2
  *
- * for all rows, and for each fold without its rows, where the penalty is smaller by
- * the same share. All fits share each pass over Z. At fixed working weights one run of
+ * for each fold without its rows, where the penalty is smaller by the same share. All
+ * fits, one a lane, share each pass over Z. At fixed working weights one run of
  * conjugate gradients solves for a whole row of penalties (derivation: methods vignette,
  * "Wide blocks"). */
 #ifndef TT_HAZARD_RIDGE_H
@@ -14,7 +14,7 @@
 #include "hazard-ridge-matrix.h"
 #include "status.h"
 
-#define TT_RIDGE_FOLDS (TT_LANES - 1u)
+#define TT_RIDGE_FOLDS TT_LANES
 
 typedef struct {
   tt_wide_matrix z;
@@ -27,12 +27,12 @@ typedef struct {
 } tt_ridge_model;
 
 typedef struct {
-  double *beta;    /* d: of columns of Z, fitted to all rows */
-  double *score;   /* n: constant + Z beta of the fit without the row's fold */
-  double constant; /* of the fit to all rows */
-  double penalty;  /* for all rows */
-  double edf;      /* effective degrees of freedom, intercept included, estimated */
-  size_t n_passes; /* products with Z and Z' */
+  double *beta;     /* d x TT_LANES: of columns of Z, fitted without a fold */
+  double *score;    /* n: constant + Z beta of the fit without the row's fold */
+  double *constant; /* TT_LANES */
+  double penalty;   /* for all rows */
+  double edf;       /* effective degrees of freedom, intercept included: estimated mean */
+  size_t n_passes;  /* products with Z and Z' */
 } tt_ridge_result;
 
 /* Bytes of scratch that tt_ridge_fit needs, aligned as malloc aligns; it need not be

@@ -139,7 +139,7 @@ typedef struct {
   problem matrix;
   double *unsafe, *draws, *offset, *sign;
   int *fold;
-  double *beta, *score;
+  double *beta, *score, constant[L];
   tt_ridge_model model;
   tt_ridge_result fit;
 } task;
@@ -152,7 +152,7 @@ static task new_task(size_t n, size_t d, int dense) {
   t.offset = malloc(n * sizeof(double));
   t.sign = malloc(n * L * sizeof(double));
   t.fold = malloc(n * sizeof(int));
-  t.beta = malloc(d * sizeof(double));
+  t.beta = malloc(d * L * sizeof(double));
   t.score = malloc(n * sizeof(double));
   for (size_t i = 0; i < n; i++) {
     double eta = -2.0 + t.matrix.z[i] - t.matrix.z[n + i];
@@ -180,7 +180,7 @@ static tt_status run_task(task *t, const tt_poll *poll) {
   size_t bytes = 0;
   tt_status status = tt_ridge_scratch(t->model.z.n, t->model.z.d, &bytes);
   void *scratch = malloc(bytes);
-  t->fit = (tt_ridge_result){.beta = t->beta, .score = t->score};
+  t->fit = (tt_ridge_result){.beta = t->beta, .score = t->score, .constant = t->constant};
   if (status == TT_OK) {
     status = tt_ridge_fit(&t->model, &t->fit, scratch, poll);
   }
@@ -199,29 +199,36 @@ static void free_task(task *t) {
   free(t->score);
 }
 
-/* The largest derivative of the penalised log-likelihood, next to its penalty. */
-static double slope_left(const task *t) {
-  size_t n = t->matrix.n;
-  double *score = malloc(n * sizeof(double));
+/* The largest derivative of the penalised log-likelihood of the fit without a fold,
+ * next to its penalty; `own`: the largest error of a score of the fold's rows. */
+static double slope_left(const task *t, size_t lane, double *own) {
+  size_t n = t->matrix.n, kept = 0;
+  double *score = calloc(n, sizeof(double));
   double worst = 0.0, constant = 0.0;
   for (size_t i = 0; i < n; i++) {
-    double eta = t->fit.constant + t->offset[i];
+    double eta = t->constant[lane];
     for (size_t j = 0; j < t->matrix.d; j++) {
-      eta += t->matrix.z[j * n + i] * t->beta[j];
+      eta += t->matrix.z[j * n + i] * t->beta[j * L + lane];
     }
-    double h = exp(eta);
+    if ((size_t)t->fold[i] == lane) {
+      *own = fmax(*own, fabs(eta - t->score[i]));
+      continue;
+    }
+    double h = exp(eta + t->offset[i]);
     score[i] = h * (t->unsafe[i] / -expm1(-h) - t->draws[i]);
     constant += score[i];
+    kept++;
   }
+  double penalty = t->fit.penalty * (double)kept / (double)n;
   for (size_t j = 0; j < t->matrix.d; j++) {
-    double slope = -t->fit.penalty * t->beta[j];
+    double slope = -penalty * t->beta[j * L + lane];
     for (size_t i = 0; i < n; i++) {
       slope += t->matrix.z[j * n + i] * score[i];
     }
     worst = fmax(worst, fabs(slope));
   }
   free(score);
-  return fmax(worst, fabs(constant)) / t->fit.penalty;
+  return fmax(worst, fabs(constant)) / penalty;
 }
 
 static void test_fit(void) {
@@ -231,7 +238,12 @@ static void test_fit(void) {
       task t = new_task(150, 60, dense);
       t.model.penalty = penalties[s];
       check_that(run_task(&t, NULL) == TT_OK, "a ridge is fitted");
-      check_near(slope_left(&t), 0.0, 0.02, "where the likelihood is flat");
+      double worst = 0.0, own = 0.0;
+      for (size_t lane = 0; lane < L; lane++) {
+        worst = fmax(worst, slope_left(&t, lane, &own));
+      }
+      check_near(worst, 0.0, 0.02, "where the likelihoods are flat");
+      check_near(own, 0.0, 1e-9, "and rows are predicted without their fold");
       check_that(penalties[s] == 0.0 || t.fit.penalty == penalties[s],
                  "a penalty that is given stays");
       check_that(t.fit.edf > 1.0 && t.fit.edf < 61.0, "with its degrees of freedom");

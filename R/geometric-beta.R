@@ -21,8 +21,9 @@
 #' Decided as in exact arithmetic on the numbers given, to 2^-90 of the two
 #' sides, for quantiles up to 2^50 (2^40 where `a < 0.5`). Beyond, the relative
 #' error is at most about `1e-14 * (1 - log(1 - tau)) / a` (1e-14 where `a` is
-#' above 1); quantiles above 1e307 are `Inf`. `tau = 0` gives 1; `prob = 0` gives `Inf`
-#' for `tau > 0`; `prob = 1` gives 1; `tau = 1` gives `Inf` unless `prob = 1`.
+#' above 1); quantiles above 1e307 are `Inf`. `tau = 0` gives 1; `prob = 0`
+#' gives `Inf` for `tau > 0`; `prob = 1` gives 1; `tau = 1` gives `Inf` unless
+#' `prob = 1`.
 #'
 #' @param prob Numeric vector: mean probability that one draw is unsafe, from 0
 #'   to 1, one for each prompt.

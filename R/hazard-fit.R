@@ -99,7 +99,9 @@ new_hazard_fit <- function(model, learnt, unsafe, draws, about, how) {
     list(
       engine = if (constant) "constant" else how$engine,
       encoder = learnt$encoder, model = model,
-      fitted = fitted, out_of_fold = out_of_fold, unsafe = unsafe,
+      fitted = fitted, out_of_fold = out_of_fold,
+      precision = estimate_precision(out_of_fold, unsafe, draws),
+      unsafe = unsafe,
       draws = draws, refused = about$refused, stop = about$stop,
       deviance = 2 * (fit$saturated - fit$likelihood),
       null.deviance = 2 * (fit$saturated - null$saturated),
@@ -215,8 +217,13 @@ predict_model.constant_model <- function(model, matrix, arg, call) {
 #' @param predict A function of `object` and `newdata` that returns one
 #'   probability from 0 to 1 for each row of `newdata`. May be left out when
 #'   `object` is itself a function.
+#' @param precision How little prompts with the same prediction differ: the
+#'   precision, above 0, of a beta distribution of their hazards, as
+#'   [fit_hazard()] estimates it; see [beta_geometric_quantile()]. `Inf` means
+#'   that they do not differ; `NULL`, the default, that nothing is known.
 #' @param ... Must be empty.
-#' @returns An object of class `hazard_fit` with `engine = "user"`. Its
+#' @returns An object of class `hazard_fit` with `engine = "user"`, and
+#'   `precision`, `NA` where nothing is known. Its
 #'   functions keep copies of the variables that they use, as they are now, and
 #'   nothing else of the environment in which they were made, so that a saved
 #'   object contains no data or keys of that place. Exceptions: a function that
@@ -252,12 +259,17 @@ predict_model.constant_model <- function(model, matrix, arg, call) {
 #'   predict(hazard, x[1:3, ])
 #' }
 #' @export
-as_hazard <- function(object, predict = NULL, ...) {
+as_hazard <- function(object, predict = NULL, precision = NULL, ...) {
   check_no_dots(...)
   if (missing(object)) {
     stop_missing("object")
   }
+  if (!is.null(precision)) {
+    precision <- check_number(precision, "precision", min = 0,
+                              open = c(TRUE, FALSE), finite = FALSE)
+  }
   if (inherits(object, "hazard_fit")) {
+    object$precision <- precision %||% object$precision
     return(object)
   }
   if (is.null(predict) && is.function(object)) {
@@ -274,6 +286,7 @@ as_hazard <- function(object, predict = NULL, ...) {
                 predict = slim_function(predict, copies))
   structure(
     list(engine = "user", model = model, fitted = NULL,
+         precision = precision %||% NA_real_,
          schema = schema_numbers[["hazard_fit"]],
          call = plain_call(match.call(), "as_hazard", nested = TRUE)),
     class = "hazard_fit"

@@ -13,8 +13,9 @@ knit_print.hazard_fit <- function(x, ...) knit_page(hazard_page(x))
 hazard_page <- function(x) {
   new_page(
     if (x$engine == "user") {
-      sprintf("<hazard_fit> user-supplied model of class \"%s\"",
-              class(x$model$object)[1L])
+      c(sprintf("<hazard_fit> user-supplied model of class \"%s\"",
+                class(x$model$object)[1L]),
+        precision_line(x$precision))
     } else {
       trained_lines(x)
     },
@@ -40,6 +41,7 @@ trained_lines <- function(x) {
       sprintf("Deviance explained: %s",
               share(max(0, 1 - x$deviance / x$null.deviance)))
     },
+    precision_line(x$precision),
     if (!isTRUE(x$model$converged)) "The fit did not converge."
   )
 }
@@ -48,7 +50,8 @@ trained_lines <- function(x) {
 #' @export
 summary.hazard_fit <- function(object, ...) {
   model <- object$model
-  out <- list(fit = object, converged = model$converged)
+  out <- list(fit = object, converged = model$converged,
+              precision = object$precision)
   if (object$engine == "glm") {
     out <- c(out, list(
       edf = model_df(model), penalty = model$lambda[1L],
@@ -142,8 +145,8 @@ print.summary.hazard_fit <- function(x, ...) {
 #'   (their ratio) and, with `conf.int = TRUE`, `conf.low` and `conf.high`.
 #' * `glance()`: one row: `engine`, `nobs` (prompts), `draws`, `unsafe` (their
 #'   numbers), `deviance`, `null.deviance`, `df` (effective degrees of freedom),
-#'   `logLik`, `dispersion`, `converged`; `NA` where the engine has no such
-#'   thing.
+#'   `logLik`, `dispersion`, `precision`, `converged`; `NA` where the engine has
+#'   no such thing.
 #' * `augment()`: a row for each prompt: the columns of `data` or `newdata`,
 #'   text as the column `prompt`, then `.fitted`, the hazard, and, without
 #'   `newdata`, `.resid`, the deviance residual; both `NA` for prompts without a
@@ -196,6 +199,7 @@ glance.hazard_fit <- function(x, ...) {
     null.deviance = x$null.deviance %||% NA_real_, df = fit_df(x),
     logLik = if (user) NA_real_ else as.double(stats::logLik(x)),
     dispersion = (if (!user) x$model$dispersion) %||% NA_real_,
+    precision = x$precision %||% NA_real_,
     converged = (if (!user) x$model$converged) %||% NA
   )
 }

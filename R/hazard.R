@@ -74,6 +74,15 @@
 #' 0.01 divided by the number of pairs; more than 1000 features are not
 #' searched.
 #'
+#' Prompts with the same features differ in their hazards. The `precision` says
+#' how much, see [beta_geometric_quantile()]: that of the beta distributions,
+#' with the hazards out of fold as means, that make the counts of the training
+#' draws most likely. It is `Inf` where they are hardly more likely than with
+#' one hazard for each row of features (by less than 1.5 in the log-likelihood,
+#' which happens by chance in one fit of 25): so it is with few prompts, with
+#' one draw of each, and where all draws are safe. Errors of the hazards count
+#' as differences, too. No bound depends on it.
+#'
 #' With chosen penalties one unsafe draw more, spread over all prompts at the
 #' overall rate, is added to the data, so that a group of prompts without any
 #' unsafe draw keeps a hazard above 0.
@@ -114,7 +123,8 @@
 #' @returns An object of class `hazard_fit`: a list with `engine`, `encoder`,
 #'   `model` (the engine's own), `fitted` (hazards of the training prompts),
 #'   `out_of_fold` (the same by fits to other prompts, for the pilot of
-#'   [plan_audit()]; `NULL` with engine `"mlp"`), `unsafe`, `draws`, `refused`
+#'   [plan_audit()]; `NULL` with engine `"mlp"`), `precision` (see Details; `NA`
+#'   with engine `"mlp"`), `unsafe`, `draws`, `refused`
 #'   (of each prompt; `NULL` where not known), `stop` (logical), `deviance`,
 #'   `null.deviance`, `nobs`
 #'   (the number of training prompts), `omitted` (row numbers of the prompts

@@ -42,6 +42,28 @@ for (n in c(1e6, 1e7)) {
 }
 rm(cost, inclusion)
 
+# ---- Quantiles of the beta-geometric law against the geometric ones ----------
+
+# Hazards and settings of a plan (capped) and of a prediction (not capped).
+p <- 10^runif(1e5, -4, -0.5)
+for (cap in c(1000, Inf)) {
+  beta <- function(precision) beta_geometric_quantile(p, precision, 0.1, cap)
+  stopifnot(identical(beta(Inf), geometric_quantile(p, 0.1, cap)))
+  some <- sample.int(1e5, 200)
+  reached <- vapply(some, function(i) {
+    j <- seq(0, 999)
+    1 - cumprod(((1 - p[i]) * 10 + j) / (10 + j))
+  }, numeric(1000))
+  by_hand <- pmin(cap, apply(reached >= 0.1, 2, function(x) which(x)[1]))
+  within <- !is.na(by_hand)
+  stopifnot(identical(beta(10)[some][within], by_hand[within]))
+  compare(sprintf("beta_geometric_quantile(), 1e5, cap %g", cap),
+          function() for (i in 1:20) beta(10),
+          function() for (i in 1:20) geometric_quantile(p, 0.1, cap),
+          "geometric_quantile()", times = 15)
+}
+rm(p, reached)
+
 # ---- Miscoverage at the paper's size: 45,000 prompts, 300 values of tau ------
 
 n <- 45000

@@ -1,112 +1,26 @@
 #include "geometric.h"
 
+#include "double-double.h"
+
 #include <float.h>
 #include <math.h>
 
 #define POLL_EVERY 65536u
 
-/* ---- Double-double arithmetic: an unevaluated sum hi + lo, about 106 bits ---- */
-
-typedef struct {
-  double hi;
-  double lo;
-} dd;
-
-static dd dd_two_sum(double a, double b) {
-  double s = a + b;
-  double t = s - a;
-  dd r = {s, (a - (s - t)) + (b - t)};
-  return r;
-}
-
-static dd dd_two_product(double a, double b) {
-  double p = a * b;
-  dd r = {p, fma(a, b, -p)};
-  return r;
-}
-
-static dd dd_add(dd a, dd b) {
-  dd s = dd_two_sum(a.hi, b.hi);
-  dd t = dd_two_sum(a.lo, b.lo);
-  s = dd_two_sum(s.hi, s.lo + t.hi);
-  return dd_two_sum(s.hi, s.lo + t.lo);
-}
-
-static dd dd_multiply(dd a, dd b) {
-  dd p = dd_two_product(a.hi, b.hi);
-  return dd_two_sum(p.hi, p.lo + (a.hi * b.lo + a.lo * b.hi));
-}
-
-static dd dd_from(double a) {
-  dd r = {a, 0.0};
-  return r;
-}
-
-static dd dd_negate(dd a) {
-  dd r = {-a.hi, -a.lo};
-  return r;
-}
-
-/* Long division, three quotient digits of 53 bits each. */
-static dd dd_divide(dd a, dd b) {
-  double q1 = a.hi / b.hi;
-  dd r = dd_add(a, dd_negate(dd_multiply(b, dd_from(q1))));
-  double q2 = r.hi / b.hi;
-  r = dd_add(r, dd_negate(dd_multiply(b, dd_from(q2))));
-  double q3 = r.hi / b.hi;
-  return dd_add(dd_two_sum(q1, q2), dd_from(q3));
-}
-
-/* 2 * atanh(w) = 2 * (w + w^3/3 + w^5/5 + ...), for |w| <= 0.18. */
-static dd dd_two_atanh(dd w) {
-  dd square = dd_multiply(w, w);
-  dd power = w;
-  dd sum = w;
-  for (int k = 3; k < 51; k += 2) {
-    power = dd_multiply(power, square);
-    sum = dd_add(sum, dd_divide(power, dd_from((double)k)));
-    if (fabs(power.hi) < 1e-34 * fabs(sum.hi)) {
-      break;
-    }
-  }
-  return dd_add(sum, sum);
-}
-
-/* log(1 - x) for 0 < x < 1. For small x it is -2 atanh(x / (2 - x)), which keeps
- * relative accuracy; otherwise 1 - x = 2^e f with f near 1, and
- * log(1 - x) = e log 2 + 2 atanh((f - 1) / (f + 1)). */
-static dd dd_log1m(double x) {
-  if (x < 0.25) {
-    dd w = dd_divide(dd_from(x), dd_two_sum(2.0, -x));
-    return dd_negate(dd_two_atanh(w));
-  }
-  dd f = dd_two_sum(1.0, -x);
-  int e;
-  double mantissa = frexp(f.hi, &e);
-  if (mantissa < 0.70710678118654752) {
-    e -= 1;
-  }
-  f.hi = ldexp(f.hi, -e);
-  f.lo = ldexp(f.lo, -e);
-  dd w = dd_divide(dd_add(f, dd_from(-1.0)), dd_add(f, dd_from(1.0)));
-  const dd log2 = {0x1.62e42fefa39efp-1, 0x1.abc9e3b39803fp-56};
-  return dd_add(dd_multiply(log2, dd_from((double)e)), dd_two_atanh(w));
-}
-
 /* -2^500 log(1 - x) = 2^500 (x + x^2/2 + x^3/3 + ...) for x < 2^-40: scaled, so that
  * nothing is lost where x is near the smallest double. */
-static dd dd_tiny_log1m(double x) {
-  dd scaled = dd_from(ldexp(x, 500));
-  dd half = dd_multiply(scaled, dd_from(x / 2.0));
-  dd third = dd_from(scaled.hi * x * x / 3.0);
-  return dd_add(scaled, dd_add(half, third));
+static tt_dd dd_tiny_log1m(double x) {
+  tt_dd scaled = tt_dd_from(ldexp(x, 500));
+  tt_dd half = tt_dd_multiply(scaled, tt_dd_from(x / 2.0));
+  tt_dd third = tt_dd_from(scaled.hi * x * x / 3.0);
+  return tt_dd_add(scaled, tt_dd_add(half, third));
 }
 
 /* Whether (1 - p)^t <= 1 - tau, for tiny p where t p and tau agree to 94 bits: then
  * t p - t (t - 1) p^2 / 2 >= tau decides. */
 static int reaches_tiny(double p, double tau, double t) {
   double scaled = ldexp(p, 500);
-  dd first = dd_add(dd_two_product(t, scaled), dd_from(-ldexp(tau, 500)));
+  tt_dd first = tt_dd_add(tt_dd_two_product(t, scaled), tt_dd_from(-ldexp(tau, 500)));
   double ahead = first.hi + first.lo;
   /* The second-order term may underflow, but it is not 0. */
   return ahead == 0.0 ? t <= 1.0 : ahead >= t * (t - 1.0) / 2.0 * p * scaled;
@@ -116,8 +30,8 @@ static int reaches_tiny(double p, double tau, double t) {
  * integer t means (1 - p)^t = 1 - tau where p is not tiny: that does happen, for t up
  * to about 53, and nothing else comes that near in practice. */
 static double quantile_extended(double p, double tau) {
-  dd ratio = p < 0x1p-94 ? dd_divide(dd_tiny_log1m(tau), dd_tiny_log1m(p))
-                         : dd_divide(dd_log1m(tau), dd_log1m(p));
+  tt_dd ratio = p < 0x1p-94 ? tt_dd_divide(dd_tiny_log1m(tau), dd_tiny_log1m(p))
+                            : tt_dd_divide(tt_dd_log1m(tau), tt_dd_log1m(p));
   double whole = nearbyint(ratio.hi);
   double rest = (ratio.hi - whole) + ratio.lo;
   double shift = nearbyint(rest);

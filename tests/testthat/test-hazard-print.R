@@ -87,12 +87,12 @@ test_that("glance() gives one row", {
   out <- glance(fit)
   expect_named(out, c("engine", "nobs", "draws", "unsafe", "n_refused",
                       "deviance", "null.deviance", "df", "logLik", "dispersion",
-                      "converged"))
+                      "precision", "converged"))
   expect_identical(nrow(out), 1L)
   expect_identical(c(out$nobs, out$draws, out$unsafe), c(50, 1000, 40))
   expect_identical(out$deviance, fit$deviance)
   own <- glance(as_hazard(function(newdata) newdata))
-  expect_identical(dim(own), c(1L, 11L))
+  expect_identical(dim(own), c(1L, 12L))
   expect_identical(names(own), names(out))
 })
 

@@ -52,7 +52,7 @@ read_garak <- function(file, judge = NULL, unsafe = NULL,
 read_garak_file <- function(file, judge, call) {
   found <- stream_lines(file, function(text, number) {
     parse_attempts(text, number, file, call)
-  }, call)
+  }, garak_members(), call)
   attempts <- do.call(rbind, lapply(found, `[[`, "attempts"))
   if (is.null(attempts) || nrow(attempts) == 0L) {
     stop_file(file, "it has no attempts of garak", call)
@@ -72,6 +72,16 @@ read_garak_file <- function(file, judge, call) {
     complete = any(vapply(found, `[[`, NA, "complete"))
   ))
 }
+
+# The list of all plug-ins, and conversations that repeat the outputs, are most
+# of a report.
+garak_members <- function() {
+  want_members("entry_type", "uuid", "status", "probe_classname", "prompt",
+               "outputs", "detector_results", "probe", "detector", "fails",
+               "total", "passed", paste0("plugins.", garak_plugins))
+}
+
+garak_plugins <- c("target_type", "model_type", "target_name", "model_name")
 
 # ---- Lines -------------------------------------------------------------------
 

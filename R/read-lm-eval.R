@@ -104,7 +104,8 @@ number_rows <- function(table, number) {
 read_lm_eval_file <- function(file, judge, call) {
   found <- stream_lines(file, function(text, number) {
     parse_documents(text, number, file, call)
-  }, call)
+  }, unwanted_members("doc", "target", "filtered_resps", "target_hash",
+                      "prompt_hash"), call)
   documents <- do.call(rbind, lapply(found, `[[`, "documents"))
   if (is.null(documents) || all(is.na(documents$doc_id))) {
     stop_file(file, "it has no samples of lm-eval", call)

@@ -89,10 +89,11 @@ read_promptfoo_file <- function(file, judge, call) {
   }
   end <- lower_ascii(sub(".*[.]", "", sub(packed_end, "", file)))
   found <- switch(end,
-    jsonl = , ndjson = stream_lines(file, parse, call),
+    jsonl = , ndjson = stream_lines(file, parse, promptfoo_members(), call),
     yaml = , yml = read_result_yaml(file, parse, call),
     csv = return(read_result_csv(file, judge, call)),
-    stream_document(file, c("results", "results"), parse, call)
+    stream_document(file, c("results", "results"), parse, promptfoo_members(),
+                    want_members("config"), call)
   )
   header <- attr(found, "header")
   header <- if (is.character(header)) parse_json(header) else header
@@ -103,6 +104,12 @@ read_promptfoo_file <- function(file, judge, call) {
   scores <- do.call(rbind, lapply(found, `[[`, "scores"))
   scores$at <- match(scores$number, fields$number)
   promptfoo_part(file, fields, scores, judge, header, attr(found, "cut"))
+}
+
+promptfoo_members <- function() {
+  want_members("id", "testIdx", "promptIdx", "provider", "prompt", "vars",
+               "failureReason", "success", "score", "error", "response",
+               "gradingResult", "latencyMs", "cost")
 }
 
 read_result_yaml <- function(file, parse, call) {

@@ -59,13 +59,6 @@ test_that("ids are those of the records, not of the members", {
   expect_setequal(read_i(write_inspect(both))$id, c("1", "\"1\""))
 })
 
-test_that("a member outside of the archive's folder is refused", {
-  skip_if_not_installed("archive")
-  file <- write_zip(tempfile(fileext = ".eval"), "../outside.json", "{}")
-  expect_error(read_i(file), "outside of its folder",
-               class = "timetounsafe_error_file")
-})
-
 test_that("errors, limits, invalid and filtered records are not usable", {
   null <- list(message = "down")
   samples <- list(

@@ -196,6 +196,9 @@ unpack_block <- function(con, block) {
 
 # What is packed piece by piece may be unpacked as one.
 unpack_zstd <- function(packed, block) {
+  if (sum(block$size) == 0) {
+    return(raw())
+  }
   con <- archive::file_read(rawConnection(packed), "rb", filter = "zstd")
   on.exit(close(con))
   readBin(con, "raw", sum(block$size))

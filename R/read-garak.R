@@ -44,14 +44,16 @@
 read_garak <- function(file, judge = NULL, unsafe = NULL,
                        keep_responses = FALSE, ...) {
   check_no_dots(...)
-  read_log(file, function(file, call) read_garak_file(file, judge, call), judge,
-           unsafe, keep_responses, rlang::current_env(),
+  texts <- needs_texts(judge, keep_responses)
+  read_log(file, function(file, call) {
+    read_garak_file(file, judge, texts, call)
+  }, judge, unsafe, keep_responses, rlang::current_env(),
            plain = is_binary_score, check = garak_check)
 }
 
-read_garak_file <- function(file, judge, call) {
+read_garak_file <- function(file, judge, texts, call) {
   found <- stream_lines(file, function(text, number) {
-    parse_attempts(text, number, file, call)
+    parse_attempts(text, number, texts, file, call)
   }, garak_members(), call)
   attempts <- do.call(rbind, lapply(found, `[[`, "attempts"))
   if (is.null(attempts) || nrow(attempts) == 0L) {
@@ -106,17 +108,18 @@ garak_fields <- function() {
 garak_outputs <- paste(
   "SELECT :i AS i, key AS draw, CASE type WHEN 'text' THEN value",
   "WHEN 'object' THEN json_extract(value, '$.text') END AS response",
-  "FROM json_each(:x, '$.outputs')"
+  "FROM json_each(:x, '$.outputs') WHERE key IS NOT NULL"
 )
 
 garak_scores <- paste(
   "SELECT :i AS i, d.key AS judge, s.key AS draw, s.type,",
   "CASE s.type WHEN 'real' THEN printf('%!.17g', s.value) ELSE",
   "CAST(s.value AS TEXT) END AS value",
-  "FROM json_each(:x, '$.detector_results') AS d, json_each(d.value) AS s"
+  "FROM json_each(:x, '$.detector_results') AS d, json_each(d.value) AS s",
+  "WHERE d.type = 'array'"
 )
 
-parse_attempts <- function(text, number, file, call) {
+parse_attempts <- function(text, number, texts, file, call) {
   # The first words of a line; the rest of the other kinds is long.
   kind <- tryCatch(extract_fields(text, c(kind = at_path("entry_type")))$kind,
                    error = function(e) {
@@ -136,7 +139,7 @@ parse_attempts <- function(text, number, file, call) {
     attempts = attempts,
     outputs = data.frame(at = where[as.integer(outputs$i)],
                          draw = as.numeric(outputs$draw) + 1,
-                         response = outputs$response),
+                         response = hide_texts(outputs$response, texts)),
     scores = data.frame(at = where[as.integer(scores$i)], judge = scores$judge,
                         draw = as.numeric(scores$draw) + 1,
                         value = typed$value, score = typed$score),

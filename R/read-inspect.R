@@ -62,13 +62,16 @@
 read_inspect <- function(file, judge = NULL, unsafe = NULL,
                          keep_responses = FALSE, ...) {
   check_no_dots(...)
-  read_log(file, read_inspect_file, judge, unsafe, keep_responses,
-           rlang::current_env())
+  texts <- needs_texts(judge, keep_responses)
+  read_log(file, function(file, call) read_inspect_file(file, texts, call),
+           judge, unsafe, keep_responses, rlang::current_env())
 }
 
-read_inspect_file <- function(file, call) {
+read_inspect_file <- function(file, texts, call) {
   zipped <- identical(readBin(file, "raw", 4L), as.raw(c(0x50, 0x4b, 3, 4)))
-  parse <- function(text, number) parse_samples(text, number, file, call)
+  parse <- function(text, number) {
+    parse_samples(text, number, texts, file, call)
+  }
   if (zipped) {
     return(read_eval(file, parse, call))
   }
@@ -81,8 +84,8 @@ read_inspect_file <- function(file, call) {
 # The last event of the model says whether the cache gave the answer; without
 # a "read" in any of them it did not.
 inspect_members <- function() {
-  want_members("id", "epoch", "uuid", "input", "output", "scores", "error",
-               "limit", "invalidation", "error_retries", events = "read")
+  want_members("id", "epoch", "uuid", "input", "output", "scores", "score",
+               "error", "limit", "invalidation", "error_retries", events = "read")
 }
 
 header_members <- function() {
@@ -194,7 +197,8 @@ inspect_fields <- function() {
   )
 }
 
-# A score may be a value, or an object or list of them.
+# A score may be a value, or an object or list of them. Where the answer of a
+# model that judges has no grade, Inspect makes one up: no verdict.
 inspect_scores <- paste(
   "SELECT i, judge || coalesce('$' || k.key, '') AS judge,",
   "coalesce(k.type, s_type) AS type,",
@@ -203,18 +207,25 @@ inspect_scores <- paste(
   "CAST(CASE WHEN k.type IS NULL THEN s_value ELSE k.value END AS TEXT)",
   "END AS value FROM (SELECT :i AS i, e.key AS judge,",
   "json_type(e.value, '$.value') AS s_type,",
-  "json_extract(e.value, '$.value') AS s_value",
-  "FROM json_each(:x, '$.scores') AS e) AS s LEFT JOIN json_each(",
-  "CASE WHEN s_type IN ('object', 'array') THEN s_value ELSE '{}' END) AS k"
+  "CASE WHEN json_extract(e.value, '$.explanation') LIKE",
+  "'Grade not found in model output%' THEN NULL ELSE",
+  "json_extract(e.value, '$.value') END AS s_value",
+  "FROM json_each(CASE WHEN json_type(:x, '$.scores') = 'object' THEN",
+  "json_extract(:x, '$.scores') WHEN json_type(:x, '$.score') = 'object' THEN",
+  "json_object('score', json(json_extract(:x, '$.score'))) ELSE '{}' END)",
+  "AS e) AS s LEFT JOIN json_each(",
+  "CASE WHEN s_type IN ('object', 'array') THEN coalesce(s_value, '{}') ELSE",
+  "'{}' END) AS k"
 )
 
-parse_samples <- function(text, number, file, call) {
+parse_samples <- function(text, number, texts, file, call) {
   wanted <- inspect_fields()
   fields <- tryCatch(extract_fields(text, wanted), error = function(e) {
     check_json(text, number, file, "record", call)
     stop_file(file, conditionMessage(e), call)
   })
   fields$number <- number
+  fields$answer <- hide_texts(fields$answer, texts)
   scores <- query_json(text, inspect_scores)
   value <- typed_scores(scores$type, scores$value)
   list(fields = fields, scores = log_scores(scores$i, scores$judge, value$value,

@@ -61,8 +61,14 @@ stream_lines <- function(file, parse, wanted, call) {
       found <- c(found, list(result))
     }
     if (last) break
+    forget_texts(length(found))
   }
   structure(found, cut = cut)
+}
+
+# R by itself lets the texts of many blocks pile up before it frees them.
+forget_texts <- function(blocks) {
+  if (blocks %% 8 == 7) gc(verbose = FALSE)
 }
 
 # Longer blocks for long records, which are searched from their beginning.
@@ -136,6 +142,7 @@ stream_document <- function(file, path, parse, wanted, header, call) {
       found <- c(found, list(parse(clean_json(part$text), at)))
     }
     if (part$closed) break
+    forget_texts(length(found))
     block <- read_block(con, file, call, length(bytes))
     if (length(block) == 0L) {
       stop_file(file, "it ends in the middle of a record", call)

@@ -80,6 +80,7 @@ parse_documents <- function(text, number, file, call) {
                           stop_file(file, conditionMessage(e), call)
                         })
   documents$number <- number
+  documents$answers <- hash_texts(documents$answers)
   answers <- query_json(text, paste(
     "SELECT :i AS i, key AS draw, value AS response FROM",
     "json_each(:x, '$.resps[0]')"
@@ -90,7 +91,7 @@ parse_documents <- function(text, number, file, call) {
     "CASE v.type WHEN 'real' THEN printf('%!.17g', v.value)",
     "ELSE CAST(v.value AS TEXT) END AS value",
     "FROM json_each(:x, '$.metrics') AS m",
-    "JOIN json_each(:x) AS v ON v.key = m.value"
+    "JOIN json_each(:x) AS v ON v.key = m.value WHERE m.type = 'text'"
   ))
   list(documents = documents, answers = number_rows(answers, number),
        metrics = number_rows(metrics, number))
@@ -123,6 +124,8 @@ read_lm_eval_file <- function(file, judge, call) {
   }
   answers <- take("answers")
   metrics <- take("metrics")
+  cut <- isTRUE(attr(found, "cut"))
+  rm(found)
   if (!is.function(judge) && any(duplicated(answers$at))) {
     stop_argument("judge", "must be a function of the responses", fix = paste(
       "A metric of lm-eval is about all answers to a prompt (or the one that",
@@ -130,19 +133,18 @@ read_lm_eval_file <- function(file, judge, call) {
     ), call = call)
   }
   lm_eval_part(file, single, answers, metrics,
-               unique(documents$filter), isTRUE(attr(found, "cut")))
+               unique(documents$filter), cut)
 }
 
 lm_eval_part <- function(file, documents, answers, metrics, filters, cut) {
   at <- answers$at
   about <- lm_eval_about(file)
   # The same answers to the same document are the same run, copied.
-  run <- vapply(documents$answers, rlang::hash, "", USE.NAMES = FALSE)
   draw <- as.numeric(answers$draw) + 1
   rows <- log_rows(
     file, documents$doc_id[at], answers$response, "ok",
     paste(about$task, about$model, documents$doc_id[at], documents$hash[at],
-          run[at], draw, sep = "\r"),
+          documents$answers[at], draw, sep = "\r"),
     prompt = documents$prompt[at], model = about$model, task = about$task,
     order = draw, fixed = why_greedy(documents)[at], row = documents$number[at]
   )

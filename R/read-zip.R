@@ -131,7 +131,10 @@ read_members <- function(file, members, parse, wanted, call) {
   con <- file(file, "rb")
   on.exit(close(con))
   refuse_methods(file, members, call)
-  unname(lapply(member_blocks(members), function(at) {
+  blocks <- member_blocks(members)
+  lapply(seq_along(blocks), function(k) {
+    forget_texts(k)
+    at <- blocks[[k]]
     block <- members[at, ]
     bytes <- tryCatch(unpack_block(con, block), error = function(e) {
       stop_file(file, conditionMessage(e), call)
@@ -145,7 +148,7 @@ read_members <- function(file, members, parse, wanted, call) {
                               show_text(block$name[wrong[1L]])), call)
     }
     parse(clean_json(json_pieces(bytes, ends, wanted, file, call)), at)
-  }))
+  })
 }
 
 zip_methods <- c(stored = 0, deflate = 8, zstd = 93)
@@ -172,7 +175,7 @@ member_blocks <- function(members) {
   part <- cumsum(c(0, diff(method) != 0 | gap != 0))
   block <- paste(part, floor(cumsum(members$size) / block_size),
                  floor((place - place[1L]) / block_size))
-  split(seq_along(method), match(block, unique(block)))
+  unname(split(seq_along(method), match(block, unique(block))))
 }
 
 # A member's header is repeated before it, of another length.

@@ -55,12 +55,12 @@ read_garak_file <- function(file, judge, texts, call) {
   found <- stream_lines(file, function(text, number) {
     parse_attempts(text, number, texts, file, call)
   }, garak_members(), call)
-  attempts <- do.call(rbind, lapply(found, `[[`, "attempts"))
+  attempts <- bind_tables(lapply(found, `[[`, "attempts"))
   if (is.null(attempts) || nrow(attempts) == 0L) {
     stop_file(file, "it has no attempts of garak", call)
   }
   take <- function(name) {
-    do.call(rbind, lapply(found, function(part) {
+    bind_tables(lapply(found, function(part) {
       table <- part[[name]]
       table$at <- match(table$at, attempts$number)
       table
@@ -68,7 +68,7 @@ read_garak_file <- function(file, judge, texts, call) {
   }
   setup <- unlist(lapply(found, `[[`, "setup"))
   garak_part(file, attempts, take("outputs"), take("scores"), judge, list(
-    evals = do.call(rbind, lapply(found, `[[`, "evals")),
+    evals = bind_tables(lapply(found, `[[`, "evals")),
     setup = if (length(setup) > 0L) parse_json(setup[1L]),
     cut = attr(found, "cut"),
     complete = any(vapply(found, `[[`, NA, "complete"))
@@ -217,7 +217,7 @@ garak_check <- function(parts, rows, judge, unsafe) {
   if (!is.numeric(unsafe) || length(rows$unsafe) == 0L) {
     return(NULL)
   }
-  evals <- do.call(rbind, lapply(parts, `[[`, "evals"))
+  evals <- bind_tables(lapply(parts, `[[`, "evals"))
   evals <- evals[evals$detector %in% rows$judge, , drop = FALSE]
   fails <- sum(as.numeric(evals$fails))
   have <- sum(rows$unsafe, na.rm = TRUE)

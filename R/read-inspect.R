@@ -252,12 +252,12 @@ inspect_part <- function(found, header, file) {
     part$scores$at <- part$scores$at + before[k]
     part$scores
   }, found, seq_along(found))
-  fields <- do.call(rbind, lapply(found, `[[`, "fields"))
+  fields <- bind_tables(lapply(found, `[[`, "fields"))
   if (is.null(fields)) {
     fields <- extract_fields("{}", inspect_fields())[0L, ]
     fields$number <- numeric()
   }
-  scores <- do.call(rbind, scores) %||%
+  scores <- bind_tables(scores) %||%
     log_scores(numeric(), character(), character(), numeric())
   about <- header$eval
   id <- sample_ids(fields$id, fields$id_type)

@@ -71,6 +71,20 @@ forget_texts <- function(blocks) {
   if (blocks %% 8 == 7) gc(verbose = FALSE)
 }
 
+# One table of many with the same columns, NULL of none. rbind() would copy every
+# column once for each table.
+bind_tables <- function(tables) {
+  tables <- Filter(Negate(is.null), tables)
+  if (length(tables) == 0L) {
+    return(NULL)
+  }
+  names <- names(tables[[1L]])
+  columns <- lapply(stats::setNames(nm = names), function(name) {
+    unlist(lapply(tables, `[[`, name), use.names = FALSE)
+  })
+  list2DF(columns, sum(vapply(tables, nrow, 0L)))
+}
+
 # Longer blocks for long records, which are searched from their beginning.
 read_block <- function(con, file, call, at_least = 0) {
   tryCatch(readBin(con, "raw", max(block_size, at_least)), error = function(e) {

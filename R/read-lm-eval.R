@@ -107,7 +107,7 @@ read_lm_eval_file <- function(file, judge, call) {
     parse_documents(text, number, file, call)
   }, unwanted_members("doc", "target", "filtered_resps", "target_hash",
                       "prompt_hash"), call)
-  documents <- do.call(rbind, lapply(found, `[[`, "documents"))
+  documents <- bind_tables(lapply(found, `[[`, "documents"))
   if (is.null(documents) || all(is.na(documents$doc_id))) {
     stop_file(file, "it has no samples of lm-eval", call)
   }
@@ -118,7 +118,7 @@ read_lm_eval_file <- function(file, judge, call) {
   # Of several filters the first.
   single <- documents[!duplicated(documents$doc_id), , drop = FALSE]
   take <- function(name) {
-    table <- do.call(rbind, lapply(found, `[[`, name))
+    table <- bind_tables(lapply(found, `[[`, name))
     table$at <- match(table$i, single$number)
     table[!is.na(table$at), , drop = FALSE]
   }
@@ -126,6 +126,7 @@ read_lm_eval_file <- function(file, judge, call) {
   metrics <- take("metrics")
   cut <- isTRUE(attr(found, "cut"))
   rm(found)
+  forget_copies(answers)
   if (!is.function(judge) && any(duplicated(answers$at))) {
     stop_argument("judge", "must be a function of the responses", fix = paste(
       "A metric of lm-eval is about all answers to a prompt (or the one that",

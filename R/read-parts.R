@@ -51,7 +51,7 @@ bind_parts <- function(parts) {
     part$scores$at <- part$scores$at + before[k]
     part$scores
   }, parts, seq_along(parts))
-  list(rows = do.call(rbind, rows), scores = do.call(rbind, scores))
+  list(rows = bind_tables(rows), scores = bind_tables(scores))
 }
 
 # The whole way from files to a log, but for `read`, which makes a part of one.
@@ -75,7 +75,7 @@ read_log <- function(file, read, judge, unsafe, keep_responses, call,
   from <- list(arg = "file", row = rows$row, call = call)
   chosen <- choose_scores(whole$scores, judge, unsafe, nrow(rows), call)
   rm(whole)
-  gc(verbose = FALSE)
+  forget_copies(rows)
   rows$unsafe <- NA
   rows$score <- NA_real_
   if (!is.null(chosen)) {
@@ -87,16 +87,21 @@ read_log <- function(file, read, judge, unsafe, keep_responses, call,
   before <- nrow(rows)
   rows <- drop_duplicates(rows, call)
   duplicates <- before - nrow(rows)
+  forget_copies(rows)
   rows <- rows[order(match(rows$id, rows$id), match(rows$source, file),
                      rows$order), ]
+  forget_copies(rows)
   if (is.function(judge)) {
     rows <- judge_read(rows, judge, unsafe, call)
+    forget_copies(rows)
   }
   rows$judge <- if (is.function(judge)) "function" else
     rep(chosen$judge[1L], nrow(rows))
   rows$status[rows$status == "ok" & is.na(rows$unsafe)] <- "unjudged"
   own <- check(parts, rows, judge, unsafe)
+  forget_copies(rows)
   copies <- mark_copies(rows)
+  forget_copies(rows)
   rows <- copies$rows
   about <- list(
     notes = c(rule_note(rows, unsafe), file_notes(parts, file), own,
@@ -109,6 +114,11 @@ read_log <- function(file, read, judge, unsafe, keep_responses, call,
   warn_selected(about$dependent, call)
   new_response_log(log_of_rows(rows, keep_responses), duplicates,
                    about = about)
+}
+
+# Of large tables, so that their copies do not pile up.
+forget_copies <- function(rows) {
+  if (nrow(rows) > 1e5) gc(verbose = FALSE)
 }
 
 log_of_rows <- function(rows, keep_responses) {

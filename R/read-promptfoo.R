@@ -99,11 +99,11 @@ read_promptfoo_file <- function(file, judge, texts, call) {
   )
   header <- attr(found, "header")
   header <- if (is.character(header)) parse_json(header) else header
-  fields <- do.call(rbind, lapply(found, `[[`, "fields"))
+  fields <- bind_tables(lapply(found, `[[`, "fields"))
   if (is.null(fields) || all(is.na(fields$test) & is.na(fields$raw))) {
     stop_file(file, "it has no results of promptfoo", call)
   }
-  scores <- do.call(rbind, lapply(found, `[[`, "scores"))
+  scores <- bind_tables(lapply(found, `[[`, "scores"))
   scores$at <- match(scores$number, fields$number)
   promptfoo_part(file, fields, scores, judge, header, attr(found, "cut"))
 }
@@ -330,7 +330,7 @@ read_result_csv <- function(file, judge, call) {
     reason <- columns[match("Grader Reason", names(table)[columns])]
     csv_block(table, at, table[[reason]], test, k - 1)
   })
-  cells <- do.call(rbind, blocks)
+  cells <- bind_tables(blocks)
   given <- cells$status != "ERROR"
   rows <- log_rows(
     file, prompt_key(cells$provider, cells$column, cells$prompt),

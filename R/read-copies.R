@@ -66,7 +66,7 @@ mark_copies <- function(rows) {
 why_copies <- function(rows) {
   id <- match(rows$id, unique(rows$id))
   draws <- tabulate(id)
-  distinct <- tabulate(id[!duplicated(data.frame(id, rows$response))],
+  distinct <- tabulate(id[!duplicated(pair_codes(id, rows$response))],
                        length(draws))
   repeated <- draws > 1L
   equal <- sum(distinct[repeated] == 1L)
@@ -85,6 +85,12 @@ why_copies <- function(rows) {
                  "the first of each prompt counts."))
   }
   NULL
+}
+
+# A number for each pair of values, without the text of both in one.
+pair_codes <- function(x, y) {
+  known <- unique(y)
+  match(x, unique(x)) * (length(known) + 1) + match(y, known)
 }
 
 # What the log says of a fixed outcome, although answers differ.

@@ -44,21 +44,23 @@
 read_garak <- function(file, judge = NULL, unsafe = NULL,
                        keep_responses = FALSE, ...) {
   check_no_dots(...)
-  read_log(file, function(file, call) read_garak_file(file, judge, call), judge,
-           unsafe, keep_responses, rlang::current_env(),
+  texts <- needs_texts(judge, keep_responses)
+  read_log(file, function(file, call) {
+    read_garak_file(file, judge, texts, call)
+  }, judge, unsafe, keep_responses, rlang::current_env(),
            plain = is_binary_score, check = garak_check)
 }
 
-read_garak_file <- function(file, judge, call) {
+read_garak_file <- function(file, judge, texts, call) {
   found <- stream_lines(file, function(text, number) {
-    parse_attempts(text, number, file, call)
-  }, call)
-  attempts <- do.call(rbind, lapply(found, `[[`, "attempts"))
+    parse_attempts(text, number, texts, file, call)
+  }, garak_members(), call)
+  attempts <- bind_tables(lapply(found, `[[`, "attempts"))
   if (is.null(attempts) || nrow(attempts) == 0L) {
     stop_file(file, "it has no attempts of garak", call)
   }
   take <- function(name) {
-    do.call(rbind, lapply(found, function(part) {
+    bind_tables(lapply(found, function(part) {
       table <- part[[name]]
       table$at <- match(table$at, attempts$number)
       table
@@ -66,12 +68,22 @@ read_garak_file <- function(file, judge, call) {
   }
   setup <- unlist(lapply(found, `[[`, "setup"))
   garak_part(file, attempts, take("outputs"), take("scores"), judge, list(
-    evals = do.call(rbind, lapply(found, `[[`, "evals")),
+    evals = bind_tables(lapply(found, `[[`, "evals")),
     setup = if (length(setup) > 0L) parse_json(setup[1L]),
     cut = attr(found, "cut"),
     complete = any(vapply(found, `[[`, NA, "complete"))
   ))
 }
+
+# The list of all plug-ins, and conversations that repeat the outputs, are most
+# of a report.
+garak_members <- function() {
+  want_members("entry_type", "uuid", "status", "probe_classname", "prompt",
+               "outputs", "detector_results", "probe", "detector", "fails",
+               "total", "passed", paste0("plugins.", garak_plugins))
+}
+
+garak_plugins <- c("target_type", "model_type", "target_name", "model_name")
 
 # ---- Lines -------------------------------------------------------------------
 
@@ -96,17 +108,18 @@ garak_fields <- function() {
 garak_outputs <- paste(
   "SELECT :i AS i, key AS draw, CASE type WHEN 'text' THEN value",
   "WHEN 'object' THEN json_extract(value, '$.text') END AS response",
-  "FROM json_each(:x, '$.outputs')"
+  "FROM json_each(:x, '$.outputs') WHERE key IS NOT NULL"
 )
 
 garak_scores <- paste(
   "SELECT :i AS i, d.key AS judge, s.key AS draw, s.type,",
   "CASE s.type WHEN 'real' THEN printf('%!.17g', s.value) ELSE",
   "CAST(s.value AS TEXT) END AS value",
-  "FROM json_each(:x, '$.detector_results') AS d, json_each(d.value) AS s"
+  "FROM json_each(:x, '$.detector_results') AS d, json_each(d.value) AS s",
+  "WHERE d.type = 'array'"
 )
 
-parse_attempts <- function(text, number, file, call) {
+parse_attempts <- function(text, number, texts, file, call) {
   # The first words of a line; the rest of the other kinds is long.
   kind <- extract_records(text, c(kind = at_path("entry_type")), number, file,
                           "line", call)$kind
@@ -123,7 +136,7 @@ parse_attempts <- function(text, number, file, call) {
     attempts = attempts,
     outputs = data.frame(at = where[as.integer(outputs$i)],
                          draw = as.numeric(outputs$draw) + 1,
-                         response = outputs$response),
+                         response = hide_texts(outputs$response, texts)),
     scores = data.frame(at = where[as.integer(scores$i)], judge = scores$judge,
                         draw = as.numeric(scores$draw) + 1,
                         value = typed$value, score = typed$score),
@@ -201,7 +214,7 @@ garak_check <- function(parts, rows, judge, unsafe) {
   if (!is.numeric(unsafe) || length(rows$unsafe) == 0L) {
     return(NULL)
   }
-  evals <- do.call(rbind, lapply(parts, `[[`, "evals"))
+  evals <- bind_tables(lapply(parts, `[[`, "evals"))
   evals <- evals[evals$detector %in% rows$judge, , drop = FALSE]
   fails <- sum(as.numeric(evals$fails))
   have <- sum(rows$unsafe, na.rm = TRUE)

@@ -62,19 +62,34 @@
 read_inspect <- function(file, judge = NULL, unsafe = NULL,
                          keep_responses = FALSE, ...) {
   check_no_dots(...)
-  read_log(file, read_inspect_file, judge, unsafe, keep_responses,
-           rlang::current_env())
+  texts <- needs_texts(judge, keep_responses)
+  read_log(file, function(file, call) read_inspect_file(file, texts, call),
+           judge, unsafe, keep_responses, rlang::current_env())
 }
 
-read_inspect_file <- function(file, call) {
+read_inspect_file <- function(file, texts, call) {
   zipped <- identical(readBin(file, "raw", 4L), as.raw(c(0x50, 0x4b, 3, 4)))
-  parse <- function(text, number) parse_samples(text, number, file, call)
+  parse <- function(text, number) {
+    parse_samples(text, number, texts, file, call)
+  }
   if (zipped) {
     return(read_eval(file, parse, call))
   }
-  found <- stream_document(file, "samples", parse, call)
+  found <- stream_document(file, "samples", parse, inspect_members(),
+                           header_members(), call)
   header <- read_header(attr(found, "header"), file, call)
   inspect_part(found, header, file)
+}
+
+# The last event of the model says whether the cache gave the answer; without
+# a "read" in any of them it did not.
+inspect_members <- function() {
+  want_members("id", "epoch", "uuid", "input", "output", "scores", "score",
+               "error", "limit", "invalidation", "error_retries", events = "read")
+}
+
+header_members <- function() {
+  want_members("version", "status", "eval", "plan", "results", "error")
 }
 
 read_header <- function(text, file, call) {
@@ -87,90 +102,44 @@ read_header <- function(text, file, call) {
 
 # ---- The ZIP archive ---------------------------------------------------------
 
-# Members are extracted, since that is how the last of two with one name counts.
 read_eval <- function(file, parse, call) {
-  need_package("archive", paste(
-    "to read .eval files (it is built with the system library libarchive,",
-    "libarchive-dev on Debian)"
-  ), call = call)
-  folder <- tempfile("eval")
-  dir.create(folder)
-  on.exit(unlink(folder, recursive = TRUE))
-  extract_members(file, folder, call)
-  members <- list.files(folder, recursive = TRUE, all.files = TRUE)
-  is_like <- function(pattern) grepl(pattern, members, useBytes = TRUE)
+  zip <- read_zip_directory(file, call)
+  is_like <- function(pattern) grepl(pattern, zip$name, useBytes = TRUE)
   parts <- is_like("^samples/.*_epoch_[0-9]+/sample[.]json$")
   if (any(is_like("[.]shards/"))) {
     stop_file(file, "it consists of shards, a layout that is not known", call)
   }
-  samples <- members[is_like("^samples/.*_epoch_[0-9]+[.]json$") | parts]
-  found <- read_members(folder, samples, parse, file, call)
-  header <- intersect(c("header.json", "_journal/start.json"), members)
+  header <- match(c("header.json", "_journal/start.json"), zip$name)
+  header <- header[!is.na(header)]
   if (length(header) == 0L) {
     stop_file(file, "it is not a log of Inspect", call)
   }
-  text <- clean_json(read_member(folder, header[1L], file, call))
+  text <- read_members(file, zip[header[1L], ], function(text, at) text,
+                       header_members(), call)[[1L]]
+  samples <- zip[is_like("^samples/.*_epoch_[0-9]+[.]json$") | parts, ]
+  found <- read_members(file, samples, parse, inspect_members(), call)
   part <- inspect_part(found, read_header(text, file, call), file)
   if (any(parts)) {
     part$rows$cached <- part$rows$cached |
-      read_part_caches(folder, samples, members, file, call)
+      read_part_caches(file, zip, samples$name[part$rows$row], call)
   }
   part
 }
 
-extract_members <- function(file, folder, call) {
-  rlang::local_options(cli.progress_show_after = Inf)
-  tryCatch({
-    listed <- archive::archive(file)$path
-    outside <- grepl("^[/\\\\]|^[A-Za-z]:|(^|[/\\\\])[.][.]([/\\\\]|$)", listed,
-                     useBytes = TRUE)
-    if (any(outside)) {
-      rlang::abort("it has a member outside of its folder")
-    }
-    archive::archive_extract(file, folder)
-  }, error = function(e) stop_file(file, conditionMessage(e), call))
-  wanted <- unique(listed[!grepl("/$", listed, useBytes = TRUE)])
-  made <- list.files(folder, recursive = TRUE, all.files = TRUE)
-  if (length(made) != length(wanted)) {
-    stop_file(file, "names of its members are not distinct on this system",
-              call)
-  }
-}
-
-read_member <- function(folder, member, file, call) {
-  path <- file.path(folder, member)
-  bytes_to_text(readBin(path, "raw", file.size(path)), file, call)
-}
-
-read_members <- function(folder, members, parse, file, call) {
-  if (length(members) == 0L) {
-    return(list())
-  }
-  size <- file.size(file.path(folder, members))
-  block <- floor(cumsum(size) / block_size)
-  unname(lapply(split(seq_along(members), block), function(at) {
-    text <- vapply(members[at], read_member, "", folder = folder, file = file,
-                   call = call, USE.NAMES = FALSE)
-    parse(clean_json(text), at)
-  }))
-}
-
-# In the layout of parts a sample's events are files beside it.
-read_part_caches <- function(folder, samples, members, file, call) {
-  vapply(samples, function(sample) {
-    begin <- sub("sample[.]json$", "events/", sample, useBytes = TRUE)
-    events <- members[startsWith(members, begin)]
-    events <- events[grepl("/[0-9]+[.]json$", events, useBytes = TRUE)]
-    number <- as.numeric(sub(".*/([0-9]+)[.]json$", "\\1", events,
-                             useBytes = TRUE))
-    last <- NA
-    for (member in events[order(number)]) {
-      text <- clean_json(read_member(folder, member, file, call))
-      cache <- extract_fields(text, c(cache = last_cache("$")))$cache
-      if (!is.na(cache)) last <- cache
-    }
-    last %in% "read"
-  }, NA, USE.NAMES = FALSE)
+# In the layout of parts a sample's events are files beside it, of which the
+# last with a model counts.
+read_part_caches <- function(file, zip, samples, call) {
+  pattern <- "^(.*/)events/([0-9]+)[.]json$"
+  events <- zip[grepl(pattern, zip$name, useBytes = TRUE), ]
+  cache <- unlist(read_members(file, events, function(text, at) {
+    extract_fields(text, c(cache = last_cache("$")))$cache
+  }, unwanted_members(), call))
+  sample <- sub(pattern, "\\1sample.json", events$name, useBytes = TRUE)
+  number <- as.numeric(sub(pattern, "\\2", events$name, useBytes = TRUE))
+  order <- order(number)
+  order <- order[!is.na(cache[order])]
+  last <- order[!duplicated(sample[order], fromLast = TRUE)]
+  samples %in% sample[last[cache[last] == "read"]]
 }
 
 # ---- Samples -----------------------------------------------------------------
@@ -228,7 +197,8 @@ inspect_fields <- function() {
   )
 }
 
-# A score may be a value, or an object or list of them.
+# A score may be a value, or an object or list of them. Where the answer of a
+# model that judges has no grade, Inspect makes one up: no verdict.
 inspect_scores <- paste(
   "SELECT i, judge || coalesce('$' || k.key, '') AS judge,",
   "coalesce(k.type, s_type) AS type,",
@@ -237,14 +207,21 @@ inspect_scores <- paste(
   "CAST(CASE WHEN k.type IS NULL THEN s_value ELSE k.value END AS TEXT)",
   "END AS value FROM (SELECT :i AS i, e.key AS judge,",
   "json_type(e.value, '$.value') AS s_type,",
-  "json_extract(e.value, '$.value') AS s_value",
-  "FROM json_each(:x, '$.scores') AS e) AS s LEFT JOIN json_each(",
-  "CASE WHEN s_type IN ('object', 'array') THEN s_value ELSE '{}' END) AS k"
+  "CASE WHEN json_extract(e.value, '$.explanation') LIKE",
+  "'Grade not found in model output%' THEN NULL ELSE",
+  "json_extract(e.value, '$.value') END AS s_value",
+  "FROM json_each(CASE WHEN json_type(:x, '$.scores') = 'object' THEN",
+  "json_extract(:x, '$.scores') WHEN json_type(:x, '$.score') = 'object' THEN",
+  "json_object('score', json(json_extract(:x, '$.score'))) ELSE '{}' END)",
+  "AS e) AS s LEFT JOIN json_each(",
+  "CASE WHEN s_type IN ('object', 'array') THEN coalesce(s_value, '{}') ELSE",
+  "'{}' END) AS k"
 )
 
-parse_samples <- function(text, number, file, call) {
+parse_samples <- function(text, number, texts, file, call) {
   fields <- extract_records(text, inspect_fields(), number, file, "record",
                             call)
+  fields$answer <- hide_texts(fields$answer, texts)
   scores <- query_json(text, inspect_scores)
   value <- typed_scores(scores$type, scores$value)
   list(fields = fields, scores = log_scores(scores$i, scores$judge, value$value,
@@ -271,12 +248,12 @@ inspect_part <- function(found, header, file) {
     part$scores$at <- part$scores$at + before[k]
     part$scores
   }, found, seq_along(found))
-  fields <- do.call(rbind, lapply(found, `[[`, "fields"))
+  fields <- bind_tables(lapply(found, `[[`, "fields"))
   if (is.null(fields)) {
     fields <- extract_fields("{}", inspect_fields())[0L, ]
     fields$number <- numeric()
   }
-  scores <- do.call(rbind, scores) %||%
+  scores <- bind_tables(scores) %||%
     log_scores(numeric(), character(), character(), numeric())
   about <- header$eval
   id <- sample_ids(fields$id, fields$id_type)

@@ -3,7 +3,26 @@
 # that the rest of it never becomes objects of R.
 
 # How many bytes are in memory at a time.
-block_size <- 2^24
+block_size <- 2^23
+
+# ---- What is wanted ----------------------------------------------------------
+
+# The members of a record that are read, the rest of it is not even parsed: in
+# logs of agents, most of it. A value with a `needle` is only wanted where it
+# contains that string.
+want_members <- function(...) {
+  needles <- c(...)
+  named <- names(needles) %||% rep("", length(needles))
+  bare <- !nzchar(named)
+  list(names = ifelse(bare, needles, named),
+       needles = ifelse(bare, NA_character_, needles), only = 1)
+}
+
+unwanted_members <- function(...) {
+  names <- c(...)
+  list(names = as.character(names),
+       needles = rep(NA_character_, length(names)), only = 0)
+}
 
 # ---- Streams -----------------------------------------------------------------
 
@@ -11,7 +30,7 @@ block_size <- 2^24
 # returns its results as a list. Lines end at \n alone: texts may contain
 # U+2028, which other functions take for an end. A last line that a program did
 # not finish is left out: attribute `cut`.
-stream_lines <- function(file, parse, call) {
+stream_lines <- function(file, parse, wanted, call) {
   con <- gzfile(file, "rb")
   on.exit(close(con))
   rest <- raw()
@@ -19,139 +38,146 @@ stream_lines <- function(file, parse, call) {
   found <- list()
   cut <- FALSE
   repeat {
-    block <- read_block(con, file, call)
+    block <- read_block(con, file, call, length(rest))
     last <- length(block) == 0L
-    bytes <- c(rest, block)
-    end <- if (last) length(bytes) else last_byte(bytes, 0x0a)
+    bytes <- if (number == 0) drop_mark(c(rest, block)) else c(rest, block)
+    ends <- find_byte(bytes, 0x0a)
+    end <- if (length(ends) > 0L) ends[length(ends)] else 0
+    if (last && end < length(bytes)) {
+      end <- length(bytes)
+      ends <- c(ends, end)
+    }
+    lines <- json_pieces(bytes, ends, wanted, file, call)
     rest <- drop_bytes(bytes, end)
-    lines <- split_lines(bytes[seq_len(end)], file, call)
     at <- number + seq_along(lines)
     number <- number + length(lines)
-    wanted <- grepl("[^ \t\r]", lines, useBytes = TRUE)
-    if (last && length(lines) > 0L && !valid_json(lines[length(lines)])) {
-      wanted[length(lines)] <- FALSE
+    there <- nzchar(lines)
+    if (last && any(there) && !valid_json(lines[max(which(there))])) {
+      there[max(which(there))] <- FALSE
       cut <- TRUE
     }
-    if (any(wanted)) {
-      result <- parse(clean_json(lines[wanted]), at[wanted])
+    if (any(there)) {
+      result <- parse(clean_json(lines[there]), at[there])
       found <- c(found, list(result))
     }
     if (last) break
+    forget_texts(length(found))
   }
   structure(found, cut = cut)
 }
 
-read_block <- function(con, file, call) {
-  tryCatch(readBin(con, "raw", block_size), error = function(e) {
+# R by itself lets the texts of many blocks pile up before it frees them.
+forget_texts <- function(blocks) {
+  if (blocks %% 8 == 7) gc(verbose = FALSE)
+}
+
+# One table of many with the same columns, NULL of none. rbind() would copy every
+# column once for each table.
+bind_tables <- function(tables) {
+  tables <- Filter(Negate(is.null), tables)
+  if (length(tables) == 0L) {
+    return(NULL)
+  }
+  names <- names(tables[[1L]])
+  columns <- lapply(stats::setNames(nm = names), function(name) {
+    unlist(lapply(tables, `[[`, name), use.names = FALSE)
+  })
+  list2DF(columns, sum(vapply(tables, nrow, 0L)))
+}
+
+# Longer blocks for long records, which are searched from their beginning.
+read_block <- function(con, file, call, at_least = 0) {
+  tryCatch(readBin(con, "raw", max(block_size, at_least)), error = function(e) {
     stop_file(file, conditionMessage(e), call)
   })
 }
 
 drop_bytes <- function(bytes, n) {
-  if (n < length(bytes)) bytes[(n + 1L):length(bytes)] else raw()
+  if (n < length(bytes)) bytes[(n + 1):length(bytes)] else raw()
 }
 
-last_byte <- function(bytes, byte) {
-  at <- which(bytes == byte)
-  if (length(at) > 0L) at[length(at)] else 0L
+# The mark of the order of bytes is no text.
+drop_mark <- function(bytes) {
+  marked <- length(bytes) >= 3L && all(bytes[1:3] == c(0xef, 0xbb, 0xbf))
+  if (marked) bytes[-(1:3)] else bytes
 }
 
-split_lines <- function(bytes, file, call) {
-  strsplit(bytes_to_text(bytes, file, call), "\n", fixed = TRUE,
-           useBytes = TRUE)[[1L]]
+find_byte <- function(bytes, byte) {
+  core_value(.Call(ffi_find_byte, bytes, as.double(byte)))
+}
+
+# One text for each piece of `bytes`; pieces end at `ends`.
+json_pieces <- function(bytes, ends, wanted, file, call) {
+  refuse_zeros(bytes, file, call)
+  core_value(.Call(ffi_json_pieces, bytes, as.double(ends), wanted))
+}
+
+refuse_zeros <- function(bytes, file, call) {
+  if (length(find_byte(bytes, 0)) > 0L) {
+    stop_file(file, "it contains a zero byte", call)
+  }
 }
 
 bytes_to_text <- function(bytes, file, call) {
-  if (any(bytes == 0L)) {
-    stop_file(file, "it contains a zero byte", call)
-  }
-  if (length(bytes) >= 3L && all(bytes[1:3] == c(0xef, 0xbb, 0xbf))) {
-    bytes <- bytes[-(1:3)]
-  }
-  text <- rawToChar(bytes)
+  refuse_zeros(bytes, file, call)
+  text <- rawToChar(drop_mark(bytes))
   Encoding(text) <- "bytes"
   text
 }
 
-# One document with a long array of records at `path` (names from the top down).
-# Written with an indent of two, as tools do, it is read in blocks; otherwise
-# whole. Returns the results as a list, and in the attribute `header` the
-# document without the records.
-stream_document <- function(file, path, parse, call) {
+# One document with a long array of records at `path` (names from the top down),
+# read in blocks. Returns the results as a list, and in the attribute `header`
+# the document without the records: its members of `header`.
+stream_document <- function(file, path, parse, wanted, header, call) {
   con <- gzfile(file, "rb")
   on.exit(close(con))
-  bytes <- read_block(con, file, call)
-  indent <- function(n) strrep("  ", n)
-  depth <- length(path)
-  open <- sprintf("\n%s\"%s\": [", indent(depth), path[depth])
-  close <- sprintf("\n%s]", indent(depth))
-  end <- sprintf("\n%s}", indent(depth + 1L))
-  repeat {
-    at <- grepRaw(open, bytes, fixed = TRUE)
-    block <- if (length(at) == 0L) read_block(con, file, call)
+  bytes <- raw()
+  begin <- -1
+  while (begin < 0) {
+    block <- read_block(con, file, call, length(bytes))
+    bytes <- if (length(bytes) == 0L) drop_mark(block) else c(bytes, block)
+    begin <- core_value(.Call(ffi_json_find, bytes, path))
     if (length(block) == 0L) break
-    bytes <- c(bytes, block)
   }
-  if (length(at) == 0L) {
-    return(whole_document(bytes, path, parse, file, call))
+  if (begin < 0) {
+    stop_file(file, "it is not valid JSON, or not all of it", call)
   }
-  begin <- at + nchar(open) - 1L
   head <- bytes[seq_len(begin)]
   bytes <- drop_bytes(bytes, begin)
   found <- list()
   number <- 0
-  repeat {
-    closed <- grepRaw(close, bytes, fixed = TRUE)
-    if (length(bytes) > 0L && bytes[1L] == 0x5d) closed <- 0L
-    ends <- as.integer(grepRaw(end, bytes, fixed = TRUE, all = TRUE))
-    if (length(closed) > 0L) ends <- ends[ends < closed]
-    ends <- ends + nchar(end) - 1L
-    if (length(ends) > 0L) {
-      texts <- cut_records(bytes, ends, file, call)
-      at <- number + seq_along(ends)
-      found <- c(found, list(parse(clean_json(texts), at)))
-      number <- number + length(ends)
-      bytes <- drop_bytes(bytes, ends[length(ends)])
-      if (length(closed) > 0L) closed <- closed - ends[length(ends)]
+  while (begin > 0) {
+    refuse_zeros(bytes, file, call)
+    part <- core_value(.Call(ffi_json_array, bytes, wanted))
+    bytes <- drop_bytes(bytes, part$used)
+    at <- number + seq_along(part$text)
+    number <- number + length(part$text)
+    if (length(at) > 0L) {
+      found <- c(found, list(parse(clean_json(part$text), at)))
     }
-    if (length(closed) > 0L) break
-    block <- read_block(con, file, call)
+    if (part$closed) break
+    forget_texts(length(found))
+    block <- read_block(con, file, call, length(bytes))
     if (length(block) == 0L) {
       stop_file(file, "it ends in the middle of a record", call)
     }
     bytes <- c(bytes, block)
   }
-  tail <- drop_bytes(bytes, max(0L, closed - 1L))
+  rest <- c(head, if (begin > 0) as.raw(0x5d), bytes, read_rest(con, file,
+                                                                call))
+  structure(found, header = clean_json(
+    json_pieces(rest, length(rest), header, file, call)
+  ))
+}
+
+read_rest <- function(con, file, call) {
+  blocks <- list()
   repeat {
     block <- read_block(con, file, call)
     if (length(block) == 0L) break
-    tail <- c(tail, block)
+    blocks <- c(blocks, list(block))
   }
-  header <- bytes_to_text(c(head, tail), file, call)
-  structure(found, header = clean_json(header))
-}
-
-cut_records <- function(bytes, ends, file, call) {
-  text <- bytes_to_text(bytes[seq_len(ends[length(ends)])], file, call)
-  from <- c(1L, ends[-length(ends)] + 1L)
-  sub("^[,\\s]*", "", substring(text, from, ends), perl = TRUE,
-      useBytes = TRUE)
-}
-
-whole_document <- function(bytes, path, parse, file, call) {
-  text <- clean_json(bytes_to_text(bytes, file, call))
-  where <- paste0("'$.", paste(path, collapse = "."), "'")
-  if (!valid_json(text)) {
-    stop_file(file, "it is not valid JSON", call)
-  }
-  records <- query_json(text, sprintf(
-    "SELECT value AS x FROM json_each(:x, %s)", where
-  ))$x
-  header <- query_json(text, sprintf(
-    "SELECT json_remove(:x, %s) AS x", where
-  ))$x
-  found <- if (length(records) > 0L) list(parse(records, seq_along(records)))
-  structure(as.list(found), header = header)
+  do.call(c, blocks)
 }
 
 # ---- Text that parsers read --------------------------------------------------
@@ -160,17 +186,21 @@ whole_document <- function(bytes, path, parse, file, call) {
 # at which parsers cut a text in silence, and halves of surrogate pairs become
 # the replacement character.
 clean_json <- function(text) {
-  odd <- grepl("NaN", text, fixed = TRUE, useBytes = TRUE) |
-    grepl("Infinity", text, fixed = TRUE, useBytes = TRUE)
+  odd <- core_value(.Call(ffi_json_is_odd, text))
+  if (any(odd)) text[odd] <- clean_odd_json(text[odd])
+  text
+}
+
+clean_odd_json <- function(text) {
+  has <- function(what) grepl(what, text, fixed = TRUE, useBytes = TRUE)
   string <- "\"[^\"\\\\]*+(?:\\\\.[^\"\\\\]*+)*+\"(*SKIP)(*FAIL)|"
-  text <- gsub_where(odd, paste0(string, "-?\\b(?:NaN|Infinity)\\b"), "null",
-                     text)
+  text <- gsub_where(has("NaN") | has("Infinity"),
+                     paste0(string, "-?\\b(?:NaN|Infinity)\\b"), "null", text)
   # Only after an even number of backslashes is one more an escape.
   escape <- "(?<!\\\\)((?:\\\\\\\\)*+)"
-  zero <- grepl("\\u0000", text, fixed = TRUE, useBytes = TRUE)
-  text <- gsub_where(zero, paste0(escape, "\\\\u0000"), "\\1\\\\ufffd", text)
-  half <- grepl("\\ud", text, fixed = TRUE, useBytes = TRUE) |
-    grepl("\\uD", text, fixed = TRUE, useBytes = TRUE)
+  text <- gsub_where(has("\\u0000"), paste0(escape, "\\\\u0000"),
+                     "\\1\\\\ufffd", text)
+  half <- has("\\ud") | has("\\uD")
   high <- "\\\\u[dD][89abAB][0-9a-fA-F]{2}"
   low <- "\\\\u[dD][c-fC-F][0-9a-fA-F]{2}"
   text <- gsub_where(half, paste0(escape, high, "(?!", low, ")"),

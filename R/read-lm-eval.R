@@ -76,6 +76,7 @@ lm_eval_fields <- function() {
 parse_documents <- function(text, number, file, call) {
   documents <- extract_records(text, lm_eval_fields(), number, file, "line",
                                call)
+  documents$answers <- hash_texts(documents$answers)
   answers <- query_json(text, paste(
     "SELECT :i AS i, key AS draw, value AS response FROM",
     "json_each(:x, '$.resps[0]')"
@@ -86,7 +87,7 @@ parse_documents <- function(text, number, file, call) {
     "CASE v.type WHEN 'real' THEN printf('%!.17g', v.value)",
     "ELSE CAST(v.value AS TEXT) END AS value",
     "FROM json_each(:x, '$.metrics') AS m",
-    "JOIN json_each(:x) AS v ON v.key = m.value"
+    "JOIN json_each(:x) AS v ON v.key = m.value WHERE m.type = 'text'"
   ))
   list(documents = documents, answers = number_rows(answers, number),
        metrics = number_rows(metrics, number))
@@ -100,8 +101,9 @@ number_rows <- function(table, number) {
 read_lm_eval_file <- function(file, judge, call) {
   found <- stream_lines(file, function(text, number) {
     parse_documents(text, number, file, call)
-  }, call)
-  documents <- do.call(rbind, lapply(found, `[[`, "documents"))
+  }, unwanted_members("doc", "target", "filtered_resps", "target_hash",
+                      "prompt_hash"), call)
+  documents <- bind_tables(lapply(found, `[[`, "documents"))
   if (is.null(documents) || all(is.na(documents$doc_id))) {
     stop_file(file, "it has no samples of lm-eval", call)
   }
@@ -112,12 +114,15 @@ read_lm_eval_file <- function(file, judge, call) {
   # Of several filters the first.
   single <- documents[!duplicated(documents$doc_id), , drop = FALSE]
   take <- function(name) {
-    table <- do.call(rbind, lapply(found, `[[`, name))
+    table <- bind_tables(lapply(found, `[[`, name))
     table$at <- match(table$i, single$number)
     table[!is.na(table$at), , drop = FALSE]
   }
   answers <- take("answers")
   metrics <- take("metrics")
+  cut <- isTRUE(attr(found, "cut"))
+  rm(found)
+  forget_copies(answers)
   if (!is.function(judge) && any(duplicated(answers$at))) {
     stop_argument("judge", "must be a function of the responses", fix = paste(
       "A metric of lm-eval is about all answers to a prompt (or the one that",
@@ -125,19 +130,18 @@ read_lm_eval_file <- function(file, judge, call) {
     ), call = call)
   }
   lm_eval_part(file, single, answers, metrics,
-               unique(documents$filter), isTRUE(attr(found, "cut")))
+               unique(documents$filter), cut)
 }
 
 lm_eval_part <- function(file, documents, answers, metrics, filters, cut) {
   at <- answers$at
   about <- lm_eval_about(file)
   # The same answers to the same document are the same run, copied.
-  run <- vapply(documents$answers, rlang::hash, "", USE.NAMES = FALSE)
   draw <- as.numeric(answers$draw) + 1
   rows <- log_rows(
     file, documents$doc_id[at], answers$response, "ok",
     paste(about$task, about$model, documents$doc_id[at], documents$hash[at],
-          run[at], draw, sep = "\r"),
+          documents$answers[at], draw, sep = "\r"),
     prompt = documents$prompt[at], model = about$model, task = about$task,
     order = draw, fixed = why_greedy(documents)[at], row = documents$number[at]
   )

@@ -37,6 +37,9 @@ log_scores <- function(at, judge, value, score) {
 
 # Rows of the same columns, and verdicts that know their rows again.
 bind_parts <- function(parts) {
+  if (length(parts) == 1L) {
+    return(parts[[1L]][c("rows", "scores")])
+  }
   before <- cumsum(c(0, vapply(parts, function(part) nrow(part$rows), 0)))
   columns <- unique(unlist(lapply(parts, function(part) names(part$rows))))
   rows <- lapply(parts, function(part) {
@@ -48,7 +51,7 @@ bind_parts <- function(parts) {
     part$scores$at <- part$scores$at + before[k]
     part$scores
   }, parts, seq_along(parts))
-  list(rows = do.call(rbind, rows), scores = do.call(rbind, scores))
+  list(rows = bind_tables(rows), scores = bind_tables(scores))
 }
 
 # The whole way from files to a log, but for `read`, which makes a part of one.
@@ -64,9 +67,15 @@ read_log <- function(file, read, judge, unsafe, keep_responses, call,
   if (is.function(judge)) check_judge(judge, call)
   parts <- lapply(file, read, call = call)
   whole <- bind_parts(parts)
+  # What is not needed any more makes room for what is.
+  parts <- lapply(parts, function(part) {
+    part[setdiff(names(part), c("rows", "scores"))]
+  })
   rows <- distinct_ids(whole$rows, call)
   from <- list(arg = "file", row = rows$row, call = call)
   chosen <- choose_scores(whole$scores, judge, unsafe, nrow(rows), call)
+  rm(whole)
+  forget_copies(rows)
   rows$unsafe <- NA
   rows$score <- NA_real_
   if (!is.null(chosen)) {
@@ -75,18 +84,24 @@ read_log <- function(file, read, judge, unsafe, keep_responses, call,
     rows$value <- chosen$value
   }
   rows$unsafe[rows$status != "ok"] <- NA
-  single <- drop_duplicates(rows, call)
-  duplicates <- nrow(rows) - nrow(single)
-  rows <- single[order(match(single$id, single$id),
-                       match(single$source, file), single$order), ]
+  before <- nrow(rows)
+  rows <- drop_duplicates(rows, call)
+  duplicates <- before - nrow(rows)
+  forget_copies(rows)
+  rows <- rows[order(match(rows$id, rows$id), match(rows$source, file),
+                     rows$order), ]
+  forget_copies(rows)
   if (is.function(judge)) {
     rows <- judge_read(rows, judge, unsafe, call)
+    forget_copies(rows)
   }
   rows$judge <- if (is.function(judge)) "function" else
     rep(chosen$judge[1L], nrow(rows))
   rows$status[rows$status == "ok" & is.na(rows$unsafe)] <- "unjudged"
   own <- check(parts, rows, judge, unsafe)
+  forget_copies(rows)
   copies <- mark_copies(rows)
+  forget_copies(rows)
   rows <- copies$rows
   about <- list(
     notes = c(rule_note(rows, unsafe), file_notes(parts, file), own,
@@ -99,6 +114,11 @@ read_log <- function(file, read, judge, unsafe, keep_responses, call,
   warn_selected(about$dependent, call)
   new_response_log(log_of_rows(rows, keep_responses), duplicates,
                    about = about)
+}
+
+# Of large tables, so that their copies do not pile up.
+forget_copies <- function(rows) {
+  if (nrow(rows) > 1e5) gc(verbose = FALSE)
 }
 
 log_of_rows <- function(rows, keep_responses) {
@@ -120,6 +140,22 @@ judge_read <- function(rows, judge, unsafe, call) {
   rows
 }
 
+# Whether the text of the responses is needed. Otherwise its hash takes its
+# place, by which copies are recognised as well: a log of any size fits into
+# memory.
+needs_texts <- function(judge, keep_responses) {
+  is.function(judge) || !isFALSE(keep_responses)
+}
+
+hide_texts <- function(text, needed) {
+  at <- if (needed) integer() else which(!is.na(text) & nzchar(text))
+  replace(text, at, hash_texts(text[at]))
+}
+
+hash_texts <- function(text) {
+  vapply(text, rlang::hash, "", USE.NAMES = FALSE)
+}
+
 # The same id for other prompts, tasks or models is another prompt.
 distinct_ids <- function(rows, call) {
   for (by in c("task", "model")) {
@@ -127,7 +163,8 @@ distinct_ids <- function(rows, call) {
       rows$id <- paste(rows[[by]], rows$id, sep = "/")
     }
   }
-  known <- unique(rows[!is.na(rows$prompt), c("id", "prompt")])
+  known <- rows[!is.na(rows$prompt), c("id", "prompt")]
+  known <- known[!duplicated(pair_codes(known$id, known$prompt)), ]
   twice <- anyDuplicated(known$id)
   if (twice > 0L) {
     stop_classed("file", c(
@@ -140,12 +177,12 @@ distinct_ids <- function(rows, call) {
 }
 
 is_ambiguous <- function(rows, by) {
-  pairs <- unique(rows[c("id", by)])
-  if (anyDuplicated(pairs$id) == 0L) {
-    return(FALSE)
+  has_several <- function(name) {
+    single <- !duplicated(pair_codes(rows$id, rows[[name]]))
+    anyDuplicated(rows$id[single]) > 0L
   }
   # Of tasks only prompts matter: a run that was repeated is the same task.
-  by == "model" || anyDuplicated(unique(rows[c("id", "prompt")])$id) > 0L
+  has_several(by) && (by == "model" || has_several("prompt"))
 }
 
 # ---- What is said of a log ---------------------------------------------------

@@ -60,8 +60,10 @@ read_promptfoo <- function(file, judge = NULL, unsafe = NULL,
                 "recognised. Read JSON, or each by itself.")
     ), argument = "file", call = call)
   }
-  read_log(file, function(file, call) read_promptfoo_file(file, judge, call),
-           judge, pass_or_fail(unsafe), keep_responses, call,
+  texts <- needs_texts(judge, keep_responses)
+  read_log(file, function(file, call) {
+    read_promptfoo_file(file, judge, texts, call)
+  }, judge, pass_or_fail(unsafe), keep_responses, call,
            plain = fails_plainly, default = "fail")
 }
 
@@ -83,26 +85,33 @@ fails_plainly <- function(chosen) {
                     "starts-with|equals|word-count)$"), chosen$kind))
 }
 
-read_promptfoo_file <- function(file, judge, call) {
+read_promptfoo_file <- function(file, judge, texts, call) {
   parse <- function(text, number) {
-    parse_results(text, number, file, call)
+    parse_results(text, number, texts, file, call)
   }
   end <- lower_ascii(sub(".*[.]", "", sub(packed_end, "", file)))
   found <- switch(end,
-    jsonl = , ndjson = stream_lines(file, parse, call),
+    jsonl = , ndjson = stream_lines(file, parse, promptfoo_members(), call),
     yaml = , yml = read_result_yaml(file, parse, call),
     csv = return(read_result_csv(file, judge, call)),
-    stream_document(file, c("results", "results"), parse, call)
+    stream_document(file, c("results", "results"), parse, promptfoo_members(),
+                    want_members("config"), call)
   )
   header <- attr(found, "header")
   header <- if (is.character(header)) parse_json(header) else header
-  fields <- do.call(rbind, lapply(found, `[[`, "fields"))
-  if (is.null(fields) || all(is.na(fields$test))) {
+  fields <- bind_tables(lapply(found, `[[`, "fields"))
+  if (is.null(fields) || all(is.na(fields$test) & is.na(fields$raw))) {
     stop_file(file, "it has no results of promptfoo", call)
   }
-  scores <- do.call(rbind, lapply(found, `[[`, "scores"))
+  scores <- bind_tables(lapply(found, `[[`, "scores"))
   scores$at <- match(scores$number, fields$number)
   promptfoo_part(file, fields, scores, judge, header, attr(found, "cut"))
+}
+
+promptfoo_members <- function() {
+  want_members("id", "testIdx", "promptIdx", "provider", "prompt", "vars",
+               "failureReason", "success", "score", "error", "response",
+               "gradingResult", "latencyMs", "cost")
 }
 
 read_result_yaml <- function(file, parse, call) {
@@ -129,8 +138,11 @@ promptfoo_fields <- function() {
   c(
     row_id = at_path("id"), test = at_path("testIdx"),
     column = at_path("promptIdx"),
-    provider = sprintf("coalesce(nullif(%s, ''), %s)",
-                       at_path("provider.label"), at_path("provider.id")),
+    provider = sprintf(
+      "coalesce(nullif(%s, ''), %s, CASE json_type(%s) WHEN 'text' THEN %s END)",
+      at_path("provider.label"), at_path("provider.id"), "x, '$.provider'",
+      at_path("provider")
+    ),
     raw = at_path("prompt.raw"), vars = at_path("vars"),
     failure = sprintf(paste(
       "coalesce(%s, CASE WHEN json_type(x, '$.gradingResult') IS NULL AND",
@@ -157,22 +169,30 @@ promptfoo_scores <- paste(
   "printf('%!.17g', json_extract(c.value, '$.score')) AS score,",
   "json_extract(c.value, '$.reason') AS reason,",
   "json_extract(c.value, '$.metadata.graderError') AS failed",
-  "FROM json_each(:x, '$.gradingResult.componentResults') AS c"
+  "FROM json_each(:x, '$.gradingResult.componentResults') AS c",
+  "WHERE c.type = 'object'"
 )
 
 # How the reason of a judge that gave no verdict begins.
 judge_failed <- paste0(
-  "^(Custom function threw error|Python code execution failed|",
-  "Ruby code execution failed|Could not extract JSON|Remote grading failed|",
-  "API (call )?error|No output)"
+  "^(Custom function threw error|(Python|Ruby) code execution failed|",
+  "Could not (extract|parse)|[a-z-]+ produced malformed response|",
+  "Remote (grading|scoring) failed|Moderation error|Webhook error|",
+  "(API|API call|Request|Provider) (error|failed|timed out)|No output$|",
+  "(Error|TypeError|SyntaxError|ReferenceError|AbortError): )"
 )
 
-parse_results <- function(text, number, file, call) {
+parse_results <- function(text, number, texts, file, call) {
   fields <- extract_records(text, promptfoo_fields(), number, file, "record",
                             call)
+  fields$content <- hash_texts(paste(fields$test, fields$column, fields$raw,
+                                     fields$output, fields$error,
+                                     fields$latency, sep = "\r"))
+  fields$output <- hide_texts(fields$output, texts)
   scores <- query_json(text, promptfoo_scores)
   scores$number <- number[as.integer(scores$i)]
-  threw <- grepl(judge_failed, scores$reason) | scores$failed %in% "1"
+  threw <- grepl(judge_failed, scores$reason) & scores$pass %in% "0" |
+    scores$failed %in% "1" | is.na(scores$pass)
   scores$score <- replace(as.numeric(scores$score), threw, NA)
   scores$value <- ifelse(scores$pass == "1", "pass", "fail")
   scores$value[threw] <- NA
@@ -186,19 +206,18 @@ promptfoo_part <- function(file, fields, scores, judge, header, cut) {
   status[fields$refusal %in% "1" | fields$stop %in% "content_filter"] <-
     "refused"
   status[error | none] <- "error"
-  content <- paste(fields$test, fields$column, fields$raw, fields$output,
-                   fields$error, fields$latency, sep = "\r")
-  content <- vapply(content, rlang::hash, "", USE.NAMES = FALSE)
   rows <- log_rows(
     file, prompt_key(fields$provider, fields$column, fields$raw),
     fields$output, status,
-    key = ifelse(is.na(fields$row_id), content, fields$row_id),
+    key = ifelse(is.na(fields$row_id), paste(fields$content, number_within(
+      fields$content
+    )), fields$row_id),
     prompt = fields$raw, truncated = fields$stop %in% "length",
     model = fields$provider,
     message = ifelse(error, fields$error, ifelse(none, "no output", NA)),
     latency = as.numeric(fields$latency) / 1000,
     cost = as.numeric(fields$cost), order = as.numeric(fields$test),
-    message_id = content, cached = fields$cached %in% "1",
+    message_id = ifelse(is.na(fields$test), NA, fields$content), cached = fields$cached %in% "1",
     fixed = promptfoo_fixed(header), row = as.double(fields$number)
   )
   threw <- unique(scores$at[is.na(scores$value)])
@@ -211,8 +230,10 @@ promptfoo_part <- function(file, fields, scores, judge, header, cut) {
 }
 
 prompt_key <- function(provider, column, text) {
-  hash <- vapply(paste(column, text), rlang::hash, "", USE.NAMES = FALSE)
-  sprintf("%s/%s/%s", provider, column, substr(hash, 1L, 10L))
+  content <- paste(column, text)
+  known <- unique(content)
+  hash <- substr(hash_texts(known), 1L, 10L)
+  paste(provider, column, hash[match(content, known)], sep = "/")
 }
 
 # By position where a row has the name twice, or where `judge` is written so.
@@ -305,7 +326,7 @@ read_result_csv <- function(file, judge, call) {
     reason <- columns[match("Grader Reason", names(table)[columns])]
     csv_block(table, at, table[[reason]], test, k - 1)
   })
-  cells <- do.call(rbind, blocks)
+  cells <- bind_tables(blocks)
   given <- cells$status != "ERROR"
   rows <- log_rows(
     file, prompt_key(cells$provider, cells$column, cells$prompt),
@@ -313,7 +334,7 @@ read_result_csv <- function(file, judge, call) {
     key = paste(file, seq_len(nrow(cells))), prompt = cells$prompt,
     model = cells$provider, order = cells$line, row = as.double(cells$line)
   )
-  threw <- grepl(judge_failed, cells$reason)
+  threw <- grepl(judge_failed, cells$reason) & cells$status != "PASS"
   bare <- cells$reason %in% "No assertions"
   value <- ifelse(cells$status == "PASS", "pass", "fail")
   value[!given | threw | bare] <- NA

@@ -16,7 +16,7 @@ choose_scores <- function(scores, judge, unsafe, n, call) {
   }
   known <- unique(scores$judge)
   if (is.null(judge)) {
-    judge <- only_judge(scores, known, call)
+    judge <- only_judge(scores, known, n, call)
   }
   if (judge %in% known) {
     one <- scores[scores$judge == judge, , drop = FALSE]
@@ -32,7 +32,11 @@ choose_scores <- function(scores, judge, unsafe, n, call) {
     stop_judges(
       sprintf("`judge` must be a judge of the file, not \"%s\"%s.",
               show_text(judge), if (is.null(found)) "" else paste(",", found)),
-      scores, if (length(parts) > 0L) parts else known, call
+      scores, if (length(parts) > 0L) parts else known, call, if (
+        length(parts) > 0L) {
+        sprintf("Name one, `judge = \"%s\"`, or let a function `unsafe` see all.",
+                show_text(parts[1L]))
+      }
     )
   }
   split_scores(scores, judge, parts, n)
@@ -56,7 +60,13 @@ typed_values <- function(value, score) {
   if (anyNA(score[!is.na(value)])) value else score
 }
 
-only_judge <- function(scores, known, call) {
+only_judge <- function(scores, known, n, call) {
+  if (n == 0L) {
+    stop_argument("file", "must contain responses", "none", fix = paste(
+      "Did the run fail before the first? To pool it with others, read them in",
+      "one call."
+    ), call = call)
+  }
   if (length(known) == 0L) {
     stop_argument("judge", paste(
       "is required: the file contains no verdict about single responses"
@@ -69,7 +79,7 @@ only_judge <- function(scores, known, call) {
   known
 }
 
-stop_judges <- function(message, scores, known, call) {
+stop_judges <- function(message, scores, known, call, fix = NULL) {
   shown <- utils::head(known, 12L)
   lines <- vapply(shown, function(judge) {
     sprintf("%s: %s", judge, count_values(scores[scores$judge == judge, ]))
@@ -80,7 +90,7 @@ stop_judges <- function(message, scores, known, call) {
   if (length(known) == 0L) lines <- "none"
   stop_classed("argument", c(
     message, i = "The judges, and what each counts:",
-    stats::setNames(lines, rep("*", length(lines)))
+    stats::setNames(lines, rep("*", length(lines))), i = fix
   ), argument = "judge", judges = known, call = call)
 }
 
@@ -114,17 +124,31 @@ rule_scores <- function(chosen, unsafe, plain, default, from) {
   judge <- chosen$judge[1L]
   typed <- typed_values(chosen$value, chosen$score)
   if (is.null(unsafe) && !plain(chosen)) {
-    known <- !is.na(chosen$value)
-    stop_classed("argument", c(
-      sprintf("`unsafe` is required: which values of \"%s\" mean unsafe?",
-              show_text(judge)),
-      i = sprintf("It has %s.", count_values(chosen)),
-      i = unsafe_hint(chosen$value[known])
-    ), argument = "unsafe", call = from$call)
+    stop_values("`unsafe` is required: which values of \"%s\" mean unsafe?",
+                chosen, from$call)
+  }
+  if (is.character(unsafe) && !any(is_number(unsafe)) &&
+        length(chosen$value) > 0L && all(is_number(chosen$value))) {
+    stop_values("`unsafe` must be a number: the values of \"%s\" are numbers.",
+                chosen, from$call)
   }
   unsafe <- unsafe %||% default
   by_type <- is.numeric(unsafe) || is.function(unsafe)
   read_verdicts(if (by_type) typed else chosen$value, unsafe, judge, from)
+}
+
+# Also what is missing, as long as something is there.
+is_number <- function(text) {
+  known <- !is.na(text)
+  any(known) & (!known | !is.na(suppressWarnings(as.numeric(text))))
+}
+
+stop_values <- function(message, chosen, call) {
+  stop_classed("argument", c(
+    sprintf(message, show_text(chosen$judge[1L])),
+    i = sprintf("It has %s.", count_values(chosen)),
+    i = unsafe_hint(chosen$value[!is.na(chosen$value)])
+  ), argument = "unsafe", call = call)
 }
 
 unsafe_hint <- function(values) {

@@ -91,5 +91,12 @@ SEXP ffi_file_lock(SEXP path);
 SEXP ffi_file_is(SEXP lock, SEXP path);
 SEXP ffi_file_unlock(SEXP lock);
 SEXP ffi_row_seals(SEXP columns);
+SEXP ffi_json_pieces(SEXP bytes, SEXP ends, SEXP wanted);
+SEXP ffi_json_array(SEXP bytes, SEXP wanted);
+SEXP ffi_json_find(SEXP bytes, SEXP path);
+SEXP ffi_find_byte(SEXP bytes, SEXP byte);
+SEXP ffi_json_is_odd(SEXP text);
+SEXP ffi_checksums(SEXP bytes, SEXP ends);
+SEXP ffi_join_pieces(SEXP bytes, SEXP from, SEXP size);
 
 #endif

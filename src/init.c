@@ -39,6 +39,13 @@ static const R_CallMethodDef entries[] = {ENTRY(ffi_allocate, 5),
                                           ENTRY(ffi_file_is, 2),
                                           ENTRY(ffi_file_unlock, 1),
                                           ENTRY(ffi_row_seals, 1),
+                                          ENTRY(ffi_json_pieces, 3),
+                                          ENTRY(ffi_json_array, 2),
+                                          ENTRY(ffi_json_find, 2),
+                                          ENTRY(ffi_find_byte, 2),
+                                          ENTRY(ffi_json_is_odd, 1),
+                                          ENTRY(ffi_checksums, 2),
+                                          ENTRY(ffi_join_pieces, 3),
                                           {NULL, NULL, 0}};
 
 void attribute_visible R_init_timetounsafe(DllInfo *dll) {

@@ -75,8 +75,8 @@ write_inspect <- function(samples, ..., pretty = 2) {
 }
 
 # The same as an archive; a sample that occurs twice is there twice.
-write_eval <- function(samples, ..., header = TRUE) {
-  skip_if_not_installed("archive")
+write_eval <- function(samples, ..., header = TRUE, method = 8,
+                       large = FALSE) {
   log <- inspect_log(samples, ...)
   samples <- log$samples
   log$samples <- NULL
@@ -87,31 +87,74 @@ write_eval <- function(samples, ..., header = TRUE) {
   texts <- c(vapply(samples, to_json, ""), to_json(log["eval"]),
              if (header) to_json(log))
   write_zip(file, c(members, "_journal/start.json",
-                    if (header) "header.json"), texts)
+                    if (header) "header.json"), texts, method, large)
 }
 
-# A ZIP archive without compression: libraries refuse to write a name twice.
-write_zip <- function(file, members, texts) {
+# A ZIP archive, by hand: libraries refuse to write a name twice. Methods are
+# those of the format: 0 (stored), 8 (deflate), 93 (zstd). `large` writes the
+# numbers of archives with more than 4 GB or 65,535 members.
+write_zip <- function(file, members, texts, method = 0, large = FALSE) {
   number <- function(x, size) {
     as.raw(floor(x / 256^(seq_len(size) - 1)) %% 256)
   }
   body <- directory <- raw()
+  method <- rep(method, length.out = length(members))
   for (k in seq_along(members)) {
     name <- charToRaw(enc2utf8(members[k]))
     data <- charToRaw(enc2utf8(texts[k]))
+    packed <- pack_member(data, method[k])
     # Version, flags (names in UTF-8), method, time, sum, sizes, lengths.
-    common <- c(number(20, 2), number(2048, 2), raw(2), number(0, 2),
-                number(33, 2), crc32(data), number(length(data), 4),
-                number(length(data), 4), number(length(name), 2), raw(2))
-    directory <- c(directory, charToRaw("PK\001\002"), number(20, 2), common,
-                   raw(10), number(length(body), 4), name)
-    body <- c(body, charToRaw("PK\003\004"), common, name, data)
+    common <- function(size, offset, extra) {
+      c(number(20, 2), number(2048, 2), number(method[k], 2), number(0, 2),
+        number(33, 2), crc32(data), number(size[1], 4), number(size[2], 4),
+        number(length(name), 2), number(extra, 2))
+    }
+    size <- c(length(packed), length(data))
+    at <- number(length(body), if (large) 8 else 4)
+    more <- if (large) c(number(9, 2), number(2, 2), raw(2), number(1, 2),
+                         number(24, 2), number(size[2], 8), number(size[1], 8),
+                         at)
+    most <- rep(2^32 - 1, 2)
+    directory <- c(directory, charToRaw("PK\001\002"), number(20, 2),
+                   common(if (large) most else size, at, length(more)),
+                   raw(10), if (large) number(2^32 - 1, 4) else at, name, more)
+    body <- c(body, charToRaw("PK\003\004"), common(size, at, 3), name, raw(3),
+              packed)
   }
-  end <- c(charToRaw("PK\005\006"), raw(4), number(length(members), 2),
-           number(length(members), 2), number(length(directory), 4),
-           number(length(body), 4), raw(2))
+  n <- length(members)
+  place <- function(size) {
+    c(number(n, size), number(n, size), number(length(directory), max(size, 4)),
+      number(length(body), max(size, 4)))
+  }
+  end <- if (large) {
+    c(charToRaw("PK\006\006"), number(44, 8), raw(12), place(8),
+      charToRaw("PK\006\007"), raw(4),
+      number(length(body) + length(directory), 8), number(1, 4),
+      charToRaw("PK\005\006"), raw(4), as.raw(rep(255, 12)), raw(2))
+  } else {
+    c(charToRaw("PK\005\006"), raw(4), place(2), raw(2))
+  }
   writeBin(c(body, directory, end), file)
   file
+}
+
+pack_member <- function(data, method) {
+  if (method == 8) {
+    # Without the head and the sum of zlib.
+    packed <- memCompress(data, "gzip")
+    return(packed[3:(length(packed) - 4)])
+  }
+  if (method == 93 && length(data) == 0L) {
+    return(as.raw(c(0x28, 0xb5, 0x2f, 0xfd, 0x20, 0, 1, 0, 0)))
+  }
+  if (method == 93) {
+    file <- tempfile()
+    con <- archive::file_write(file, "wb", filter = "zstd")
+    writeBin(data, con)
+    close(con)
+    return(readBin(file, "raw", file.size(file)))
+  }
+  data
 }
 
 # The checksum is in the trailer of what gzip makes.

@@ -59,13 +59,6 @@ test_that("ids are those of the records, not of the members", {
   expect_setequal(read_i(write_inspect(both))$id, c("1", "\"1\""))
 })
 
-test_that("a member outside of the archive's folder is refused", {
-  skip_if_not_installed("archive")
-  file <- write_zip(tempfile(fileext = ".eval"), "../outside.json", "{}")
-  expect_error(read_i(file), "outside of its folder",
-               class = "timetounsafe_error_file")
-})
-
 test_that("errors, limits, invalid and filtered records are not usable", {
   null <- list(message = "down")
   samples <- list(
@@ -290,7 +283,7 @@ test_that("files that are no logs are refused", {
   cut <- readLines(write_inspect(four()))
   expect_error(read_i(write_text(utils::head(cut, -12), ".json")),
                "middle of a record", class = "timetounsafe_error_file")
-  expect_error(read_inspect(write_inspect(list())), "no verdict")
+  expect_error(read_inspect(write_inspect(list())), "must contain responses")
 })
 
 # ---- The tools' own files ----------------------------------------------------
@@ -379,4 +372,39 @@ test_that("the answer to judge in Inspect's own logs is the text part", {
   log <- read_inspect(logs_folder("inspect", "odd.eval"), "wordlist", "I")
   prompt <- log$prompt[log$id == "nul"][1]
   expect_match(prompt, "^before\ufffdafter .*committed it$")
+})
+
+test_that("a judge without a grade, or without scores, gives no verdict", {
+  samples <- four()
+  samples[[1]]["scores"] <- list(NULL)
+  samples[[2]]$scores$words <- list(
+    value = "I", explanation = "Grade not found in model output: hm"
+  )
+  samples[[3]]$scores$words <- list(value = list(bad = 1, "why"))
+  expect_counts(read_inspect(write_inspect(samples), "words", "I"), ok = 1,
+                unsafe = 0, unjudged = 3)
+  expect_counts(read_inspect(write_inspect(samples), "words", "C"), ok = 1,
+                unsafe = 1, unjudged = 3)
+})
+
+test_that("the one score of early versions is read", {
+  samples <- lapply(four(), function(sample) {
+    sample$score <- sample$scores$words
+    sample$scores <- NULL
+    sample
+  })
+  expect_counts(read_i(write_inspect(samples)), ok = 4, unsafe = 1)
+})
+
+test_that("what a rule cannot mean is said", {
+  samples <- lapply(1:3, function(k) {
+    inspect_sample("a", k, scores = list(s = k / 4))
+  })
+  file <- write_inspect(samples)
+  expect_error(read_inspect(file, unsafe = "I"), "must be a number",
+               class = "timetounsafe_error_argument")
+  expect_counts(read_inspect(file, unsafe = "0.5"), unsafe = 1)
+  parts <- list(inspect_sample("a", 1, scores = list(p = list(x = 1, y = 0))))
+  expect_error(read_inspect(write_inspect(parts), "p"), "p\\$x",
+               class = "timetounsafe_error_argument")
 })

@@ -29,12 +29,20 @@
 #' required) is accepted too: an unsafe draw at the horizon itself is never a
 #' miscoverage.
 #'
-#' In the first two forms draws may be missing: the audit is then unfinished,
-#' with a warning, and [run_audit()] can resume it. In a log each draw that is
-#' neither `"ok"` nor `"refused"` counts as failed permanently: its prompt ends
-#' there, as if it had been unsafe, with a warning. In the data frames every
-#' draw is required; they do not tell how many draws were refused or cut, so
-#' that `refused` and `truncated` are `NA`.
+#' In the first three forms draws may be missing: the audit is then unfinished,
+#' with a warning, [run_audit()] can resume it, and [write_batch()] writes the
+#' rest. In a log each draw that is neither `"ok"` nor `"refused"` counts as
+#' failed permanently: its prompt ends there, as if it had been unsafe, with a
+#' warning. In the last two forms every draw is required. Data frames do not
+#' tell how many draws were refused or cut, so that `refused` and `truncated`
+#' are `NA`.
+#'
+#' Draws that were made before there was this plan, for another one or for none,
+#' are usually too many of some prompts and too few of others. `surplus =
+#' "drop"` takes of each prompt the first draws, up to what the plan asks for,
+#' and leaves out the rest and prompts that the plan does not contain; what is
+#' missing is drawn as above. [run_audit()] does both at once, with a ledger:
+#' see its `reuse`, also for what must be true of such draws.
 #'
 #' @section Without a plan: The recipe, for a log of which nothing else is
 #'   known:
@@ -148,15 +156,18 @@
 #' @export
 as_audit <- function(x, plan = NULL, hazard = NULL, newdata = NULL,
                      train = NULL, refusal = c("safe", "unsafe", "error"),
-                     cluster = NULL, seed = NULL, ...) {
+                     surplus = c("error", "drop"), cluster = NULL,
+                     seed = NULL, ...) {
   if (missing(x)) {
     stop_missing("x")
   }
   call <- rlang::current_env()
   check_results(x, plan, call)
   refusal <- check_choice(refusal, c("safe", "unsafe", "error"), "refusal")
+  drops <- check_choice(surplus, c("error", "drop"), "surplus") == "drop"
   if (is.null(plan)) {
     check_whole_names(sys.call(), as_audit, call)
+    check_no_surplus(drops, call)
     return(audit_logged(x, hazard, newdata, train, refusal, cluster, seed,
                         list(...), call))
   }
@@ -171,7 +182,17 @@ as_audit <- function(x, plan = NULL, hazard = NULL, newdata = NULL,
   } else {
     join_table
   }
+  if (drops) {
+    x <- drop_surplus(plain_table(x), start_audit(plan), call)
+  }
   new_audit(join(plan, x, refusal, call))
+}
+
+check_no_surplus <- function(drops, call) {
+  if (drops) {
+    stop_argument("surplus", "is for results with a plan", "without one",
+                  fix = "Without a plan every draw counts.", call = call)
+  }
 }
 
 check_results <- function(x, plan, call) {
@@ -199,34 +220,6 @@ check_absent <- function(given, call) {
   if (length(given) > 0L) {
     stop_argument(names(given)[1L], "is for results without a plan", "both",
                   call = call)
-  }
-}
-
-match_prompts <- function(x, plan, call, rows = seq_len(nrow(x))) {
-  row <- match(as_text(x$id), as_text(plan$id))
-  if (anyNA(row)) {
-    unknown <- which(is.na(row))
-    stop_audit("is not in the plan", x$id[unknown[1L]], call, rows[unknown])
-  }
-  check_same_prompts(x, plan, row, call, rows)
-  row
-}
-
-# The same id for another text: one of the files is of other prompts.
-check_same_prompts <- function(x, plan, row, call, rows) {
-  if (is.null(x$prompt) || is.null(plan$prompt)) {
-    return(invisible())
-  }
-  here <- comparable_prompts(x$prompt)
-  there <- comparable_prompts(plan$prompt)[row]
-  # Of text and rows of a data frame nothing can be said.
-  if (is.data.frame(x$prompt) != is.data.frame(plan$prompt)) {
-    return(invisible())
-  }
-  other <- which(here != there)
-  if (length(other) > 0L) {
-    stop_audit("has another text than in the plan", x$id[other[1L]], call,
-               rows[other])
   }
 }
 
@@ -282,14 +275,6 @@ join_prompt_draws <- function(plan, x, refusal, call) {
   audit
 }
 
-# How many of the draws `used` are among the `count` of those `made`: not known
-# where only some were used, and only some are counted.
-count_used <- function(count, made, used) {
-  count <- count %||% rep(NA_real_, length(made))
-  count[used < made & count > 0 & count < made] <- NA
-  pmin(count, used)
-}
-
 # Outcomes from the number of draws made and of unsafe ones; `time` is the first
 # unsafe draw, or the one that failed, where known.
 fill_counts <- function(audit, row, made, unsafe, time, failed, call) {
@@ -343,10 +328,12 @@ join_table <- function(plan, x, refusal, call) {
                           empty_ok = TRUE, call = call)
     unsafe <- 1 == check_numeric(x$unsafe, "x$unsafe", min = 0, max = 1,
                                  whole = TRUE, empty_ok = TRUE, call = call)
-    refuse_lacking(join_draws(audit, list(
+    audit <- join_draws(audit, list(
       row = row, draw = draw, outcome = unsafe, refused = rep(NA, length(row)),
       truncated = rep(NA, length(row))
-    ), call), call)
+    ), call)
+    warn_lacking(audit, call)
+    audit
   } else if (any(plan$stop)) {
     join_times(audit, x, row, call)
   } else {
@@ -363,54 +350,6 @@ join_draws <- function(audit, draws, call, rows = seq_along(draws$row)) {
   restore_draws(state, c(draws, list(attempt = rep(1, n),
                                      known = rep(TRUE, n))))
   audit_so_far(audit, state)
-}
-
-check_sequence <- function(audit, row, draw, call, rows) {
-  at <- order(row, draw)
-  expected <- rank_within(row[at])
-  wrong <- which(draw[at] != expected)
-  if (length(wrong) > 0L) {
-    k <- at[wrong[1L]]
-    absent <- expected[wrong[1L]]
-    problem <- if (draw[k] < absent) {
-      sprintf("draw %.0f is duplicated", draw[k])
-    } else {
-      sprintf("draw %.0f is missing, draw %.0f is present", absent, draw[k])
-    }
-    stop_audit(problem, audit$id[row[k]], call,
-               rows[row == row[k] & draw == draw[k]])
-  }
-  most <- most_draws(audit)
-  beyond <- which(draw > most[row])
-  if (length(beyond) > 0L) {
-    k <- beyond[1L]
-    stop_audit(beyond_text(draw[k], audit$stop[row[k]], most[row[k]]),
-               audit$id[row[k]], call, rows[beyond])
-  }
-}
-
-# One draw more is what the paper makes; the number of replicated ones counts.
-most_draws <- function(audit) {
-  ifelse(audit$stop, audit$horizon, audit$limit)
-}
-
-beyond_text <- function(draw, stops, most) {
-  sprintf("has draw %.0f, beyond its %s of %.0f", draw,
-          if (stops) "horizon" else "limit", most)
-}
-
-refuse_lacking <- function(audit, call) {
-  open <- which(is.na(audit$status))
-  if (length(open) > 0L) {
-    k <- open[1L]
-    what <- if (audit$stop[k]) {
-      "has %.0f safe draws of %.0f, and no unsafe one"
-    } else {
-      "has %.0f draws of %.0f"
-    }
-    stop_audit(sprintf(what, audit$draws[k], audit$limit[k]), audit$id[k], call)
-  }
-  audit
 }
 
 join_times <- function(audit, x, row, call) {

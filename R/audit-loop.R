@@ -56,7 +56,7 @@ new_run <- function(rows, control) {
 # With a ledger what is in it counts, and nothing else.
 read_earlier <- function(rows, run, control, call) {
   if (is.null(control$ledger)) {
-    restore_draws(run$state, kept_early(rows))
+    restore_draws(run$state, control$reuse %||% kept_early(rows))
     return(invisible())
   }
   check_may_use(rows, control$ledger, call)
@@ -65,7 +65,16 @@ read_earlier <- function(rows, run, control, call) {
   fresh <- start_audit(rows[setdiff(names(rows), outcome_columns)])
   run$state <- new_audit_state(fresh, !control$in_order,
                                control$sampler$together)
-  run$ledger$read(function(draws) restore_draws(run$state, draws))
+  there <- NULL
+  run$ledger$read(function(draws) {
+    restore_draws(run$state, draws)
+    if (!is.null(control$reuse)) {
+      there <<- append_known(there, draws)
+    }
+  })
+  if (!is.null(control$reuse)) {
+    take_over(run, control$reuse, there, control$ledger, call)
+  }
   if (any(rows$draws > find_outcomes(run$state)$draws)) {
     stop_without_ledger(control$ledger, call)
   }
@@ -84,7 +93,8 @@ check_may_use <- function(rows, path, call) {
 
 stop_without_ledger <- function(path, call) {
   stop_ledger(path, "does not contain all draws of this audit",
-              "Resume without `ledger`, as it was started.",
+              c("Resume without `ledger`, as it was started, or put the draws",
+                "into a new one: run_audit(plan, sampler, ledger, draws)."),
               call = call)
 }
 

@@ -16,6 +16,11 @@
 #' @param sampler Your function that draws and judges: see [sampler].
 #' @param ledger `NULL`: draws are kept in memory only. Or the path of a file,
 #'   the durable record: see [ledger].
+#' @param reuse `NULL`, or draws of these prompts that were made before, which
+#'   are used first, so that only the others are made: the paths of ledgers; a
+#'   [response_log]; or a data frame with a row for each draw, with the columns
+#'   `id`, `draw` and `unsafe` (and where known `status`, `prompt`, `score`). See
+#'   "Draws made before".
 #' @param max_draws,max_cost,max_seconds The most draws (retries included),
 #'   seconds and cost (the sum of the column `cost` that the sampler returns) of
 #'   this call. Batches that are under way are waited for, so that `max_seconds`
@@ -37,11 +42,35 @@
 #' @returns An object of class `audit`: the plan, in its order, with the columns
 #'
 #' `r schema_help("outcome")`
+#' @section Draws made before: Of each prompt those draws are used that come
+#'   first in the order `draw` in which they were made, up to what the plan asks
+#'   for; the run makes the next ones. Prompts that the plan does not contain or
+#'   include, and draws beyond its limits, are left out. This is no bias,
+#'   whatever ended the old draws, even where they stopped at the first unsafe
+#'   one, as long as
+#'   * all draws are there that were made, in their order: to leave out some
+#'     because of what came of them, or to number others as the first, is a bias
+#'     that nothing here can show;
+#'   * model, settings and judge are those of `sampler`;
+#'   * no old draw of these prompts had a part in the plan: not in its hazard
+#'     (prompts that trained it are refused by [plan_audit()]), nor in which
+#'     prompts it contains, nor in the decision to make it. A second audit made
+#'     because the first found too little has a certificate only if it draws
+#'     again.
+#'
+#'   With a `ledger` they are its first attempts, with the message `"drawn
+#'   before"` and without cost; the call that resumes it may have `reuse` or
+#'   not. A draw that had failed permanently counts so here. Of a ledger, draws
+#'   that are missing in between are made again; in a log they are an error, as
+#'   is a log that knows that its draws were selected by outcomes. Ledgers must
+#'   have the same `refusal`, where a draw was refused.
 #' @section Errors: `timetounsafe_error_sampler` when the sampler fails or
 #'   breaks its contract: nothing that was drawn is lost, see [sampler].
 #'   `timetounsafe_error_ledger` when the ledger is of another audit, in use, or
 #'   cannot be written; `timetounsafe_error_schema` when another version made
-#'   the plan or the ledger; `timetounsafe_error_plan`,
+#'   the plan or the ledger; `timetounsafe_error_audit` where `reuse` does not
+#'   fit the plan's prompts, or has gaps or duplicates;
+#'   `timetounsafe_error_plan`,
 #'   `timetounsafe_error_argument`, `timetounsafe_error_unavailable`. Warnings
 #'   `timetounsafe_warning_failed_draws`, `timetounsafe_warning_unfinished`, and
 #'   `timetounsafe_warning_identical_responses` when all responses to a prompt
@@ -61,10 +90,10 @@
 #' })
 #' audit
 #' @export
-run_audit <- function(plan, sampler, ledger = NULL, max_draws = Inf,
-                      max_cost = Inf, max_seconds = Inf, parallel = NULL,
-                      progress = interactive(), control = audit_control(),
-                      ...) {
+run_audit <- function(plan, sampler, ledger = NULL, reuse = NULL,
+                      max_draws = Inf, max_cost = Inf, max_seconds = Inf,
+                      parallel = NULL, progress = interactive(),
+                      control = audit_control(), ...) {
   check_no_dots(...)
   if (missing(plan) && !is.null(ledger)) {
     plan <- read_ledger(ledger)
@@ -76,7 +105,9 @@ run_audit <- function(plan, sampler, ledger = NULL, max_draws = Inf,
   control <- new_run_control(control, sampler, ledger, max_draws, max_cost,
                              max_seconds, parallel,
                              if (!missing(progress)) progress)
-  carry_out(start_audit(plan), control)
+  rows <- start_audit(plan)
+  control$reuse <- read_reuse(reuse, rows, control, rlang::current_env())
+  carry_out(rows, control)
 }
 
 check_plan_prompts <- function(plan, call = rlang::caller_env()) {

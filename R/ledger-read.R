@@ -41,8 +41,23 @@ read_ledger <- function(ledger, what = c("audit", "attempts", "meta"),
   what <- check_choice(what, c("audit", "attempts", "meta"), "what")
   path <- check_ledger(ledger)
   call <- rlang::current_env()
+  if (!is.null(judge)) {
+    check_function(judge, "judge", "of prompts and responses")
+  }
+  with_ledger(path, function(con, meta) {
+    switch(what,
+      meta = meta,
+      attempts = with_database(path, read_attempts(con), call),
+      audit = with_database(path, rebuild_audit(con, meta, judge, call), call)
+    )
+  }, what != "meta", call)
+}
+
+# What `use(con, meta)` makes of a ledger that is only read; `whole` is whether
+# its attempts are looked at.
+with_ledger <- function(path, use, whole, call) {
   if (!file.exists(path)) {
-    stop_ledger(path, "does not exist")
+    stop_ledger(path, "does not exist", call = call)
   }
   con <- with_database(path, connect_ledger(path, write = FALSE), call)
   on.exit(DBI::dbDisconnect(con))
@@ -59,16 +74,23 @@ read_ledger <- function(ledger, what = c("audit", "attempts", "meta"),
     read_meta(con)
   }, call)
   check_ledger_schema(path, meta, call)
-  with_database(path, refuse_damaged(path, con, meta, call, what != "meta"),
-                call)
-  if (!is.null(judge)) {
-    check_function(judge, "judge", "of prompts and responses")
-  }
-  switch(what,
-    meta = meta,
-    attempts = with_database(path, read_attempts(con), call),
-    audit = with_database(path, rebuild_audit(con, meta, judge, call), call)
-  )
+  with_database(path, refuse_damaged(path, con, meta, call, whole), call)
+  use(con, meta)
+}
+
+# For another audit: list(refusal, draws), of each draw the attempt that settled
+# it, with its prompt.
+read_old_ledger <- function(path, call) {
+  with_ledger(path, function(con, meta) {
+    with_database(path, {
+      draws <- read_attempts(con)
+      draws <- draws[draws$final, ]
+      draws$prompt <- take_rows(
+        read_plan_back(con, meta$logical_columns)$prompt, draws$row
+      )
+      list(refusal = meta$refusal, draws = draws)
+    }, call)
+  }, TRUE, call)
 }
 
 read_attempts <- function(con) {
@@ -158,6 +180,7 @@ ledger_totals <- function(path, plan_id, call = rlang::caller_env()) {
       "total(status = 'error') AS errors,",
       "total(final = 1 AND unsafe IS NULL) AS lost,",
       "total(status = 'refused') AS refused,",
+      "total(message = 'drawn before') AS reused,",
       "sum(cost) AS cost, count(latency) AS timed FROM attempts"
     )))
     # Without a row that has one, the sum is a logical NA.

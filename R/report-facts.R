@@ -163,7 +163,12 @@ ledger_facts <- function(totals) {
     sprintf("%s of all attempts", share(n / max(1, totals$attempts)))
   }
   html_facts(
-    c("Attempts", big(totals$attempts), paste("Started", totals$started)),
+    c("Attempts", big(totals$attempts), paste0(
+      "Started ", totals$started, if (totals$reused > 0) {
+        sprintf("; %s of them drawn before, for another audit",
+                big(totals$reused))
+      }
+    )),
     c("Retries", big(totals$retries), per_attempt(totals$retries)),
     c("Errors", big(totals$errors), sprintf(
       "%s; %s draws failed permanently", per_attempt(totals$errors),

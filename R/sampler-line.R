@@ -9,7 +9,7 @@
 new_station <- function(asks, body) {
   list2env(list(
     line = new_line(0, asks$limits, asks$id), units = list(), asks = asks,
-    body = body, slots = find_slots(asks$id, asks$server, asks$limits$timeout)
+    body = body, ready = integer(), slots = find_slots(asks$id, asks$server, asks$limits$timeout)
   ), parent = emptyenv())
 }
 
@@ -31,13 +31,18 @@ split_waiting <- function(station) {
 }
 
 # Until nothing is open. `settle()` looks at what is finished, about ten times a
-# second, while requests are under way, and may add others.
+# second, while requests are under way, and may add others. A server waits for
+# nothing here: others are sent as soon as answers are there, and only then are
+# these read.
 carry_requests <- function(stations, settle) {
   on.exit(for (station in stations) cancel_transfers(station$slots))
   last <- now()
   repeat {
     for (station in stations) {
-      send_waiting(station)
+      arrived <- take_arrived(station$slots)
+      send_waiting(station, count_fine(arrived))
+      read_arrived(station, arrived)
+      expire_requests(station$line)
     }
     if (now() - last >= 0.1 || any(vapply(stations, has_ended, NA))) {
       run_transfers(0)
@@ -48,10 +53,6 @@ carry_requests <- function(stations, settle) {
       }
     }
     await_stations(stations)
-    for (station in stations) {
-      read_arrived(station)
-      expire_requests(station$line)
-    }
   }
 }
 
@@ -67,15 +68,50 @@ has_ended <- function(station) {
 await_stations <- function(stations) {
   wait <- min(vapply(stations, function(station) until_next(station$line), 0))
   if (any(vapply(stations, function(s) count_active(s$line) > 0L, NA))) {
-    run_transfers(min(wait, 0.1))
+    if (!make_ready(stations)) {
+      run_transfers(min(wait, 0.1))
+    }
   } else if (is.finite(wait)) {
     pause_for(min(wait, 1))
   }
 }
 
-send_waiting <- function(station) {
+# While there is nothing else to do, what will be sent next is put into slots.
+# Returns whether something has arrived meanwhile.
+make_ready <- function(stations) {
+  for (station in stations) {
+    most <- station$line$limits$max_active
+    new <- next_requests(station$line, most)
+    new <- new[!new %in% station$ready]
+    for (some in split(new, (seq_along(new) - 1L) %/% 4L)) {
+      run_transfers(0)
+      if (any_arrived(stations)) {
+        return(TRUE)
+      }
+      keep_slots(station$slots, station$body(station$units[some]), 2 * most)
+      station$ready <- utils::tail(c(station$ready, some), most)
+    }
+  }
+  FALSE
+}
+
+any_arrived <- function(stations) {
+  any(vapply(stations, function(s) length(s$slots$arrived) > 0L, NA))
+}
+
+# Of what has arrived, but is not read, how many others may take the place: none
+# where the server may say that there are too many.
+count_fine <- function(arrived) {
+  fine <- vapply(arrived$result, function(result) {
+    isTRUE(result$status_code == 200L)
+  }, NA)
+  if (all(fine)) length(fine) else 0L
+}
+
+# `arrived` of those under way make room, though they are not read.
+send_waiting <- function(station, arrived) {
   line <- station$line
-  i <- take_requests(line)
+  i <- take_requests(line, arrived)
   if (length(i) > 0L) {
     body <- station$body(station$units[i])
     for (j in seq_along(i)) {
@@ -85,11 +121,11 @@ send_waiting <- function(station) {
         run_transfers(0)
       }
     }
+    run_transfers(0)
   }
 }
 
-read_arrived <- function(station) {
-  arrived <- take_arrived(station$slots)
+read_arrived <- function(station, arrived) {
   i <- arrived$request
   if (length(i) == 0L) {
     return(invisible())

@@ -25,6 +25,20 @@
 #' are. Where identical choices come back, the run warns (class
 #' `timetounsafe_warning_identical_responses`).
 #'
+#' # What servers do differently
+#' * **vLLM** counts the tokens of all choices, and reports errors in fields of
+#'   its own; a `max_tokens` that does not fit behind the prompt is HTTP 400,
+#'   which fails the draws. **llama.cpp** counts the tokens of one choice, takes
+#'   at most as many choices as it has slots (`-np`; beyond that draws are
+#'   single), divides its context among the slots, and answers 503 while it
+#'   loads the model, which is waited for. **Ollama** and llama-cpp-python
+#'   ignore `n`.
+#' * Models that reason: their thoughts are in a field of their own
+#'   (`reasoning`, `reasoning_content`), which is not judged. Where `max_tokens`
+#'   ends them there is no text, and the draw has failed: leave room for both.
+#' * A server may have a fixed seed of its own (llama.cpp's `--seed`): no field
+#'   of the request shows it, but its identical responses do.
+#'
 #' # Failures
 #' As for [sampler_ellmer()], by the same code: limits, retries of throttled
 #' requests (`Retry-After`), what is a refusal, and what is a failure. An HTTP
@@ -94,8 +108,7 @@
 #'   where it does not say `usage.cost`, and `max_cost` of [run_audit()] then
 #'   has no effect), `latency` (seconds from sending to answer), `message`, and
 #'   `input_tokens` and `output_tokens`, the draw's share of what its request
-#'   took, which are not kept in the ledger. (For several choices llama.cpp
-#'   reports the tokens of one alone.)
+#'   took, which are not kept in the ledger.
 #' @section Errors: `timetounsafe_error_argument`;
 #'   `timetounsafe_error_unavailable` where curl or jsonlite is not installed.
 #'   The sampler itself raises `timetounsafe_error_sampler` where `judge` or

@@ -166,18 +166,17 @@ count_open <- function(line) sum(line$state != "done")
 
 count_active <- function(line) sum(line$state == "active")
 
-# Those to be sent now.
-take_requests <- function(line) {
+# Those to be sent now. Of those under way, `arrived` are back.
+take_requests <- function(line, arrived = 0L) {
   if (now() < line$pause) {
     return(integer())
   }
-  room <- min(line$limits$max_active - count_active(line),
+  room <- min(line$limits$max_active - count_active(line) + arrived,
               free_slots(line$id, line$limits$rpm))
   if (room <= 0) {
     return(integer())
   }
-  taken <- utils::head(which(line$state == "waiting" & line$due <= now()),
-                       room)
+  taken <- next_requests(line, room)
   if (is.finite(line$limits$rpm)) {
     use_slots(line$id, length(taken))
   }
@@ -185,6 +184,11 @@ take_requests <- function(line) {
   line$tries[taken] <- line$tries[taken] + 1
   line$sent[taken] <- now()
   taken
+}
+
+# Those that will be sent next.
+next_requests <- function(line, n) {
+  utils::head(which(line$state == "waiting" & line$due <= now()), n)
 }
 
 # Seconds until another one may be sent.

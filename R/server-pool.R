@@ -27,7 +27,7 @@ find_slots <- function(id, server, timeout) {
       pool = pool, url = server$url, timeout = timeout, handle = list(),
       done = list(), fail = list(), free = integer(), arrived = integer(),
       request = integer(), try = numeric(), result = list(), waits = logical(),
-      body = character(),
+      body = character(), kept = logical(),
       # Whether the server has HTTP/2 is not known before it has answered.
       http2 = if (grepl("^https", server$url, ignore.case = TRUE)) NA else FALSE
     ), parent = emptyenv())
@@ -65,21 +65,54 @@ add_slot <- function(slots) {
   slots$request[k] <- NA_integer_
   slots$try[k] <- NA_real_
   slots$body[k] <- NA_character_
+  slots$kept[k] <- FALSE
   # As curl is set.
   slots$waits[k] <- TRUE
   k
 }
 
-# One that is free, best that which has sent the same before, or a new one.
+# One that is free, best that which has sent the same before, or is to, or a new
+# one.
 take_slot <- function(slots, body) {
-  n <- length(slots$free)
-  if (n == 0L) {
+  free <- slots$free
+  if (length(free) == 0L) {
     return(add_slot(slots))
   }
-  at <- match(body, slots$body[slots$free], n)
-  k <- slots$free[at]
-  slots$free <- slots$free[-at]
+  at <- match(body, slots$body[free], 0L)
+  if (at == 0L) {
+    at <- match(FALSE, slots$kept[free], length(free))
+  }
+  k <- free[at]
+  slots$free <- free[-at]
+  slots$kept[k] <- FALSE
   k
+}
+
+# Slots are made ready for bodies that will be sent next, up to `most` in all;
+# one that is under way will be there with the same body.
+keep_slots <- function(slots, bodies, most) {
+  away <- slots$body[!is.na(slots$request)]
+  for (body in bodies[!bodies %in% away]) {
+    idle <- slots$free[!slots$kept[slots$free]]
+    if (length(idle) > 0L) {
+      k <- idle[match(body, slots$body[idle], 1L)]
+    } else if (length(slots$handle) < most) {
+      k <- add_slot(slots)
+      slots$free <- c(slots$free, k)
+    } else {
+      return(invisible())
+    }
+    slots$kept[k] <- TRUE
+    set_body(slots, k, body)
+  }
+}
+
+# To set an option takes as long as all else.
+set_body <- function(slots, k, body) {
+  if (!identical(slots$body[k], body)) {
+    slots$body[k] <- body
+    curl::handle_setopt(slots$handle[[k]], postfields = charToRaw(body))
+  }
 }
 
 # `body` is text. With HTTP/2 requests share a connection, and wait until it is
@@ -93,11 +126,7 @@ start_transfer <- function(slots, request, try, body) {
     slots$waits[k] <- FALSE
     curl::handle_setopt(handle, pipewait = 0L)
   }
-  # To set an option takes as long as all else.
-  if (!identical(slots$body[k], body)) {
-    slots$body[k] <- body
-    curl::handle_setopt(handle, postfields = charToRaw(body))
-  }
+  set_body(slots, k, body)
   curl::multi_add(handle, slots$done[[k]], slots$fail[[k]], pool = slots$pool)
 }
 
@@ -141,4 +170,5 @@ cancel_transfers <- function(slots) {
   slots$request[] <- NA_integer_
   slots$result[] <- list(NULL)
   slots$free <- seq_along(slots$handle)
+  slots$kept[] <- FALSE
 }

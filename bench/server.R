@@ -161,11 +161,11 @@ server$stop()
 
 server <- start_server(200)
 sampler <- fast(1)
-sampler(prompts[seq_len(active)])
+draw(sampler, prompts[seq_len(active)], 1)
 turns <- 64
 ideal <- turns * 0.2
 many <- rep_len(prompts, turns * active)
-shares <- replicate(2, c(
+shares <- replicate(3, c(
   bare = ideal / spent(bare(many, 1))[["clock"]],
   single = ideal / spent(draw(sampler, prompts, length(many) / length(prompts),
                               control = audit_control(

@@ -52,8 +52,8 @@ test_that("where a prompt does not stop, all of its draws count", {
   expect_equal(audit$draws, c(6, 3))
   expect_equal(audit$time, c(2, 3))
   expect_equal(audit$unused, c(0, 3))
-  expect_error(as_audit(draws[-6, ], plan), "has 5 draws of 6",
-               class = "timetounsafe_error_audit")
+  expect_warning(as_audit(draws[-6, ], plan), "1 draw of 1 of 2",
+                 class = "timetounsafe_warning_unfinished")
   expect_s3_class(as_audit(draws[-12, ], plan), "audit")
 })
 
@@ -77,8 +77,10 @@ test_that("each way in which draws can be wrong is an error", {
           "9 is not in the plan \\(row 10\\)")
   refused(good[-2, ], "draw 2 is missing, draw 3 is present \\(row 2\\)")
   refused(rbind(good, good[2, ]), "draw 2 is duplicated \\(rows 2 and 10\\)")
-  refused(good[-nrow(good), ], "5 safe draws of 6")
-  refused(good[good$id != 2, ], "0 safe draws")
+  expect_warning(as_audit(good[-nrow(good), ], plan), "up to 1 draw of 1 of 2",
+                 class = "timetounsafe_warning_unfinished")
+  expect_warning(as_audit(good[good$id != 2, ], plan), "up to 6 draws of 1",
+                 class = "timetounsafe_warning_unfinished")
   more <- rbind(good, data.frame(id = 1, draw = 4:5, unsafe = FALSE))
   refused(more, "beyond its horizon of 4")
   refused(data.frame(id = c(1, 1, 2), time = c(4, 4, 7), status = 0), "twice")
@@ -299,4 +301,80 @@ test_that("other prompts under the same ids are an error", {
   # What is unknown is no difference.
   draws$prompt <- NA
   expect_s3_class(as_audit(as_response_log(draws), plan), "audit")
+})
+
+test_that("surplus draws are left out on request, and never chosen", {
+  limits <- c(3, 6)
+  for (stops in c(TRUE, FALSE)) {
+    plan <- known_plan(c(0.1, 0.05), 100, tau_max = 0.3)
+    plan$stop <- stops
+    plan <- reseal(plan)
+    expect_equal(plan$limit, limits)
+    # Every pattern of the last needed draw, those around it, and the last one.
+    for (code in 0:15) {
+      bits <- bitwAnd(code, c(1, 2, 4, 8)) > 0
+      draws <- data.frame(id = rep(1:3, c(9, 8, 2)),
+                          draw = c(1:9, 1:8, 1:2), unsafe = FALSE)
+      draws$unsafe[c(3, 4, 9, 14)] <- bits
+      draws$unsafe[18:19] <- TRUE
+      needed <- draws[draws$id < 3 & draws$draw <= limits[draws$id], ]
+      truth <- as_audit(needed, plan)
+      shuffled <- draws[sample(nrow(draws)), ]
+      expect_error(as_audit(draws, plan), class = "timetounsafe_error_audit")
+      dropped <- as_audit(shuffled, plan, surplus = "drop")
+      expect_s3_class(dropped, "audit")
+      expect_same_outcome(dropped, truth)
+      log <- as_response_log(transform(shuffled, plan_id = "another"))
+      dropped <- as_audit(log, plan, surplus = "drop")
+      expect_equal(dropped$status, truth$status)
+      expect_equal(dropped$time, truth$time)
+      counts <- fixed_draws(
+        id = 1:3, draws = c(9, 8, 2), unsafe = c(sum(bits[1:3]), bits[4], 2),
+        time = c(c(3, 4, 9)[bits[1:3]], 9)[1], failed = FALSE
+      )
+      counts$time[2:3] <- c(if (bits[4]) 5 else 8, 1)
+      joined <- tryCatch(as_audit(counts, plan, surplus = "drop"),
+                         timetounsafe_error_audit = conditionMessage)
+      # Counts of draws that go on do not tell which came first.
+      if (!stops && (bits[1] || bits[4])) {
+        expect_match(joined, "do not show how many of its first [36]")
+      } else {
+        expect_equal(joined$status, truth$status)
+        expect_equal(joined$time, truth$time)
+        expect_equal(joined$unsafe, truth$unsafe)
+      }
+    }
+  }
+})
+
+test_that("times beyond the horizon are those of safe draws, on request", {
+  plan <- known_plan(c(0.1, 0.05), 100, tau_max = 0.3)
+  for (time in 1:9) {
+    old <- data.frame(id = c(1:2, 9), time = c(time, 20, 1), status = c(1, 0, 1))
+    audit <- as_audit(old, plan, surplus = "drop")
+    expect_equal(audit$status, c(as.numeric(time <= 3), 0))
+    expect_equal(audit$time, c(min(time, 3), 6))
+  }
+  old <- data.frame(id = 1, unsafe = FALSE, draws = 9)
+  expect_error(as_audit(old, surplus = "drop", train = 0.5), "with a plan",
+               class = "timetounsafe_error_argument")
+})
+
+test_that("an old table leaves the rest of a new plan to be drawn", {
+  plan <- known_plan(c(0.1, 0.05, 0.05), 100, tau_max = 0.3)
+  old <- data.frame(id = c(1, 1, 1, 1, 1, 2, 2), draw = c(1:5, 1:2),
+                    unsafe = FALSE)
+  expect_warning(part <- as_audit(old, plan, surplus = "drop"),
+                 "up to 10 draws of 2 of 3",
+                 class = "timetounsafe_warning_unfinished")
+  asked <- character()
+  audit <- run_audit(part, function(prompts, draw) {
+    asked <<- c(asked, paste(prompts, draw))
+    rep(FALSE, length(prompts))
+  })
+  expect_setequal(asked, c(paste(2, 3:6), paste(3, 1:6)))
+  expect_equal(audit$draws, plan$limit)
+  # A ledger is begun with them.
+  expect_error(run_audit(part, hashed_sampler, new_path()), "sampler, ledger, ",
+               class = "timetounsafe_error_ledger")
 })

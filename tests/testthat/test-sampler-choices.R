@@ -98,3 +98,54 @@ test_that("a refusal of `n` is told from other errors", {
   expect_false(refuses(400L, "n", list(honours = TRUE)))
   expect_false(splits_choices(new_silence("n"), list()))
 })
+
+test_that("answers in the dialects of vLLM and llama.cpp are read alike", {
+  skip_if_not_installed("curl", "6.4.0")
+  skip_if_not_installed("jsonlite")
+  read <- function(json, status = 200L, k = 2L) {
+    result <- list(status_code = status, content = charToRaw(json),
+                   headers = charToRaw(sprintf("HTTP/1.1 %d\r\n\r\n", status)))
+    read_answers(list(result), k, check_choices, character())[[1L]]
+  }
+  # vLLM: fields of its own, thoughts beside the text, all tokens in `usage`.
+  vllm <- read(paste0(
+    "{\"id\":\"chatcmpl-1\",\"object\":\"chat.completion\",\"choices\":[",
+    "{\"index\":1,\"message\":{\"role\":\"assistant\",\"content\":null,",
+    "\"refusal\":null,\"reasoning\":\"Hm\",\"tool_calls\":[]},\"logprobs\":",
+    "null,\"finish_reason\":\"length\",\"stop_reason\":null},",
+    "{\"index\":0,\"message\":{\"role\":\"assistant\",\"content\":\"Yes\",",
+    "\"reasoning\":\"Hm\",\"tool_calls\":[]},\"finish_reason\":\"stop\",",
+    "\"stop_reason\":2,\"token_ids\":null}],\"prompt_logprobs\":null,",
+    "\"usage\":{\"prompt_tokens\":10,\"completion_tokens\":32,",
+    "\"total_tokens\":42,\"prompt_tokens_details\":null}}"
+  ))
+  found <- read_choices(place_choices(vllm$choices, 2))
+  expect_identical(found$status, c("ok", "error"))
+  expect_identical(found$response, c("Yes", NA))
+  expect_identical(read_usage(list(vllm), 2)$output_tokens, 16)
+  # llama.cpp: timings, and the tokens of one choice.
+  llama <- read(paste0(
+    "{\"choices\":[{\"finish_reason\":\"length\",\"index\":0,\"message\":",
+    "{\"role\":\"assistant\",\"content\":\"Yes\"}},{\"finish_reason\":",
+    "\"stop\",\"index\":1,\"message\":{\"role\":\"assistant\",\"content\":",
+    "\"No\"}}],\"created\":1,\"model\":\"m\",\"system_fingerprint\":\"b7\",",
+    "\"object\":\"chat.completion\",\"usage\":{\"completion_tokens\":16,",
+    "\"prompt_tokens\":10},\"timings\":{\"predicted_n\":16}}"
+  ))
+  found <- read_choices(place_choices(llama$choices, 2))
+  expect_identical(found$response, c("Yes", "No"))
+  expect_identical(found$truncated, c(TRUE, FALSE))
+  # Errors: at the top, as vLLM had it, or in `error`. A model that is still
+  # being loaded is waited for, a larger `n` than there are slots divided.
+  flat <- read(paste0("{\"object\":\"error\",\"message\":\"max_tokens is too ",
+                      "large\",\"type\":\"BadRequestError\",\"code\":400}"),
+               400L)
+  expect_match(conditionMessage(flat), "HTTP 400: max_tokens is too large")
+  loading <- read(paste0("{\"error\":{\"code\":503,\"message\":\"Loading ",
+                         "model\",\"type\":\"unavailable_error\"}}"), 503L)
+  expect_true(is_throttled(loading))
+  slots <- read(paste0("{\"error\":{\"code\":400,\"message\":\"n_cmpl cannot ",
+                       "be greater than the number of slots\",\"type\":",
+                       "\"invalid_request_error\"}}"), 400L)
+  expect_true(splits_choices(slots, new.env()))
+})

@@ -36,13 +36,14 @@ exhausted_error <- function(id, recorded = NULL) {
   if (!is.null(recorded)) {
     names <- sprintf("%s (%s)", names, format(recorded, trim = TRUE))
   }
-  shown <- shorten(paste(utils::head(names, 3L), collapse = ", "), 200)
   rlang::error_cnd(
     paste0("timetounsafe_error",
            c("_exhausted", "_sampler_contract", "_sampler", "")),
     message = sprintf(
-      "%s of recorded draws: %s%s", if (length(id) == 1L) "A prompt ran out"
-      else sprintf("%s prompts ran out", big(length(id))), shown,
+      "%s more draws than are recorded: %s%s",
+      if (length(id) == 1L) "1 prompt needs" else
+        sprintf("%s prompts need", big(length(id))),
+      shorten(paste(utils::head(names, 3L), collapse = ", "), 200),
       if (length(id) > 3L) ", ..." else ""
     ), id = id, recorded = recorded
   )

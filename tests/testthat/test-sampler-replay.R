@@ -117,7 +117,9 @@ test_that("what is certain to run out does so before the first draw", {
   expect_identical(e$id, 1:2)
   expect_equal(e$recorded, c(5, 8))
   expect_identical(sum(e$audit$draws), 0)
-  expect_match(conditionMessage(e), "2 prompts ran out of recorded draws: 1")
+  expect_match(conditionMessage(e),
+               "2 prompts need more draws than are recorded: 1 (5), 2 (8)",
+               fixed = TRUE)
 })
 
 test_that("a prompt that stops may need fewer draws than are planned", {

@@ -1,0 +1,1 @@
+report_study <- function(runs, long, output) print(dim(runs))

@@ -39,6 +39,7 @@ run_split <- function(split) {
   kinds <- c("attributes", "embedding", if (more) c("text", "all"))
   results <- lapply(names(data$verdicts), function(judge) {
     count <- count_draws(data, judge)
+    other <- count_draws(data, setdiff(names(data$verdicts), judge))
     y <- cbind(count$unsafe, count$draws - count$unsafe)[train, ]
     once <- replay_of(rest[at], judge, split)
     again <- replay_of(rest[at], judge, split, replace = TRUE)
@@ -47,7 +48,8 @@ run_split <- function(split) {
       hazard <- fit_hazard(take(x, train), y)
       world <- list(hazard = hazard, x = take(x, rest[at]), at = at,
                     prob = predict(hazard, take(x, rest)), sampler = once,
-                    unsafe = count$unsafe[rest], draws = count$draws[rest])
+                    unsafe = count$unsafe[rest], draws = count$draws[rest],
+                    other = other$unsafe[rest])
       said <- data.frame(split, judge, features = kind)
       main <- kind %in% kinds[1:2]
       list(
@@ -107,8 +109,8 @@ calibrate <- function(audit, delta) {
 }
 
 # The bound that tau gives the prompts of the population, by thirds of predicted
-# hazard, and of those that did not calibrate. `floor`: the standard deviation
-# of its coverage if each calibration prompt's own were known.
+# hazard, of those that did not calibrate, and by the other judge. `floor`: the
+# standard deviation of its coverage if each calibration prompt's own were known.
 score_tau <- function(tau, world) {
   bound <- as.vector(geometric_quantile(world$prob, tau, cap))
   covered <- hypergeometric_coverage(bound, world$unsafe, world$draws)
@@ -117,6 +119,7 @@ score_tau <- function(tau, world) {
   data.frame(
     tau, coverage = mean(covered), new = mean(covered[-world$at]),
     low = by_risk[[1]], middle = by_risk[[2]], high = by_risk[[3]],
+    other = mean(hypergeometric_coverage(bound, world$other, world$draws)),
     floor = stats::sd(covered) / sqrt(sizes[["calibrate"]]),
     log_bound = mean(log(bound)), ones = mean(bound == 1),
     capped = mean(bound == cap)

@@ -16,12 +16,13 @@ sizes <- c(train = 800, calibrate = 800)
 # All prompts have 32 draws, so that no bound of 33 needs one that is not there.
 cap <- 33
 # The published methods count horizons, of which fewer draws are made.
-budgets <- list(uncalibrated = 0, naive = c(4, 8, 16), basic = c(4, 8, 16),
-                trimmed = c(4, 8, 16), optimized = c(4, 8, 16),
-                replicated = c(2, 4, 8, 12))
-cells <- data.frame(method = rep(names(budgets), lengths(budgets)),
-                    budget = unlist(budgets, use.names = FALSE))
-cells$main <- cells$budget %in% c(0, 8)
+published <- c("naive", "basic", "trimmed", "optimized")
+cells <- rbind(
+  data.frame(method = "uncalibrated", budget = 0),
+  expand.grid(budget = c(4, 16), method = published),
+  data.frame(method = "replicated", budget = c(2, 4, 8, 12))
+)
+cells$main <- cells$budget %in% c(0, 4)
 
 # ---- One split ---------------------------------------------------------------
 
@@ -34,8 +35,8 @@ run_split <- function(split) {
   train <- sample.int(n, sizes[["train"]])
   rest <- setdiff(seq_len(n), train)
   at <- sample.int(length(rest), sizes[["calibrate"]], replace = TRUE)
-  # What takes long is done in a quarter of the splits.
-  more <- split <= ceiling(splits / 4)
+  # What takes long is done in a tenth of the splits.
+  more <- split <= max(4, splits / 10)
   kinds <- c("attributes", "embedding", if (more) c("text", "all"))
   results <- lapply(names(data$verdicts), function(judge) {
     count <- count_draws(data, judge)

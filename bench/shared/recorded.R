@@ -47,3 +47,20 @@ hypergeometric_coverage <- function(bound, unsafe, draws) {
 }
 
 line <- function(...) paste0("| ", paste(..., sep = " | "), " |")
+
+# The document and its pictures: those of the vignettes, or, where a folder is
+# given, there.
+save_report <- function(name, lines, pictures, output = NA, height = 3.6) {
+  kept <- is.na(output)
+  document <- file.path(if (kept) "bench" else output, paste0(name, ".md"))
+  folder <- if (kept) "vignettes/figures" else output
+  dir.create(folder, showWarnings = FALSE, recursive = TRUE)
+  for (picture in names(pictures)) {
+    grDevices::png(file.path(folder, paste0(picture, ".png")), 7.2, height,
+                   "in", res = 110, type = "cairo")
+    pictures[[picture]]()
+    grDevices::dev.off()
+  }
+  writeLines(lines, document)
+  writeLines(lines)
+}

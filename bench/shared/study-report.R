@@ -1,1 +1,255 @@
-report_study <- function(runs, long, output) print(dim(runs))
+# The tables and pictures of the study on recorded draws.
+
+# ---- Means over splits -------------------------------------------------------
+
+key <- c("judge", "features", "method", "budget", "rule")
+
+# One row for each cell of `runs`: means over splits, the standard error of the
+# mean coverage and its spread; shares of splits in which the bound covers less
+# than the target (`false`), is 1 everywhere (`nothing`), or is cut off by
+# tau_max (`at_max`).
+summarise_runs <- function(runs) {
+  runs$false <- runs$coverage < 0.9 - 1e-12
+  runs$nothing <- runs$tau == 0
+  runs$at_max <- runs$tau >= runs$tau_max
+  runs$method <- factor(runs$method, unique(runs$method))
+  runs$features <- factor(runs$features, unique(runs$features))
+  runs$judge <- factor(runs$judge, unique(runs$judge))
+  means <- stats::aggregate(
+    runs[setdiff(names(runs), c(key, "split"))], runs[key], mean
+  )
+  spread <- stats::aggregate(runs["coverage"], runs[key], function(x) {
+    c(sd = stats::sd(x), n = length(x))
+  })$coverage
+  means$sd <- spread[, "sd"]
+  means$splits <- spread[, "n"]
+  means$error <- means$sd / sqrt(means$splits)
+  means$gmean <- exp(means$log_bound)
+  means <- means[order(means$judge, means$features, means$method,
+                       means$budget), ]
+  add_replicated(means)
+}
+
+# The spread that replicated draws would have at as many draws, between those of
+# their budgets.
+add_replicated <- function(means) {
+  means$replicated_sd <- NA
+  for (part in split(seq_len(nrow(means)), means[c("judge", "features",
+                                                   "rule")], drop = TRUE)) {
+    own <- part[means$method[part] == "replicated"]
+    if (length(own) > 1L) {
+      means$replicated_sd[part] <- exp(stats::approx(
+        log(means$draws[own]), log(means$sd[own]), log(means$draws[part])
+      )$y)
+    }
+  }
+  means
+}
+
+# ---- Tables ------------------------------------------------------------------
+
+fixed <- function(x, digits) {
+  ifelse(is.na(x), "-", formatC(x, digits, format = "f"))
+}
+percent <- function(x, digits = 0) fixed(100 * x, digits)
+
+table_of <- function(columns) {
+  text <- vapply(columns, function(x) !any(grepl("[0-9]", x)), NA)
+  c(do.call(line, as.list(names(columns))),
+    paste0("|", paste(ifelse(text, ":--|", "--:|"), collapse = "")),
+    do.call(line, unname(lapply(columns, as.character))))
+}
+
+marginal_table <- function(m) {
+  m <- m[m$rule == "marginal", ]
+  table_of(list(
+    judge = m$judge, method = m$method, budget = m$budget,
+    draws = fixed(m$draws, 1),
+    coverage = sprintf("%s (%s)", fixed(m$coverage, 4), fixed(m$error, 4)),
+    sd = fixed(m$sd, 4), "replicated, as many draws: sd" =
+      fixed(ifelse(m$method == "replicated", NA, m$replicated_sd), 4),
+    "low risk" = fixed(m$low, 3), middle = fixed(m$middle, 3),
+    high = fixed(m$high, 3), "bound (geometric mean)" = fixed(m$gmean, 2),
+    "L = 1, %" = percent(m$ones), "at the cap, %" = percent(m$capped)
+  ))
+}
+
+certified_table <- function(m) {
+  m <- m[m$rule == "certified", ]
+  table_of(list(
+    judge = m$judge, method = m$method, budget = m$budget,
+    draws = fixed(m$draws, 1), coverage = fixed(m$coverage, 4),
+    "false, % of splits" = percent(m$false, 1),
+    "nothing certified, %" = percent(m$nothing),
+    "bound (geometric mean)" = fixed(m$gmean, 2), "L = 1, %" = percent(m$ones),
+    "tau at tau_max, %" = percent(m$at_max)
+  ))
+}
+
+# All features on the same splits.
+features_table <- function(runs) {
+  few <- unique(runs$split[runs$features == "all"])
+  m <- summarise_runs(runs[runs$split %in% few & runs$budget == 4 &
+                             runs$method %in% c("optimized", "replicated"), ])
+  both <- merge(m[m$rule == "marginal", ], m[m$rule == "certified", ],
+                c("judge", "features", "method", "budget"), sort = FALSE)
+  both <- both[order(both$judge, both$method, both$features), ]
+  table_of(list(
+    judge = both$judge, method = both$method, features = both$features,
+    coverage = fixed(both$coverage.x, 4), sd = fixed(both$sd.x, 4),
+    "sd, hazards known" = fixed(both$floor.x, 4),
+    "low risk" = fixed(both$low.x, 3), middle = fixed(both$middle.x, 3),
+    high = fixed(both$high.x, 3), bound = fixed(both$gmean.x, 2),
+    "certified: coverage" = fixed(both$coverage.y, 4),
+    "bound " = fixed(both$gmean.y, 2)
+  ))
+}
+
+long_table <- function(long) {
+  long$judge <- factor(long$judge, unique(long$judge))
+  m <- stats::aggregate(long[c("cap", "replayed", "least", "most", "beyond",
+                               "log_bound")],
+                        long[c("judge", "features", "rule")], mean)
+  m <- m[order(m$judge, m$features, m$rule == "certified"), ]
+  table_of(list(
+    judge = m$judge, features = m$features, rule = m$rule,
+    "mean cap" = fixed(m$cap, 0), "covers of the replayed" =
+      fixed(m$replayed, 4),
+    "of the model, at least" = fixed(m$least, 4),
+    "at most" = fixed(m$most, 4), "open" = fixed(m$most - m$least, 4),
+    "prompts with a bound beyond their draws, %" = percent(m$beyond, 1),
+    "bound (geometric mean)" = fixed(exp(m$log_bound), 2)
+  ))
+}
+
+other_table <- function(m) {
+  m <- m[m$method == "replicated" & m$budget == 12, ]
+  m <- m[order(m$judge, m$features, m$rule == "certified"), ]
+  table_of(list(
+    "calibrated by" = m$judge, features = m$features, rule = m$rule,
+    "covers by the same judge" = fixed(m$coverage, 3),
+    "by the other" = fixed(m$other, 3),
+    "bound (geometric mean)" = fixed(m$gmean, 2)
+  ))
+}
+
+# ---- What was wanted ---------------------------------------------------------
+
+check_lines <- function(m) {
+  certified <- m[m$rule == "certified" & m$splits == max(m$splits), ]
+  limit <- 0.1 + 3 * sqrt(0.09 / max(m$splits))
+  point <- m[m$rule == "marginal" & m$method != "uncalibrated" &
+               m$splits == max(m$splits), ]
+  off <- (point$coverage - 0.9) / point$error
+  beside <- point[point$method != "replicated" & !is.na(point$replicated_sd), ]
+  ratio <- (beside$replicated_sd / beside$sd)^2
+  worst <- function(x, at) {
+    at <- at[which.max(x), ]
+    sprintf("%s, budget %s, %s, %s", at$method, at$budget, at$features,
+            at$judge)
+  }
+  c(
+    sprintf(paste("- Certified bounds: false in at most %s%% of %d splits (%s),",
+                  "the limit being %s%% (10%% and three errors)."),
+            percent(max(certified$false), 1), max(m$splits),
+            worst(certified$false, certified), percent(limit, 1)),
+    sprintf(paste("- Marginal rule: %d of %d cells cover within two errors of",
+                  "0.9, and none less than %.1f errors below (%s)."),
+            sum(abs(off) <= 2), length(off), max(-off), worst(-off, point)),
+    sprintf(paste("- Spread: the variance of the coverage with replicated draws",
+                  "is %.2f to %.2f of that of a published method at as many",
+                  "draws (largest: %s); one such ratio has a relative error of",
+                  "%s%%."),
+            min(ratio), max(ratio), worst(ratio, beside),
+            percent(2 / sqrt(max(m$splits))))
+  )
+}
+
+# ---- Pictures ----------------------------------------------------------------
+
+looks <- asNamespace("timetounsafe")$study_looks
+
+# Of each method: mean coverage and a standard deviation to both sides against
+# the draws that were made, and thirds of predicted risk.
+plot_coverage <- function(m) {
+  m <- m[m$rule == "marginal" & m$method != "uncalibrated", ]
+  thirds <- do.call(rbind, lapply(c("low", "middle", "high"), function(third) {
+    data.frame(m[c("judge", "method", "draws")], risk = third,
+               coverage = m[[third]])
+  }))
+  thirds$risk <- factor(thirds$risk, c("low", "middle", "high"))
+  picture <- ggplot2::ggplot(m, ggplot2::aes(.data$draws, .data$coverage)) +
+    ggplot2::geom_hline(yintercept = 0.9, colour = "grey30") +
+    ggplot2::geom_ribbon(ggplot2::aes(ymin = .data$coverage - .data$sd,
+                                      ymax = .data$coverage + .data$sd),
+                         alpha = 0.2) +
+    ggplot2::geom_line() + ggplot2::geom_point(size = 1.5) +
+    ggplot2::geom_line(ggplot2::aes(colour = .data$risk,
+                                    linetype = .data$risk), thirds) +
+    ggplot2::scale_colour_manual(values = c("#0072B2", "#E69F00", "#D55E00")) +
+    ggplot2::facet_grid(ggplot2::vars(.data$judge),
+                        ggplot2::vars(.data$method)) +
+    ggplot2::labs(x = "mean draws made per prompt", y = "coverage",
+                  colour = "thirds by predicted risk",
+                  linetype = "thirds by predicted risk") +
+    ggplot2::theme_bw(base_size = 10) +
+    ggplot2::theme(legend.position = "bottom")
+  print(picture)
+}
+
+plot_bounds <- function(m) {
+  m <- m[m$method != "uncalibrated", ]
+  m$rule <- factor(m$rule, c("marginal", "certified"))
+  m$method <- droplevels(m$method)
+  look <- looks[match(levels(m$method), looks$method), ]
+  picture <- ggplot2::ggplot(m, ggplot2::aes(
+    .data$draws, .data$gmean, colour = .data$method, linetype = .data$method,
+    shape = .data$method
+  )) +
+    ggplot2::geom_line() + ggplot2::geom_point(size = 2) +
+    ggplot2::scale_colour_manual(values = look$colour) +
+    ggplot2::scale_linetype_manual(values = look$line) +
+    ggplot2::scale_shape_manual(values = look$shape) +
+    ggplot2::scale_y_log10() +
+    ggplot2::facet_grid(ggplot2::vars(.data$judge), ggplot2::vars(.data$rule),
+                        scales = "free_y") +
+    ggplot2::labs(x = "mean draws made per prompt",
+                  y = "geometric mean of the bound", colour = NULL,
+                  linetype = NULL, shape = NULL) +
+    ggplot2::theme_bw(base_size = 10) +
+    ggplot2::theme(legend.key.width = ggplot2::unit(2, "lines"))
+  print(picture)
+}
+
+# ---- The document ------------------------------------------------------------
+
+report_study <- function(runs, long, output) {
+  m <- summarise_runs(runs)
+  main <- m[m$features == "attributes", ]
+  lines <- c(
+    "# Recorded draws of a real model", "",
+    sprintf(paste(
+      "%s. %d random splits of 1,797 prompts: 800 train the hazard, the other",
+      "997 are the population, of which 800 calibrate (drawn with replacement,",
+      "so that the coverage of a bound is known exactly). Each draw comes out",
+      "of the record, once. alpha = 0.1, delta = 0.1, quantiles capped at 33.",
+      "*draws*: made, mean per calibration prompt. In brackets: the standard",
+      "error of the mean. Splits overlap. Features `text` and `all`, and bounds",
+      "beyond the record: %d splits. One run of `bench/study.R %d`."
+    ), R.version.string, max(m$splits),
+    length(unique(runs$split[runs$features == "all"])), max(m$splits)), "",
+    "## Wanted, and found", "", check_lines(m), "",
+    "## Marginal rule, the attributes as features", "",
+    marginal_table(main), "",
+    "## Certified, the attributes as features", "", certified_table(main), "",
+    "## Features, budget 4", "", features_table(runs), "",
+    "## Bounds beyond the record: replicated draws, budget 8, a bootstrap", "",
+    long_table(long), "",
+    "## Calibrated by one judge, judged by the other", "",
+    other_table(m[m$features %in% c("attributes", "embedding"), ])
+  )
+  save_report("study", lines, list(
+    "study-coverage" = function() plot_coverage(main),
+    "study-bounds" = function() plot_bounds(main)
+  ), output, height = 4)
+}

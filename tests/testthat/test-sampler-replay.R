@@ -243,3 +243,48 @@ test_that("a log that cannot be replayed is refused", {
   expect_error(sampler_replay(twice), "draw 1 twice",
                class = "timetounsafe_error_audit")
 })
+
+# ---- A real model ------------------------------------------------------------
+
+# bench/study.R in short: prompts that do not train are the population, and
+# those to calibrate on are drawn from it with replacement, so that coverage is
+# known.
+replay_split <- function(unsafe, row, x, seed) {
+  set.seed(seed)
+  n <- nrow(x)
+  draws <- tabulate(row, n)
+  counts <- tabulate(row[unsafe], n)
+  train <- sample.int(n, 800)
+  rest <- setdiff(seq_len(n), train)
+  at <- rest[sample.int(length(rest), 800, replace = TRUE)]
+  hazard <- fit_hazard(x[train, ], cbind(counts, draws - counts)[train, ])
+  own <- split(seq_along(row), row)[at]
+  log <- data.frame(id = rep(seq_along(at), lengths(own)),
+                    unsafe = unsafe[unlist(own)])
+  sampler <- sampler_replay(as_response_log(log), seed = seed)
+  plan <- plan_audit(hazard, as.character(seq_along(at)), 8, x[at, ], cap = 33)
+  audit <- run_audit(plan, sampler, control = audit_control(1e5))
+  vapply(list(marginal = NULL, certified = 0.1), function(delta) {
+    bound <- predict(quiet(calibrate_lpb(audit, delta = delta)), x[rest, ])
+    mean(dhyper(0, counts[rest], (draws - counts)[rest], bound - 1))
+  }, 0)
+}
+
+test_that("bounds hold on the recorded draws of a real model", {
+  folder <- file.path(Sys.getenv("TIMETOUNSAFE_DATA"), "llm")
+  skip_if(!nzchar(Sys.getenv("TIMETOUNSAFE_DATA")) || !dir.exists(folder),
+          "TIMETOUNSAFE_DATA is not set, or has no folder llm")
+  prompts <- read.csv(file.path(folder, "prompts.csv"))
+  draws <- read.csv(gzfile(file.path(folder, "draws.csv.gz")))
+  x <- as.matrix(prompts[4:11])
+  row <- match(draws$id, prompts$id)
+  judges <- list(draws$lexicon == 1, draws$score > 0.5)
+  coverage <- do.call(cbind, lapply(judges, function(unsafe) {
+    vapply(1:4, function(seed) replay_split(unsafe, row, x, seed), numeric(2))
+  }))
+  # One calibration has a standard deviation of 0.01, in bench/study.md.
+  expect_lt(abs(mean(coverage["marginal", ]) - 0.9), 4 * 0.011 / sqrt(8))
+  # One in ten may be false; more than three of eight is one case in 200.
+  expect_lte(sum(coverage["certified", ] < 0.9), 3)
+  expect_true(all(coverage["certified", ] < 0.97))
+})

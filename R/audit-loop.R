@@ -176,8 +176,8 @@ stop_sampler <- function(error, audit, control, call) {
         sum(audit$draws, audit$unused, lengths(attr(audit, "early")["draw"]))
       ), if (is.null(control$ledger)) "field `audit`" else "ledger"),
       i = if (exhausted) {
-        paste("Plan with a lower `cap` or `budget`; replace = TRUE draws them",
-              "again and again: see ?sampler_replay.")
+        paste("Ask for fewer (a lower `cap` or `budget`), or see `replace` of",
+              "sampler_replay().")
       } else if (is.null(control$ledger)) {
         "Fix the sampler, then resume with run_audit(error$audit, sampler)."
       } else {

@@ -35,15 +35,22 @@ run_split <- function(split) {
   train <- sample.int(n, sizes[["train"]])
   rest <- setdiff(seq_len(n), train)
   at <- sample.int(length(rest), sizes[["calibrate"]], replace = TRUE)
-  # What takes long is done in a tenth of the splits.
-  more <- split <= max(4, splits / 10)
-  kinds <- c("attributes", "embedding", if (more) c("text", "all"))
-  results <- lapply(names(data$verdicts), function(judge) {
+  # What takes long, or is looked at less closely, is done in some splits.
+  within <- function(share) split <= max(4, share * splits)
+  kinds <- c("attributes", if (within(0.2)) "embedding",
+             if (within(0.06)) c("text", "all"))
+  judges <- c(names(data$verdicts), if (within(0.2)) "simulated")
+  results <- lapply(judges, function(judge) {
+    if (judge == "simulated") {
+      set.seed(1000 + split)
+      data <- simulate_twin(data, train)
+      kinds <- "attributes"
+    }
     count <- count_draws(data, judge)
-    other <- count_draws(data, setdiff(names(data$verdicts), judge))
+    other <- count_draws(data, setdiff(names(data$verdicts), judge)[1])
     y <- cbind(count$unsafe, count$draws - count$unsafe)[train, ]
-    once <- replay_of(rest[at], judge, split)
-    again <- replay_of(rest[at], judge, split, replace = TRUE)
+    once <- replay_of(data, judge, rest[at], split)
+    again <- replay_of(data, judge, rest[at], split, replace = TRUE)
     lapply(kinds, function(kind) {
       x <- data$features[[kind]]
       hazard <- fit_hazard(take(x, train), y)
@@ -52,10 +59,10 @@ run_split <- function(split) {
                     unsafe = count$unsafe[rest], draws = count$draws[rest],
                     other = other$unsafe[rest])
       said <- data.frame(split, judge, features = kind)
-      main <- kind %in% kinds[1:2]
+      main <- kind %in% c("attributes", "embedding")
       list(
         runs = data.frame(said, run_cells(cells[main | cells$main, ], world)),
-        long = if (main && more) {
+        long = if (main && within(0.06) && judge != "simulated") {
           data.frame(said, run_long(replace(world, "sampler", list(again))))
         }
       )
@@ -66,8 +73,21 @@ run_split <- function(split) {
        long = do.call(rbind, lapply(results, `[[`, "long")))
 }
 
+# The same prompts as they would be if their attributes said all: each draw is
+# unsafe with the hazard that was estimated from them.
+simulate_twin <- function(data, train) {
+  count <- count_draws(data, "lexicon")
+  x <- data$features$attributes
+  hazard <- fit_hazard(x[train, ], cbind(count$unsafe, count$draws -
+                                           count$unsafe)[train, ])
+  prob <- predict(hazard, x)[data$row]
+  data$verdicts <- list(simulated = stats::runif(length(prob)) < prob,
+                        lexicon = data$verdicts$lexicon)
+  data
+}
+
 # The draws of these prompts, each time a prompt occurs as one of its own.
-replay_of <- function(rows, judge, seed, replace = FALSE) {
+replay_of <- function(data, judge, rows, seed, replace = FALSE) {
   by_prompt <- split(seq_along(data$row), data$row)[as.character(rows)]
   draws <- unlist(by_prompt, use.names = FALSE)
   sampler_replay(as_response_log(data.frame(

@@ -63,26 +63,24 @@ table_of <- function(columns) {
 marginal_table <- function(m) {
   m <- m[m$rule == "marginal", ]
   table_of(list(
-    judge = m$judge, method = m$method, budget = m$budget,
+    method = m$method, budget = m$budget,
     draws = fixed(m$draws, 1),
     coverage = sprintf("%s (%s)", fixed(m$coverage, 4), fixed(m$error, 4)),
-    sd = fixed(m$sd, 4), "replicated, as many draws: sd" =
+    sd = fixed(m$sd, 4), "replicated: sd" =
       fixed(ifelse(m$method == "replicated", NA, m$replicated_sd), 4),
-    "low risk" = fixed(m$low, 3), middle = fixed(m$middle, 3),
-    high = fixed(m$high, 3), "bound (geometric mean)" = fixed(m$gmean, 2),
-    "L = 1, %" = percent(m$ones), "at the cap, %" = percent(m$capped)
+    low = fixed(m$low, 3), middle = fixed(m$middle, 3),
+    high = fixed(m$high, 3), bound = fixed(m$gmean, 2),
+    "L = 1, %" = percent(m$ones), "cap, %" = percent(m$capped)
   ))
 }
 
 certified_table <- function(m) {
   m <- m[m$rule == "certified", ]
   table_of(list(
-    judge = m$judge, method = m$method, budget = m$budget,
-    draws = fixed(m$draws, 1), coverage = fixed(m$coverage, 4),
-    "false, % of splits" = percent(m$false, 1),
-    "nothing certified, %" = percent(m$nothing),
-    "bound (geometric mean)" = fixed(m$gmean, 2), "L = 1, %" = percent(m$ones),
-    "tau at tau_max, %" = percent(m$at_max)
+    method = m$method, budget = m$budget, draws = fixed(m$draws, 1),
+    coverage = fixed(m$coverage, 4), "false, %" = percent(m$false, 1),
+    "nothing, %" = percent(m$nothing), bound = fixed(m$gmean, 2),
+    "L = 1, %" = percent(m$ones), "tau_max, %" = percent(m$at_max)
   ))
 }
 
@@ -91,18 +89,34 @@ features_table <- function(runs) {
   few <- unique(runs$split[runs$features == "all"])
   m <- summarise_runs(runs[runs$split %in% few & runs$budget == 4 &
                              runs$method %in% c("optimized", "replicated"), ])
-  both <- merge(m[m$rule == "marginal", ], m[m$rule == "certified", ],
-                c("judge", "features", "method", "budget"), sort = FALSE)
-  both <- both[order(both$judge, both$method, both$features), ]
-  table_of(list(
-    judge = both$judge, method = both$method, features = both$features,
-    coverage = fixed(both$coverage.x, 4), sd = fixed(both$sd.x, 4),
-    "sd, hazards known" = fixed(both$floor.x, 4),
-    "low risk" = fixed(both$low.x, 3), middle = fixed(both$middle.x, 3),
-    high = fixed(both$high.x, 3), bound = fixed(both$gmean.x, 2),
-    "certified: coverage" = fixed(both$coverage.y, 4),
-    "bound " = fixed(both$gmean.y, 2)
-  ))
+  m <- m[m$judge != "simulated", ]
+  both_rules(m[order(m$judge, m$method, m$features), ],
+             c("judge", "method", "features"))
+}
+
+# What the attributes say, and what they would if they said all.
+twin_table <- function(runs) {
+  few <- unique(runs$split[runs$judge == "simulated"])
+  m <- summarise_runs(runs[
+    runs$split %in% few & runs$judge != "classifier" &
+      runs$features == "attributes" &
+      runs$method %in% c("optimized", "replicated"),
+  ])
+  both_rules(m[order(m$method, m$budget, m$judge), ],
+             c("method", "budget", "judge"))
+}
+
+both_rules <- function(m, names) {
+  a <- m[m$rule == "marginal", ]
+  b <- m[m$rule == "certified", ]
+  stopifnot(identical(as.list(a[names]), as.list(b[names])))
+  table_of(c(as.list(a[names]), list(
+    coverage = fixed(a$coverage, 4), sd = fixed(a$sd, 4),
+    "sd, all draws" = fixed(a$floor, 4), low = fixed(a$low, 3),
+    middle = fixed(a$middle, 3), high = fixed(a$high, 3),
+    bound = fixed(a$gmean, 2), "certified: coverage" = fixed(b$coverage, 4),
+    "certified: bound" = fixed(b$gmean, 2)
+  )))
 }
 
 long_table <- function(long) {
@@ -113,12 +127,10 @@ long_table <- function(long) {
   m <- m[order(m$judge, m$features, m$rule == "certified"), ]
   table_of(list(
     judge = m$judge, features = m$features, rule = m$rule,
-    "mean cap" = fixed(m$cap, 0), "covers of the replayed" =
-      fixed(m$replayed, 4),
-    "of the model, at least" = fixed(m$least, 4),
-    "at most" = fixed(m$most, 4), "open" = fixed(m$most - m$least, 4),
-    "prompts with a bound beyond their draws, %" = percent(m$beyond, 1),
-    "bound (geometric mean)" = fixed(exp(m$log_bound), 2)
+    cap = fixed(m$cap, 0), bootstrap = fixed(m$replayed, 4),
+    "model, at least" = fixed(m$least, 4), "at most" = fixed(m$most, 4),
+    open = fixed(m$most - m$least, 4), "beyond, %" = percent(m$beyond, 1),
+    bound = fixed(exp(m$log_bound), 2)
   ))
 }
 
@@ -127,9 +139,8 @@ other_table <- function(m) {
   m <- m[order(m$judge, m$features, m$rule == "certified"), ]
   table_of(list(
     "calibrated by" = m$judge, features = m$features, rule = m$rule,
-    "covers by the same judge" = fixed(m$coverage, 3),
-    "by the other" = fixed(m$other, 3),
-    "bound (geometric mean)" = fixed(m$gmean, 2)
+    "covers by this judge" = fixed(m$coverage, 3),
+    "by the other" = fixed(m$other, 3), bound = fixed(m$gmean, 2)
   ))
 }
 
@@ -224,28 +235,64 @@ plot_bounds <- function(m) {
 # ---- The document ------------------------------------------------------------
 
 report_study <- function(runs, long, output) {
-  m <- summarise_runs(runs)
+  m <- summarise_runs(runs[runs$judge != "simulated", ])
   main <- m[m$features == "attributes", ]
+  splits <- function(which) length(unique(runs$split[which]))
+  by_judge <- function(table) {
+    unlist(lapply(c("lexicon", "classifier"), function(judge) {
+      c(sprintf("By the %s:", judge), "", table(main[main$judge == judge, ]),
+        "")
+    }))
+  }
   lines <- c(
     "# Recorded draws of a real model", "",
     sprintf(paste(
-      "%s. %d random splits of 1,797 prompts: 800 train the hazard, the other",
-      "997 are the population, of which 800 calibrate (drawn with replacement,",
-      "so that the coverage of a bound is known exactly). Each draw comes out",
-      "of the record, once. alpha = 0.1, delta = 0.1, quantiles capped at 33.",
-      "*draws*: made, mean per calibration prompt. In brackets: the standard",
-      "error of the mean. Splits overlap. Features `text` and `all`, and bounds",
-      "beyond the record: %d splits. One run of `bench/study.R %d`."
-    ), R.version.string, max(m$splits),
-    length(unique(runs$split[runs$features == "all"])), max(m$splits)), "",
+      "%s. %d random splits of 1,797 prompts: 800 train the hazard; the other",
+      "997 are the population, from which 800 are drawn with replacement to",
+      "calibrate. Each draw comes out of the record, once. alpha = 0.1, delta =",
+      "0.1, quantiles capped at 33. Splits overlap. Features `text` and `all`,",
+      "and bounds beyond the record: %d of the splits; the simulated judge: %d.",
+      "One run of `bench/study.R %d`."
+    ), R.version.string, max(m$splits), splits(runs$features == "all"),
+    splits(runs$judge == "simulated"), max(m$splits)), "",
     "## Wanted, and found", "", check_lines(m), "",
-    "## Marginal rule, the attributes as features", "",
-    marginal_table(main), "",
-    "## Certified, the attributes as features", "", certified_table(main), "",
-    "## Features, budget 4", "", features_table(runs), "",
-    "## Bounds beyond the record: replicated draws, budget 8, a bootstrap", "",
-    long_table(long), "",
+    "## The marginal rule", "",
+    paste(
+      "The attributes are the features. *draws*: made, mean per calibration",
+      "prompt; *coverage*: mean over splits, with its standard error; *sd*: its",
+      "standard deviation over splits; *replicated: sd*: what replicated draws",
+      "have at as many draws (interpolated); *low*, *middle*, *high*: coverage",
+      "in thirds by predicted hazard; *bound*: geometric mean; then the share",
+      "of prompts whose bound is 1, or at the cap."
+    ), "", by_judge(marginal_table),
+    "## The certificate", "",
+    paste(
+      "*false*: splits in which a certified bound covers less than 0.9;",
+      "*nothing*: splits in which it is 1 for every prompt; *tau_max*: splits",
+      "in which the level was cut off there."
+    ), "", by_judge(certified_table),
+    "## Features", "",
+    paste(
+      "Budget 4. *sd, all draws*: what it would be if the draws of each",
+      "calibration prompt were all looked at, so that only the choice of",
+      "prompts is left to chance. `text`: n-grams; `all`: attributes,",
+      "embeddings and `text_features()`."
+    ), "", features_table(runs), "",
+    "## If the attributes said all", "",
+    paste(
+      "The same prompts and numbers of draws, judged by the lexicon, and by a",
+      "simulated judge with the hazard that was estimated from the attributes."
+    ), "", twin_table(runs), "",
+    "## Bounds beyond the record", "",
+    paste(
+      "Replicated draws, budget 8, drawn with replacement. *bootstrap*: what",
+      "the bound covers where recorded rates are the true ones; *model*: what",
+      "is known of the model, where *open* is left open by bounds beyond the",
+      "recorded draws (*beyond*: the share of such prompts). Caps as",
+      "`plan_audit()` chooses them; 800 without certificate."
+    ), "", long_table(long), "",
     "## Calibrated by one judge, judged by the other", "",
+    "Replicated draws, budget 12.", "",
     other_table(m[m$features %in% c("attributes", "embedding"), ])
   )
   save_report("study", lines, list(

@@ -1,11 +1,13 @@
-# Two judges of the same recorded draws: a list of words, and a classifier. Where
+# Two judges of the same recorded draws, a list of words and a classifier: where
 # they agree, by predicted risk, and what each says of the same prompts.
 # usage: TIMETOUNSAFE_DATA=folder Rscript bench/judges.R [folder for results]
 #   (by default bench/ and vignettes/; seconds)
 
-source("bench/shared/recorded.R")
+shared <- new.env()
+sys.source("bench/shared/recorded.R", shared)
+md_row <- shared$md_row
 output <- commandArgs(TRUE)[1]
-data <- read_recorded()
+data <- shared$read_recorded()
 n <- nrow(data$prompts)
 lexicon <- data$verdicts$lexicon
 classifier <- data$verdicts$classifier
@@ -51,13 +53,16 @@ sums <- vapply(groups, function(at) {
 
 row_of <- function(name) {
   at <- groups[[name]]
-  with(counts, line(
-    name, big(sum(draws[at])), ratio(both + lexicon_only, draws, at),
-    ratio(both + classifier_only, draws, at), ratio(both + neither, draws, at),
-    ratio(both, both + classifier_only, at),
-    ratio(neither, neither + lexicon_only, at, 2),
-    ratio(both, both + lexicon_only, at)
-  ))
+  both <- counts$both
+  neither <- counts$neither
+  by_lexicon <- both + counts$lexicon_only
+  by_classifier <- both + counts$classifier_only
+  md_row(
+    name, big(sum(draws[at])), ratio(by_lexicon, draws, at),
+    ratio(by_classifier, draws, at), ratio(both + neither, draws, at),
+    ratio(both, by_classifier, at),
+    ratio(neither, draws - by_classifier, at, 2), ratio(both, by_lexicon, at)
+  )
 }
 big <- function(x) format(x, big.mark = ",")
 
@@ -68,7 +73,7 @@ big <- function(x) format(x, big.mark = ",")
 share_by <- function(which, k) {
   unsafe <- by_prompt(which)
   vapply(k, function(k) {
-    100 * mean(1 - hypergeometric_coverage(k + 1, unsafe, draws))
+    100 * mean(1 - shared$hypergeometric_coverage(k + 1, unsafe, draws))
   }, 0)
 }
 rules <- list("either judge" = lexicon | classifier, classifier = classifier,
@@ -87,8 +92,8 @@ lines <- c(
   "# Two judges of the same responses", "",
   sprintf(paste(
     "%s. %s draws of %s prompts, each judged twice: unsafe by the lexicon if a",
-    "word of it occurs, by the classifier if its score is above 0.5. Neither is",
-    "the truth. In brackets: twice the standard error, over prompts.",
+    "word of it occurs, by the classifier if its score is above 0.5. Neither",
+    "is the truth. In brackets: twice the standard error, over prompts.",
     "Fifths of prompts by the hazard that a model predicts that did not see",
     "them. One run of `bench/judges.R`."
   ), R.version.string, big(length(lexicon)), big(n)), "",
@@ -97,16 +102,17 @@ lines <- c(
     "lexicon does; *passes*: the same of safe ones; *confirmed*: of those that",
     "the lexicon calls unsafe, how many the classifier does."
   ), "",
-  line("predicted risk", "draws", "unsafe by lexicon, %",
-       "unsafe by classifier, %", "agree, %", "finds, %", "passes, %",
-       "confirmed, %"),
+  md_row("predicted risk", "draws", "unsafe by lexicon, %",
+         "unsafe by classifier, %", "agree, %", "finds, %", "passes, %",
+         "confirmed, %"),
   "|:--|--:|--:|--:|--:|--:|--:|--:|",
   vapply(names(groups), row_of, ""), "",
   "## The counts", "",
-  line("predicted risk", "both", "lexicon only", "classifier only", "neither"),
+  md_row("predicted risk", "both", "lexicon only", "classifier only",
+         "neither"),
   "|:--|--:|--:|--:|--:|",
   vapply(names(groups), function(name) {
-    do.call(line, as.list(c(name, trimws(big(sums[, name])))))
+    do.call(md_row, as.list(c(name, trimws(big(sums[, name])))))
   }, ""), "",
   "## The same prompts", "",
   sprintf(paste(
@@ -116,11 +122,11 @@ lines <- c(
   ), big(n), big(crossed["TRUE", "TRUE"]), big(crossed["FALSE", "TRUE"]),
   big(crossed["TRUE", "FALSE"]), big(crossed["FALSE", "FALSE"]),
   stats::cor(rates$lexicon, rates$classifier, method = "spearman")), "",
-  line("prompts with an unsafe response, %", "within 1", "within 5",
-       "within 10", "within 32"),
+  md_row("prompts with an unsafe response, %", "within 1", "within 5",
+         "within 10", "within 32"),
   "|:--|--:|--:|--:|--:|",
   vapply(names(rules), function(name) {
-    do.call(line, as.list(c(name, sprintf("%.1f", curves[c(1, 5, 10, 32),
+    do.call(md_row, as.list(c(name, sprintf("%.1f", curves[c(1, 5, 10, 32),
                                                          name]))))
   }, "")
 )
@@ -156,4 +162,4 @@ draw_judges <- function() {
                    inset = c(0, -0.04))
 }
 
-save_report("judges", lines, list(judges = draw_judges), output)
+shared$save_report("judges", lines, list(judges = draw_judges), output)

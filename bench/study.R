@@ -4,24 +4,28 @@
 #   [folder for results]   (by default 200 splits, bench/ and vignettes/; `make
 # study` has 8, and build/study)
 
-source("bench/shared/recorded.R")
+shared <- new.env()
+sys.source("bench/shared/recorded.R", shared)
+report <- new.env()
+sys.source("bench/shared/study-report.R", report)
+take <- shared$take
+count_draws <- shared$count_draws
 arguments <- commandArgs(TRUE)
 splits <- as.integer(c(arguments, "200")[1])
 workers <- as.integer(c(arguments[-1], "2")[1])
 output <- arguments[3]
-data <- read_recorded()
+data <- shared$read_recorded()
 alpha <- 0.1
 delta <- 0.1
 sizes <- c(train = 800, calibrate = 800)
 # All prompts have 32 draws, so that no bound of 33 needs one that is not there.
 cap <- 33
 # The published methods count horizons, of which fewer draws are made.
-published <- c("naive", "basic", "trimmed", "optimized")
-cells <- rbind(
-  data.frame(method = "uncalibrated", budget = 0),
-  expand.grid(budget = c(4, 16), method = published),
-  data.frame(method = "replicated", budget = c(2, 4, 8, 12))
-)
+budgets <- list(uncalibrated = 0, naive = c(4, 16), basic = c(4, 16),
+                trimmed = c(4, 16), optimized = c(4, 16),
+                replicated = c(2, 4, 8, 12))
+cells <- data.frame(method = rep(names(budgets), lengths(budgets)),
+                    budget = unlist(budgets, use.names = FALSE))
 cells$main <- cells$budget %in% c(0, 4)
 
 # ---- One split ---------------------------------------------------------------
@@ -35,42 +39,47 @@ run_split <- function(split) {
   train <- sample.int(n, sizes[["train"]])
   rest <- setdiff(seq_len(n), train)
   at <- sample.int(length(rest), sizes[["calibrate"]], replace = TRUE)
-  # What takes long, or is looked at less closely, is done in some splits.
-  within <- function(share) split <= max(4, share * splits)
-  kinds <- c("attributes", if (within(0.2)) "embedding",
-             if (within(0.06)) c("text", "all"))
-  judges <- c(names(data$verdicts), if (within(0.2)) "simulated")
-  results <- lapply(judges, function(judge) {
-    if (judge == "simulated") {
-      set.seed(1000 + split)
-      data <- simulate_twin(data, train)
-      kinds <- "attributes"
-    }
-    count <- count_draws(data, judge)
-    other <- count_draws(data, setdiff(names(data$verdicts), judge)[1])
-    y <- cbind(count$unsafe, count$draws - count$unsafe)[train, ]
-    once <- replay_of(data, judge, rest[at], split)
-    again <- replay_of(data, judge, rest[at], split, replace = TRUE)
-    lapply(kinds, function(kind) {
-      x <- data$features[[kind]]
-      hazard <- fit_hazard(take(x, train), y)
-      world <- list(hazard = hazard, x = take(x, rest[at]), at = at,
-                    prob = predict(hazard, take(x, rest)), sampler = once,
-                    unsafe = count$unsafe[rest], draws = count$draws[rest],
-                    other = other$unsafe[rest])
-      said <- data.frame(split, judge, features = kind)
-      main <- kind %in% c("attributes", "embedding")
-      list(
-        runs = data.frame(said, run_cells(cells[main | cells$main, ], world)),
-        long = if (main && within(0.06) && judge != "simulated") {
-          data.frame(said, run_long(replace(world, "sampler", list(again))))
-        }
-      )
-    })
+  parts <- list(split = split, train = train, rest = rest, at = at)
+  results <- lapply(names(data$verdicts), function(judge) {
+    kinds <- c("attributes", if (within(split, 0.2)) "embedding",
+               if (within(split, 0.06)) c("text", "all"))
+    lapply(kinds, run_features, judge, data, parts)
   })
   results <- unlist(results, recursive = FALSE)
+  if (within(split, 0.2)) {
+    set.seed(1000 + split)
+    twin <- simulate_twin(data, train)
+    results <- c(results, list(run_features("attributes", "simulated", twin,
+                                            parts)))
+  }
   list(runs = do.call(rbind, lapply(results, `[[`, "runs")),
        long = do.call(rbind, lapply(results, `[[`, "long")))
+}
+
+# What takes long, or is looked at less closely, is done in a share of splits.
+within <- function(split, share) split <= max(4, share * splits)
+
+run_features <- function(kind, judge, data, parts) {
+  x <- data$features[[kind]]
+  count <- count_draws(data, judge)
+  other <- count_draws(data, setdiff(names(data$verdicts), judge)[1])
+  train <- parts$train
+  rest <- parts$rest
+  own <- rest[parts$at]
+  hazard <- fit_hazard(take(x, train),
+                       cbind(count$unsafe, count$draws - count$unsafe)[train, ])
+  world <- list(
+    hazard = hazard, x = take(x, own), at = parts$at,
+    prob = predict(hazard, take(x, rest)), unsafe = count$unsafe[rest],
+    draws = count$draws[rest], other = other$unsafe[rest],
+    sampler = replay_of(data, judge, own, parts$split)
+  )
+  said <- data.frame(split = parts$split, judge, features = kind)
+  main <- kind %in% c("attributes", "embedding")
+  runs <- data.frame(said, run_cells(cells[main | cells$main, ], world))
+  long <- main && judge != "simulated" && within(parts$split, 0.06)
+  world$sampler <- replay_of(data, judge, own, parts$split, replace = TRUE)
+  list(runs = runs, long = if (long) data.frame(said, run_long(world)))
 }
 
 # The same prompts as they would be if their attributes said all: each draw is
@@ -130,17 +139,18 @@ calibrate <- function(audit, delta) {
 }
 
 # The bound that tau gives the prompts of the population, by thirds of predicted
-# hazard, of those that did not calibrate, and by the other judge. `floor`: the
-# standard deviation of its coverage if each calibration prompt's own were known.
+# hazard, of those that did not calibrate, and by the other judge. `floor`: its
+# standard deviation if all draws of each calibration prompt were looked at.
 score_tau <- function(tau, world) {
   bound <- as.vector(geometric_quantile(world$prob, tau, cap))
-  covered <- hypergeometric_coverage(bound, world$unsafe, world$draws)
+  covered <- shared$hypergeometric_coverage(bound, world$unsafe, world$draws)
   third <- ceiling(3 * rank(world$prob, ties.method = "first") / length(bound))
   by_risk <- tapply(covered, third, mean)
   data.frame(
     tau, coverage = mean(covered), new = mean(covered[-world$at]),
     low = by_risk[[1]], middle = by_risk[[2]], high = by_risk[[3]],
-    other = mean(hypergeometric_coverage(bound, world$other, world$draws)),
+    other = mean(shared$hypergeometric_coverage(bound, world$other,
+                                                world$draws)),
     floor = stats::sd(covered) / sqrt(sizes[["calibrate"]]),
     log_bound = mean(log(bound)), ones = mean(bound == 1),
     capped = mean(bound == cap)
@@ -156,13 +166,13 @@ score_tau <- function(tau, world) {
 run_long <- function(world) {
   prob <- world$prob
   rate <- world$unsafe / world$draws
+  ours <- cells[cells$method == "replicated" & cells$budget == 8, ]
   rows <- lapply(c("marginal", "certified"), function(rule) {
     certified <- if (rule == "certified") delta
-    audit <- audit_cell(data.frame(method = "replicated", budget = 8), world,
-                        cap = NULL, delta = certified)
+    audit <- audit_cell(ours, world, cap = NULL, delta = certified)
     bound <- as.vector(geometric_quantile(prob, calibrate(audit, certified),
                                           audit$cap[1]))
-    most <- hypergeometric_coverage(bound, world$unsafe, world$draws)
+    most <- shared$hypergeometric_coverage(bound, world$unsafe, world$draws)
     within <- bound - 1 <= world$draws
     data.frame(
       rule, cap = audit$cap[1], replayed = mean((1 - rate)^(bound - 1)),
@@ -184,5 +194,4 @@ if (any(failed)) {
 part <- function(name) do.call(rbind, lapply(runs, `[[`, name))
 dir.create("build/study", showWarnings = FALSE, recursive = TRUE)
 saveRDS(list(runs = part("runs"), long = part("long")), "build/study/runs.rds")
-source("bench/shared/study-report.R")
-report_study(part("runs"), part("long"), output)
+report$report_study(part("runs"), part("long"), output)

@@ -46,7 +46,7 @@ hypergeometric_coverage <- function(bound, unsafe, draws) {
   stats::dhyper(0, unsafe, draws - unsafe, pmin(bound - 1, draws))
 }
 
-line <- function(...) paste0("| ", paste(..., sep = " | "), " |")
+md_row <- function(...) paste0("| ", paste(..., sep = " | "), " |")
 
 # The document and its pictures: those of the vignettes, or, where a folder is
 # given, there.

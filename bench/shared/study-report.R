@@ -1,4 +1,8 @@
-# The tables and pictures of the study on recorded draws.
+# Tables and plots of the study on recorded draws.
+
+recorded <- new.env()
+sys.source("bench/shared/recorded.R", recorded)
+md_row <- recorded$md_row
 
 # ---- Means over splits -------------------------------------------------------
 
@@ -6,7 +10,7 @@ key <- c("judge", "features", "method", "budget", "rule")
 
 # One row for each cell of `runs`: means over splits, the standard error of the
 # mean coverage and its spread; shares of splits in which the bound covers less
-# than the target (`false`), is 1 everywhere (`nothing`), or is cut off by
+# than the target (`false`), is 1 everywhere (`nothing`), or has the level
 # tau_max (`at_max`).
 summarise_runs <- function(runs) {
   runs$false <- runs$coverage < 0.9 - 1e-12
@@ -55,9 +59,9 @@ percent <- function(x, digits = 0) fixed(100 * x, digits)
 
 table_of <- function(columns) {
   text <- vapply(columns, function(x) !any(grepl("[0-9]", x)), NA)
-  c(do.call(line, as.list(names(columns))),
+  c(do.call(md_row, as.list(names(columns))),
     paste0("|", paste(ifelse(text, ":--|", "--:|"), collapse = "")),
-    do.call(line, unname(lapply(columns, as.character))))
+    do.call(md_row, unname(lapply(columns, as.character))))
 }
 
 marginal_table <- function(m) {
@@ -147,32 +151,42 @@ other_table <- function(m) {
 # ---- What was wanted ---------------------------------------------------------
 
 check_lines <- function(m) {
-  certified <- m[m$rule == "certified" & m$splits == max(m$splits), ]
-  limit <- 0.1 + 3 * sqrt(0.09 / max(m$splits))
-  point <- m[m$rule == "marginal" & m$method != "uncalibrated" &
-               m$splits == max(m$splits), ]
-  off <- (point$coverage - 0.9) / point$error
-  beside <- point[point$method != "replicated" & !is.na(point$replicated_sd), ]
-  ratio <- (beside$replicated_sd / beside$sd)^2
-  worst <- function(x, at) {
-    at <- at[which.max(x), ]
-    sprintf("%s, budget %s, %s, %s", at$method, at$budget, at$features,
-            at$judge)
+  name <- function(at) {
+    sprintf("%s, budget %s, %s, %s, %d splits", at$method, at$budget,
+            at$features, at$judge, at$splits)
   }
+  certified <- m[m$rule == "certified", ]
+  above <- (certified$false - 0.1) / sqrt(0.09 / certified$splits)
+  worst <- certified[which.max(above), ]
+  point <- m[m$rule == "marginal" & m$method != "uncalibrated", ]
+  off <- (point$coverage - 0.9) / point$error
+  least <- point[which.min(off), ]
+  own <- point$method == "replicated"
+  beside <- point[!own & !is.na(point$replicated_sd) &
+                    point$splits == max(m$splits), ]
+  ratio <- (beside$replicated_sd / beside$sd)^2
   c(
-    sprintf(paste("- Certified bounds: false in at most %s%% of %d splits (%s),",
-                  "the limit being %s%% (10%% and three errors)."),
-            percent(max(certified$false), 1), max(m$splits),
-            worst(certified$false, certified), percent(limit, 1)),
-    sprintf(paste("- Marginal rule: %d of %d cells cover within two errors of",
-                  "0.9, and none less than %.1f errors below (%s)."),
-            sum(abs(off) <= 2), length(off), max(-off), worst(-off, point)),
-    sprintf(paste("- Spread: the variance of the coverage with replicated draws",
-                  "is %.2f to %.2f of that of a published method at as many",
-                  "draws (largest: %s); one such ratio has a relative error of",
-                  "%s%%."),
-            min(ratio), max(ratio), worst(ratio, beside),
-            percent(2 / sqrt(max(m$splits))))
+    sprintf(paste(
+      "- Certified bounds: of %d cells, %d are false in more than 10%% and",
+      "three errors of the splits; the worst in %s%%, %.1f errors (%s)."
+    ), nrow(certified), sum(above > 3), percent(worst$false, 1), max(above),
+    name(worst)),
+    sprintf(paste(
+      "- Marginal rule: within two errors of 0.9 are %d of %d cells of",
+      "replicated draws and %d of %d of the published methods; the lowest is",
+      "%.4f, %.1f errors (%s)."
+    ), sum(abs(off[own]) <= 2), sum(own), sum(abs(off[!own]) <= 2), sum(!own),
+    least$coverage, min(off), name(least)),
+    sprintf(paste(
+      "- Spread: with replicated draws the variance of the coverage is %.2f to",
+      "%.2f times that of a published method at as many draws (largest: %s).",
+      "One such ratio has a relative error of %s%%."
+    ), min(ratio), max(ratio), name(beside[which.max(ratio), ]),
+    percent(2 / sqrt(max(m$splits)))),
+    sprintf(paste(
+      "- Prompts that neither trained nor calibrated are covered as the",
+      "population is: mean coverages differ by at most %s."
+    ), fixed(max(abs(point$new - point$coverage)), 4))
   )
 }
 
@@ -221,9 +235,10 @@ plot_bounds <- function(m) {
     ggplot2::scale_colour_manual(values = look$colour) +
     ggplot2::scale_linetype_manual(values = look$line) +
     ggplot2::scale_shape_manual(values = look$shape) +
-    ggplot2::scale_y_log10() +
-    ggplot2::facet_grid(ggplot2::vars(.data$judge), ggplot2::vars(.data$rule),
-                        scales = "free_y") +
+    ggplot2::facet_wrap(ggplot2::vars(.data$judge, .data$rule),
+                        scales = "free_y", labeller = ggplot2::label_wrap_gen(
+                          multi_line = FALSE
+                        )) +
     ggplot2::labs(x = "mean draws made per prompt",
                   y = "geometric mean of the bound", colour = NULL,
                   linetype = NULL, shape = NULL) +
@@ -249,9 +264,10 @@ report_study <- function(runs, long, output) {
     sprintf(paste(
       "%s. %d random splits of 1,797 prompts: 800 train the hazard; the other",
       "997 are the population, from which 800 are drawn with replacement to",
-      "calibrate. Each draw comes out of the record, once. alpha = 0.1, delta =",
-      "0.1, quantiles capped at 33. Splits overlap. Features `text` and `all`,",
-      "and bounds beyond the record: %d of the splits; the simulated judge: %d.",
+      "calibrate. Each draw comes out of the record, once. alpha = 0.1,",
+      "delta = 0.1, quantiles capped at 33. Splits overlap. Features `text`",
+      "and `all`, and bounds beyond the record: %d of the splits; embeddings",
+      "and the simulated judge: %d.",
       "One run of `bench/study.R %d`."
     ), R.version.string, max(m$splits), splits(runs$features == "all"),
     splits(runs$judge == "simulated"), max(m$splits)), "",
@@ -259,17 +275,17 @@ report_study <- function(runs, long, output) {
     "## The marginal rule", "",
     paste(
       "The attributes are the features. *draws*: made, mean per calibration",
-      "prompt; *coverage*: mean over splits, with its standard error; *sd*: its",
-      "standard deviation over splits; *replicated: sd*: what replicated draws",
-      "have at as many draws (interpolated); *low*, *middle*, *high*: coverage",
-      "in thirds by predicted hazard; *bound*: geometric mean; then the share",
+      "prompt; *coverage*: mean over splits, with its standard error; *sd*:",
+      "its standard deviation over splits; *replicated: sd*: what replicated",
+      "draws have at as many draws (interpolated); *low*, *middle*, *high*:",
+      "coverage in thirds by predicted hazard; *bound*: geometric mean; then the share",
       "of prompts whose bound is 1, or at the cap."
     ), "", by_judge(marginal_table),
     "## The certificate", "",
     paste(
       "*false*: splits in which a certified bound covers less than 0.9;",
       "*nothing*: splits in which it is 1 for every prompt; *tau_max*: splits",
-      "in which the level was cut off there."
+      "in which the level is limited by it."
     ), "", by_judge(certified_table),
     "## Features", "",
     paste(
@@ -295,7 +311,7 @@ report_study <- function(runs, long, output) {
     "Replicated draws, budget 12.", "",
     other_table(m[m$features %in% c("attributes", "embedding"), ])
   )
-  save_report("study", lines, list(
+  recorded$save_report("study", lines, list(
     "study-coverage" = function() plot_coverage(main),
     "study-bounds" = function() plot_bounds(main)
   ), output, height = 4)

@@ -194,4 +194,10 @@ if (any(failed)) {
 part <- function(name) do.call(rbind, lapply(runs, `[[`, name))
 dir.create("build/study", showWarnings = FALSE, recursive = TRUE)
 saveRDS(list(runs = part("runs"), long = part("long")), "build/study/runs.rds")
-report$report_study(part("runs"), part("long"), output)
+known <- vapply(names(data$verdicts), function(judge) {
+  count <- count_draws(data, judge)
+  exp(mean(log(shared$longest_bound(count$unsafe, count$draws, 1 - alpha,
+                                    cap))))
+}, 0)
+report$report_study(part("runs"), part("long"), known, nrow(data$prompts),
+                    sizes[["train"]], output)

@@ -46,6 +46,14 @@ hypergeometric_coverage <- function(bound, unsafe, draws) {
   stats::dhyper(0, unsafe, draws - unsafe, pmin(bound - 1, draws))
 }
 
+# The longest bound whose coverage of a prompt's own record is at least `level`:
+# what could be said of each prompt if its record were known.
+longest_bound <- function(unsafe, draws, level, cap) {
+  covered <- vapply(seq_len(cap), hypergeometric_coverage,
+                    numeric(length(unsafe)), unsafe = unsafe, draws = draws)
+  rowSums(covered >= level)
+}
+
 md_row <- function(...) paste0("| ", paste(..., sep = " | "), " |")
 
 # The document and its pictures: those of the vignettes, or, where a folder is

@@ -249,7 +249,9 @@ plot_bounds <- function(m) {
 
 # ---- The document ------------------------------------------------------------
 
-report_study <- function(runs, long, output) {
+# `known`: the geometric mean of longest_bound() by each judge; `n`: how many
+# prompts there are, `train` of which train.
+report_study <- function(runs, long, known, n, train, output) {
   m <- summarise_runs(runs[runs$judge != "simulated", ])
   main <- m[m$features == "attributes", ]
   splits <- function(which) length(unique(runs$split[which]))
@@ -262,24 +264,29 @@ report_study <- function(runs, long, output) {
   lines <- c(
     "# Recorded draws of a real model", "",
     sprintf(paste(
-      "%s. %d random splits of 1,797 prompts: 800 train the hazard; the other",
-      "997 are the population, from which 800 are drawn with replacement to",
+      "%s. %d random splits of %d prompts: %d train the hazard; the other %d",
+      "are the population, from which 800 are drawn with replacement to",
       "calibrate. Each draw comes out of the record, once. alpha = 0.1,",
       "delta = 0.1, quantiles capped at 33. Splits overlap. Features `text`",
       "and `all`, and bounds beyond the record: %d of the splits; embeddings",
       "and the simulated judge: %d.",
       "One run of `bench/study.R %d`."
-    ), R.version.string, max(m$splits), splits(runs$features == "all"),
+    ), R.version.string, max(m$splits), n, train, n - train,
+    splits(runs$features == "all"),
     splits(runs$judge == "simulated"), max(m$splits)), "",
-    "## Wanted, and found", "", check_lines(m), "",
+    "## Wanted, and found", "", check_lines(m),
+    sprintf(paste(
+      "- Were each prompt's record known, bounds that cover 90%% of it would",
+      "have a geometric mean of %.2f by the lexicon and %.2f by the classifier."
+    ), known[["lexicon"]], known[["classifier"]]), "",
     "## The marginal rule", "",
     paste(
       "The attributes are the features. *draws*: made, mean per calibration",
       "prompt; *coverage*: mean over splits, with its standard error; *sd*:",
       "its standard deviation over splits; *replicated: sd*: what replicated",
       "draws have at as many draws (interpolated); *low*, *middle*, *high*:",
-      "coverage in thirds by predicted hazard; *bound*: geometric mean; then the share",
-      "of prompts whose bound is 1, or at the cap."
+      "coverage in thirds by predicted hazard; *bound*: geometric mean; then",
+      "the share of prompts whose bound is 1, or at the cap."
     ), "", by_judge(marginal_table),
     "## The certificate", "",
     paste(

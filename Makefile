@@ -15,8 +15,8 @@ sources := DESCRIPTION NAMESPACE R src src/core \
   $(wildcard R/*.R src/*.[ch] src/core/*.[ch] src/Makevars data/*) \
   $(shell find inst -type f 2>/dev/null)
 
-.PHONY: help demo paper test install build check test-core test-r docs layers \
-  tables readme bench valgrind clean setup-demo setup-paper setup-test
+.PHONY: help demo paper study test install build check test-core test-r docs \
+  layers tables readme bench valgrind clean setup-demo setup-paper setup-test
 
 help: ## list these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' \
@@ -27,6 +27,11 @@ demo: setup-demo build ## audit a word model of Jane Austen's novels, start to e
 
 paper: setup-paper build ## reproduce the paper's synthetic study, beside its numbers
 	@Rscript inst/experiments/paper.R build/paper
+
+study: setup-paper build ## the paper's experiment on a real model's recorded draws
+	@mkdir -p build/study
+	@Rscript bench/study.R 8 2 build/study
+	@Rscript bench/judges.R build/study
 
 test: ## run every test and check, closing with their count
 	@tools/test.sh

@@ -9,6 +9,7 @@ carry_out <- function(rows, control, call = rlang::caller_env()) {
     note_spent(run, control$meter)
   })
   read_earlier(rows, run, control, call)
+  limit_to_recorded(rows, run, control)
   tryCatch(
     make_draws(rows, run, control),
     interrupt = function(e) run$stopped <- "interrupted"
@@ -111,10 +112,10 @@ make_draws <- function(rows, run, control) {
       run$step()
     } else if (!is.null(run$stopped) || !is.null(run$error)) {
       break
-    } else if (run$state$n_open > 0L) {
-      wait_for_retries(run, control)
-    } else {
+    } else if (run$state$n_open == 0L) {
       break
+    } else if (is.null(run$error <- run_out(rows, run$state))) {
+      wait_for_retries(run, control)
     }
   }
 }
@@ -174,16 +175,20 @@ stop_sampler <- function(error, audit, control, call) {
   # What the sampler itself raised is told once, as the parent.
   broken <- inherits(error, "timetounsafe_error_sampler_broken")
   contract <- inherits(error, "timetounsafe_error_sampler_contract")
+  exhausted <- inherits(error, "timetounsafe_error_exhausted")
   raised <- if (broken) error$parent else if (!contract) error
   problem <- if (broken || contract) error$message
   stop_classed(
-    c(if (contract) "sampler_contract", "sampler"),
+    c(if (exhausted) "exhausted", if (contract) "sampler_contract", "sampler"),
     c(
       paste0("`sampler` failed", if (is.null(problem)) "." else ": ", problem),
       i = sprintf("%s draws made so far are kept in the %s.", format(
         sum(audit$draws, audit$unused, lengths(attr(audit, "early")["draw"]))
       ), if (is.null(control$ledger)) "field `audit`" else "ledger"),
-      i = if (is.null(control$ledger)) {
+      i = if (exhausted) {
+        paste("Ask for fewer (a lower `cap` or `budget`), or see `replace` of",
+              "sampler_replay().")
+      } else if (is.null(control$ledger)) {
         "Fix the sampler, then resume with run_audit(error$audit, sampler)."
       } else {
         "Fix the sampler and repeat the call to resume."
@@ -194,7 +199,8 @@ stop_sampler <- function(error, audit, control, call) {
               "unsafe.")
       }
     ),
-    audit = audit, argument = "sampler", call = call, parent = raised
+    audit = audit, argument = "sampler", id = error$id,
+    recorded = error$recorded, call = call, parent = raised
   )
 }
 

@@ -2,13 +2,15 @@
 # and those to be tried again.
 
 # The queue is a part of the audit's state (see new_audit_state()), of which it
-# reads `limit`, the most draws of each row, and `open`, whether it is still
-# drawn.
+# reads `limit`, how many draws of each row are planned, and `open`, whether it
+# is still drawn.
 begin_queue <- function(state, ahead, together) {
   # Whether several draws of one prompt may be under way at once.
   state$ahead <- ahead
   # How many of one prompt the sampler would have together.
   state$together <- if (ahead) together else 1
+  # How many draws of each row may be handed out: see limit_to_recorded().
+  state$most <- state$limit
   # The highest draw of each row that was handed out, and how many are not back.
   state$handed <- state$draws
   state$in_flight <- numeric(length(state$draws))
@@ -65,7 +67,7 @@ take_new <- function(state, slots) {
   if (state$ahead && spare > 0) {
     candidates <- c(row, setdiff(state$active, row))
     have <- c(share, numeric(length(candidates) - length(row)))
-    left <- state$limit[candidates] - state$handed[candidates]
+    left <- state$most[candidates] - state$handed[candidates]
     share <- share_slots(have, left, spare)
     row <- candidates
   }
@@ -76,7 +78,7 @@ take_new <- function(state, slots) {
 find_idle <- function(state) {
   active <- state$active
   active <- active[state$open[active] &
-                     state$handed[active] < state$limit[active]]
+                     state$handed[active] < state$most[active]]
   state$active <- active
   waits <- state$in_flight[active] > 0
   if (!state$ahead) {
@@ -102,7 +104,7 @@ first_share <- function(state, row, slots) {
   if (state$together > 1) {
     all <- which(!state$stop[row])
     share[all] <- pmin(state$together,
-                       (state$limit[row] - state$handed[row])[all])
+                       (state$most[row] - state$handed[row])[all])
   }
   pmax(0, pmin(share, slots - cumsum(share) + share))
 }

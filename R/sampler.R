@@ -99,7 +99,8 @@ new_sampler <- function(sampler, call = rlang::caller_env()) {
   list(call = sampler, wants = draw_argument(sampler),
        records = "record" %in% names(formals(args(sampler))),
        together = attr(sampler, "together") %||% 1,
-       batch_size = attr(sampler, "batch_size"))
+       batch_size = attr(sampler, "batch_size"),
+       recorded = attr(sampler, "recorded"))
 }
 
 draw_argument <- function(sampler) {

@@ -45,6 +45,10 @@
 #'   `timetounsafe_error_sampler_contract` (what the sampler returned is not
 #'   what it should), `timetounsafe_error_sampler_broken` (too many failures) or
 #'   `timetounsafe_error_sampler_daemons` (all daemons have disconnected).
+#' * `timetounsafe_error_exhausted`: prompts ran out of recorded draws, see
+#'   [sampler_replay()]; also of the class
+#'   `timetounsafe_error_sampler_contract`. Fields `id`,
+#'   `recorded`.
 #' * `timetounsafe_error_ledger`: a ledger belongs to another audit, is being
 #'   written by another process, or cannot be read or written.
 #' * `timetounsafe_error_unavailable`: something is not available in this

@@ -140,7 +140,7 @@ judge_read <- function(rows, judge, unsafe, call) {
   rows
 }
 
-# Whether the text of the responses is needed. Otherwise its hash takes its
+# Whether the text of the responses is wanted. Otherwise its hash takes its
 # place, by which copies are recognised as well: a log of any size fits into
 # memory.
 needs_texts <- function(judge, keep_responses) {

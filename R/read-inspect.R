@@ -45,7 +45,7 @@
 #' @section Errors: `timetounsafe_error_file` where a file cannot be read, or
 #'   files contradict each other; `timetounsafe_error_argument`;
 #'   `timetounsafe_error_unavailable` where a package is not installed:
-#'   jsonlite, and archive for `.eval` files of 2026 and later (packed with zstd). Warning
+#'   jsonlite, and archive for `.eval` files that are packed with zstd. Warning
 #'   `timetounsafe_warning_dependent_draws` where which draws are in the log
 #'   depends on their outcomes.
 #' @source The format: <https://inspect.aisi.org.uk/eval-logs.html>.

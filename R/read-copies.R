@@ -14,13 +14,13 @@ drop_duplicates <- function(rows, call) {
   again <- !is.na(rows$retry) & keep
   better <- better[again[better]]
   keep[better[duplicated(rows$retry[better], fromLast = TRUE)]] <- FALSE
-  rows <- rows[keep, , drop = FALSE]
+  if (!all(keep)) rows <- rows[keep, , drop = FALSE]
   # A cache gives the message that it has under another key.
   seen <- match(rows$message_id, rows$message_id, incomparables = NA)
   again <- !is.na(seen) & seen != seq_len(nrow(rows))
   elsewhere <- again & rows$source != rows$source[ifelse(again, seen, 1L)]
   rows$cached[again] <- TRUE
-  rows[!elsewhere, , drop = FALSE]
+  if (any(elsewhere)) rows[!elsewhere, , drop = FALSE] else rows
 }
 
 refuse_conflict <- function(rows, call) {

@@ -57,7 +57,8 @@ read_garak_file <- function(file, judge, texts, call) {
   }, garak_members(), call)
   attempts <- bind_tables(lapply(found, `[[`, "attempts"))
   if (is.null(attempts) || nrow(attempts) == 0L) {
-    stop_file(file, "it has no attempts of garak", call)
+    stop_file(file, paste("it has no attempts of garak (of its files, the",
+                          "report.jsonl has them)"), call)
   }
   take <- function(name) {
     bind_tables(lapply(found, function(part) {

@@ -8,6 +8,9 @@
 #'
 #' * `id` is that of the sample, and a draw is an epoch. The response is the
 #'   text of the first choice of `output`.
+#' * A score that is missing, or made up by Inspect because the model that
+#'   judges gave no grade ("Grade not found in model output"), is no verdict:
+#'   `"unjudged"`.
 #' * A sample with an error is `"error"`, also when it has an answer and scores;
 #'   one whose answer a content filter withheld is `"refused"`; one that a limit
 #'   ended, or that was marked invalid, is `"invalid"`. The thrown-away attempts
@@ -41,8 +44,8 @@
 #'   were errors, `message`.
 #' @section Errors: `timetounsafe_error_file` where a file cannot be read, or
 #'   files contradict each other; `timetounsafe_error_argument`;
-#'   `timetounsafe_error_unavailable` where a package is not installed: archive
-#'   for `.eval`, jsonlite for both. Warning
+#'   `timetounsafe_error_unavailable` where a package is not installed:
+#'   jsonlite, and archive for `.eval` files that are packed with zstd. Warning
 #'   `timetounsafe_warning_dependent_draws` where which draws are in the log
 #'   depends on their outcomes.
 #' @source The format: <https://inspect.aisi.org.uk/eval-logs.html>.
@@ -85,7 +88,8 @@ read_inspect_file <- function(file, texts, call) {
 # a "read" in any of them it did not.
 inspect_members <- function() {
   want_members("id", "epoch", "uuid", "input", "output", "scores", "score",
-               "error", "limit", "invalidation", "error_retries", events = "read")
+               "error", "limit", "invalidation", "error_retries",
+               events = "read")
 }
 
 header_members <- function() {

@@ -71,8 +71,8 @@ forget_texts <- function(blocks) {
   if (blocks %% 8 == 7) gc(verbose = FALSE)
 }
 
-# One table of many with the same columns, NULL of none. rbind() would copy every
-# column once for each table.
+# One table of many with the same columns, NULL of none. rbind() would copy
+# every column once for each table.
 bind_tables <- function(tables) {
   tables <- Filter(Negate(is.null), tables)
   if (length(tables) == 0L) {

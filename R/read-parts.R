@@ -88,8 +88,9 @@ read_log <- function(file, read, judge, unsafe, keep_responses, call,
   rows <- drop_duplicates(rows, call)
   duplicates <- before - nrow(rows)
   forget_copies(rows)
-  rows <- rows[order(match(rows$id, rows$id), match(rows$source, file),
-                     rows$order), ]
+  sorted <- order(match(rows$id, rows$id), match(rows$source, file),
+                  rows$order)
+  if (is.unsorted(sorted)) rows <- rows[sorted, ]
   forget_copies(rows)
   if (is.function(judge)) {
     rows <- judge_read(rows, judge, unsafe, call)

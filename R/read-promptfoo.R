@@ -139,7 +139,8 @@ promptfoo_fields <- function() {
     row_id = at_path("id"), test = at_path("testIdx"),
     column = at_path("promptIdx"),
     provider = sprintf(
-      "coalesce(nullif(%s, ''), %s, CASE json_type(%s) WHEN 'text' THEN %s END)",
+      paste("coalesce(nullif(%s, ''), %s,",
+            "CASE json_type(%s) WHEN 'text' THEN %s END)"),
       at_path("provider.label"), at_path("provider.id"), "x, '$.provider'",
       at_path("provider")
     ),
@@ -217,7 +218,8 @@ promptfoo_part <- function(file, fields, scores, judge, header, cut) {
     message = ifelse(error, fields$error, ifelse(none, "no output", NA)),
     latency = as.numeric(fields$latency) / 1000,
     cost = as.numeric(fields$cost), order = as.numeric(fields$test),
-    message_id = ifelse(is.na(fields$test), NA, fields$content), cached = fields$cached %in% "1",
+    message_id = ifelse(is.na(fields$test), NA, fields$content),
+    cached = fields$cached %in% "1",
     fixed = promptfoo_fixed(header), row = as.double(fields$number)
   )
   threw <- unique(scores$at[is.na(scores$value)])

@@ -32,10 +32,10 @@ choose_scores <- function(scores, judge, unsafe, n, call) {
     stop_judges(
       sprintf("`judge` must be a judge of the file, not \"%s\"%s.",
               show_text(judge), if (is.null(found)) "" else paste(",", found)),
-      scores, if (length(parts) > 0L) parts else known, call, if (
-        length(parts) > 0L) {
-        sprintf("Name one, `judge = \"%s\"`, or let a function `unsafe` see all.",
-                show_text(parts[1L]))
+      scores, if (length(parts) > 0L) parts else known, call,
+      if (length(parts) > 0L) {
+        sprintf(paste("Name one, `judge = \"%s\"`, or let a function `unsafe`",
+                      "see all."), show_text(parts[1L]))
       }
     )
   }

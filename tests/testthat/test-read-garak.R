@@ -156,3 +156,15 @@ test_that("garak's aggregate adds nothing to the reports that it joins", {
   expect_counts(read_garak(files, "unsafe_content.LDNOOBW", 0.5), ok = 104,
                 unsafe = 20, error = 10)
 })
+
+test_that("scores that are missing, or too few, are no verdicts", {
+  attempts <- list(
+    garak_attempt("u1", list("a", "b"), list(words = list(0, 1))),
+    garak_attempt("u2", list("a", "b"), list(words = list(NULL, 1))),
+    garak_attempt("u3", list("a", "b"), list(words = list(0)))
+  )
+  attempts[[4]] <- garak_attempt("u4", list("a"), list())
+  attempts[[4]]["detector_results"] <- list(NULL)
+  expect_counts(read_garak(write_garak(attempts), unsafe = 0.5), ok = 4,
+                unsafe = 2, unjudged = 3)
+})

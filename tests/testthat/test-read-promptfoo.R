@@ -236,3 +236,33 @@ test_that("promptfoo's own files of one evaluation count once", {
   expect_counts(pooled("p02_cache_run1_repeat2.json",
                        "p02_cache_run2_repeat4.json"), ok = 16, unsafe = 2)
 })
+
+test_that("early versions, without numbers of tests or ids, keep all draws", {
+  rows <- lapply(1:4, function(k) {
+    row <- promptfoo_row(k, if (k < 3) "same" else paste("x", k),
+                         list(words = k != 2), latencyMs = 5)
+    row$provider <- "toy:model"
+    row[setdiff(names(row), c("id", "testIdx", "promptIdx", "failureReason"))]
+  })
+  file <- write_promptfoo(rows)
+  expect_counts(read_promptfoo(file), ok = 4, unsafe = 1, copy = 0)
+  expect_identical(unique(read_promptfoo(file)$model), "toy:model")
+  # The same rows in another file are the same draws.
+  both <- read_promptfoo(c(file, write_promptfoo(rows, ext = ".jsonl")))
+  expect_counts(both, ok = 4, unsafe = 1, copy = 0)
+})
+
+test_that("a judge that gave no answer is told from one that found fault", {
+  reasons <- c("API error: 429", "No output", "No output of harm", "rude",
+               "llm-rubric produced malformed response: x")
+  rows <- lapply(seq_along(reasons), function(k) {
+    row <- promptfoo_row(k, paste("answer", k), list(`llm-rubric` = FALSE))
+    row$gradingResult$componentResults[[1]]$reason <- reasons[k]
+    row
+  })
+  expect_counts(read_promptfoo(write_promptfoo(rows)), ok = 2, unsafe = 2,
+                unjudged = 3)
+  rows[[4]]$gradingResult["componentResults"] <- list(NULL)
+  expect_counts(read_promptfoo(write_promptfoo(rows)), ok = 1, unsafe = 1,
+                unjudged = 4)
+})

@@ -3,16 +3,18 @@
 
 #' Compare budgets before drawing
 #'
-#' Simulates the path from plan to bound, with the estimated hazards taken as
-#' true, for a range of budgets and numbers of prompts: how long the bounds are,
-#' how far the certified coverage exceeds the nominal one, and whether there are
-#' enough prompts to certify anything.
+#' Simulates the path from plan to bound, with hazards as estimated, for a range
+#' of budgets and numbers of prompts: how long the bounds are, how far the
+#' certified coverage exceeds the nominal one, and whether there are enough
+#' prompts to certify anything.
 #'
 #' Each row plans as [plan_audit()] does, simulates outcomes, and calibrates,
 #' `repetitions` times, with the same random numbers in every row, so that rows
 #' can be compared. The margin is the cost of the certificate: mean coverage
 #' less `1 - alpha`. A wrong hazard makes the true coverage vary more between
-#' prompts, and the margin somewhat larger.
+#' prompts, and the margin somewhat larger. Draws follow hazards that differ
+#' from the estimated ones by as much as the `precision` of `hazard` says, see
+#' [fit_hazard()].
 #'
 #' Before there is a hazard, a guess of the unsafe rate is enough: prompts are
 #' then simulated whose hazards differ as those of real prompts of a real model
@@ -119,7 +121,7 @@ advise_budget <- function(hazard, newdata = NULL,
     constants <- new_constants(design, setting$budget, alpha, delta, tau_max,
                                cap)
     constants <- choose_limits(constants, cap, scene$pilot, scene$reference,
-                               setting$n)
+                               setting$n, scene$precision)
     advise_row(constants, scene, setting$n, repetitions)
   })
   hidden <- if (!guess) c("train", "n_train")
@@ -150,7 +152,9 @@ known_scene <- function(hazard, newdata, training, tau_max, cap, delta,
   }
   training <- read_training(training, hazard, call)
   scene <- list(
-    prob = prob, truth = prob,
+    prob = prob,
+    truth = with_seed(advice_seed, draw_alike(prob, hazard$precision)),
+    precision = hazard$precision,
     pilot = plan_pilot(hazard, training, tau_max, cap, delta),
     reference = hazard$fitted %||% training$prob %||% prob
   )

@@ -55,6 +55,15 @@ spread_places <- function(prob, most = 5000) {
   order(prob)[ceiling((seq_len(most) - 0.5) * n / most)]
 }
 
+# A hazard for each prompt, as prompts that look like it have them.
+draw_alike <- function(prob, precision) {
+  if (is.null(precision) || !is.finite(precision)) {
+    return(prob)
+  }
+  n <- length(prob)
+  stats::rbeta(n, prob * precision, (1 - prob) * precision)
+}
+
 # For a line of a page: NULL where nothing is known.
 precision_line <- function(precision) {
   if (is.null(precision) || is.na(precision)) {

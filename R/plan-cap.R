@@ -2,12 +2,14 @@
 # and so how long a bound can be certified. Derivation: methods vignette, "The
 # cap".
 
-# `constants` with both; what was given stays. `cap` is what the user said.
-choose_limits <- function(constants, cap, pilot, reference, n) {
+# `constants` with both; what was given stays. `cap` is what the user said,
+# `precision` that of the hazard.
+choose_limits <- function(constants, cap, pilot, reference, n,
+                          precision = NULL) {
   if (chooses_cap(constants, cap)) {
     # A limit to the size of clusters scales payoffs and bets alike.
     settings <- constants[setdiff(names(constants), "cluster_size")]
-    chosen <- choose_cap(settings, pilot, reference, n)
+    chosen <- choose_cap(settings, pilot, reference, n, precision)
     constants$cap <- chosen$cap
     if (!chosen$by_pilot) {
       pilot <- NULL
@@ -29,8 +31,8 @@ chooses_cap <- function(constants, cap) {
 # tau_max of the pilot: list(cap, by_pilot). No bound exceeds its cap: caps
 # below the best bound so far need no simulation, so the search begins with the
 # largest.
-choose_cap <- function(constants, pilot, reference, n) {
-  scene <- simulated_scene(pilot, reference, n)
+choose_cap <- function(constants, pilot, reference, n, precision = NULL) {
+  scene <- simulated_scene(pilot, reference, n, precision)
   tried <- data.frame(cap = numeric(), bound = numeric(), by_pilot = logical())
   try_caps <- function(tried, caps) {
     for (cap in setdiff(round(caps), tried$cap)) {
@@ -69,13 +71,17 @@ cap_seed <- 613593
 # ---- What is simulated -------------------------------------------------------
 
 # Prompts like those to calibrate on, with the hazards that a plan would know
-# and those that draws follow: what training draws say of them, or the same. A
-# share of the reference prompts, and of the pilot, is enough to fix constants.
-simulated_scene <- function(pilot, reference, n, most = 10000) {
-  truth <- if (!is.null(pilot)) with_seed(cap_seed, draw_truth(pilot))
+# and those that draws follow: what training draws say of them, or as different
+# as the precision of the hazard says. A share of the reference prompts, and of
+# the pilot, is enough to fix constants.
+simulated_scene <- function(pilot, reference, n, precision = NULL,
+                            most = 10000) {
+  truth <- with_seed(cap_seed, {
+    if (is.null(pilot)) draw_alike(reference, precision) else draw_truth(pilot)
+  })
   list(
     prob = pilot$prob %||% reference,
-    truth = truth %||% reference,
+    truth = truth,
     shown = thin_out(pilot$prob %||% reference),
     reference = thin_out(reference),
     pilot = if (!is.null(pilot)) thin_pilot(pilot),

@@ -5,7 +5,7 @@
 # no prompt lost anything, or in none of 100 simulated audits, with hazards as
 # estimated. `n` prompts in this number of units; `cap` is what the user said.
 warn_outlook <- function(constants, cap, pilot, reference, units, n,
-                         call = rlang::caller_env()) {
+                         precision = NULL, call = rlang::caller_env()) {
   if (is.na(constants$delta)) {
     return(invisible())
   }
@@ -14,13 +14,14 @@ warn_outlook <- function(constants, cap, pilot, reference, units, n,
   rows <- if (is.null(constants$cluster_size)) 1 else n / units
   if (cannot_certify(constants_betting(fixed, units, rows))) {
     warn_few_prompts(fixed, quantile, units, n, call)
-  } else if (!expect_certificate(constants, pilot, reference, units)) {
+  } else if (!expect_certificate(constants, pilot, reference, units,
+                                 precision)) {
     warn_no_certificate(c(
       sprintf("No bound above 1 can be certified with %s and a budget of %s.",
               counted(units, if (units < n) "cluster" else "prompt"),
               format(constants$budget)),
       i = "Simulated with these hazards, every bound is 1.",
-      i = name_remedies(constants, cap, pilot, reference, units)
+      i = name_remedies(constants, cap, pilot, reference, units, precision)
     ), call)
   }
 }
@@ -54,20 +55,22 @@ warn_no_certificate <- function(message, call) {
 # of the first two mostly does. A limit to the size of clusters scales payoffs
 # and bets alike.
 expect_certificate <- function(constants, pilot, reference, n,
-                               repetitions = 100) {
+                               precision = NULL, repetitions = 100) {
   constants <- constants[setdiff(names(constants), "cluster_size")]
-  scene <- simulated_scene(pilot, reference, n)
+  scene <- simulated_scene(pilot, reference, n, precision)
   simulate_bound(constants, scene, repetitions = 2) > 0 ||
     simulate_bound(constants, scene, prompts = 1e5, repetitions) > 0
 }
 
 # More prompts, or a larger budget, with which bounds above 1 are certified.
-name_remedies <- function(constants, cap, pilot, reference, units) {
+name_remedies <- function(constants, cap, pilot, reference, units,
+                          precision = NULL) {
   certifies <- function(budget, units) {
     settings <- new_constants(constants$design, budget, constants$alpha,
                               constants$delta, NULL, cap)
-    settings <- choose_limits(settings, cap, pilot, reference, units)
-    expect_certificate(settings, pilot, reference, units, repetitions = 10)
+    settings <- choose_limits(settings, cap, pilot, reference, units, precision)
+    expect_certificate(settings, pilot, reference, units, precision,
+                       repetitions = 10)
   }
   more <- 2^(1:3)
   budget <- constants$budget

@@ -189,8 +189,10 @@ plan_audit <- function(hazard, prompts, budget, newdata = NULL,
   constants$reference <- reference$source
   pilot <- plan_pilot(hazard, training, tau_max, cap, delta)
   units <- if (is.null(cluster)) n else length(unique(cluster))
-  constants <- choose_limits(constants, cap, pilot, reference$prob, units)
-  warn_outlook(constants, cap, pilot, reference$prob, units, n)
+  constants <- choose_limits(constants, cap, pilot, reference$prob, units,
+                             hazard$precision)
+  warn_outlook(constants, cap, pilot, reference$prob, units, n,
+               hazard$precision)
   constants <- fix_constants(constants, prior_quantile(reference, constants),
                              units)
   rows <- data.frame(id = id)

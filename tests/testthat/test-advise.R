@@ -24,6 +24,23 @@ test_that("what is predicted is what calibrations of that plan then show", {
   expect_true(all(advice$gmean_bound < advice$gmean_bound_marginal))
 })
 
+test_that("prompts that look alike differ as the precision says", {
+  set.seed(5)
+  p <- 10^runif(800, -3, -1)
+  at <- function(precision) {
+    hazard <- as_hazard(function(newdata) newdata, precision = precision)
+    advise_budget(hazard, p, 20, cap = 200, tau_max = 0.5, repetitions = 30)
+  }
+  alike <- at(Inf)
+  expect_identical(at(NULL), alike)
+  # The mean of P(T < q) over prompts is smaller where hazards differ, so that a
+  # higher tau is certified.
+  differ <- at(5)
+  expect_gt(differ$gmean_bound, alike$gmean_bound)
+  expect_gt(differ$coverage, 0.9)
+  expect_equal(at(1e4)$gmean_bound, alike$gmean_bound, tolerance = 0.05)
+})
+
 test_that("the fewest prompts that can be certified are just enough", {
   set.seed(2)
   p <- 10^runif(2000, -3, -1)

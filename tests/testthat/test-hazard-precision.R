@@ -120,6 +120,21 @@ test_that("as_hazard() takes a precision", {
                "precision", class = "timetounsafe_error_argument")
 })
 
+test_that("prompts that look alike have hazards with this mean and precision", {
+  set.seed(7)
+  prob <- rep(c(0.02, 0.3), each = 20000)
+  alike <- draw_alike(prob, 9)
+  for (p in c(0.02, 0.3)) {
+    one <- alike[prob == p]
+    expect_lt(abs(mean(one) - p), 4 * sqrt(p * (1 - p) / 10 / 20000))
+    expect_equal(var(one), p * (1 - p) / 10, tolerance = 0.06)
+  }
+  expect_identical(draw_alike(prob, Inf), prob)
+  expect_identical(draw_alike(prob, NA_real_), prob)
+  expect_identical(draw_alike(prob, NULL), prob)
+  expect_identical(draw_alike(c(0, 1), 5), c(0, 1))
+})
+
 test_that("on recorded draws of a real model it is about 10", {
   folder <- file.path(Sys.getenv("TIMETOUNSAFE_DATA"), "llm")
   skip_if(!nzchar(Sys.getenv("TIMETOUNSAFE_DATA")) || !dir.exists(folder),

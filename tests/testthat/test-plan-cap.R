@@ -109,6 +109,27 @@ test_that("advise_budget() plans by the same cap", {
   expect_equal(log(advice$gmean_bound), predicted[1], tolerance = 0.2)
 })
 
+test_that("without training draws the precision says how wrong hazards are", {
+  set.seed(1)
+  p <- 10^runif(3000, -3, -1)
+  scene <- simulated_scene(NULL, p, 200, 10)
+  expect_equal(mean((scene$truth - p)^2), mean(p * (1 - p)) / 11,
+               tolerance = 0.15)
+  expect_identical(scene$prob, p)
+  expect_identical(simulated_scene(NULL, p, 200, 10), scene)
+  expect_identical(simulated_scene(NULL, p, 200, Inf)$truth, p)
+  # With training draws they say it.
+  pilot <- list(prob = p[1:100], unsafe = rbinom(100, 20, p[1:100]),
+                draws = rep(20, 100))
+  expect_identical(simulated_scene(pilot, p, 200, 10),
+                   simulated_scene(pilot, p, 200, Inf))
+  random <- with_seed(1, runif(1))
+  expect_identical(with_seed(1, {
+    simulated_scene(NULL, p, 200, 10)
+    runif(1)
+  }), random)
+})
+
 test_that("thinned hazards are evenly spaced order statistics", {
   expect_identical(thin_out(c(3, 1, 2)), c(1, 2, 3))
   thinned <- thin_out(sample(1e4), 100)

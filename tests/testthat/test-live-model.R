@@ -25,14 +25,14 @@ test_that("a real model is audited, with a break, from prompts to a bound", {
                               "to look for"))
   prompts <- sprintf("The %s went to the %s %s", grid$who, grid$where, grid$how)
   sampler <- sampler_openai(
-    server$url, "smollm2", function(x) grepl("\\b(no|not|never)\\b", x),
+    server$url, "smollm2", function(x) grepl("\\b(he|she|his|her)\\b", x),
     type = "completion", api_args = list(max_tokens = 8, top_p = 0.9)
   )
   # As many prompts as the machine draws from in some 20 seconds, 100 at most.
   sampler(prompts[1])
   time <- system.time(first <- sampler(rep(prompts[2:3], each = 8)))
   expect_identical(first$status, rep("ok", 16))
-  expect_false(anyDuplicated(first$response) > 8)
+  expect_gt(length(unique(first$response)), 8)
   expect_true(all(first$output_tokens <= 8))
   expect_gt(mean(first$truncated), 0.5)
   n <- max(5, min(100, floor(20 / time[["elapsed"]] * 2)))
@@ -53,8 +53,9 @@ test_that("a real model is audited, with a break, from prompts to a bound", {
   expect_gt(sum(drawn$unsafe), 0)
   expect_lt(sum(drawn$unsafe), 8 * n)
   even <- as_hazard(function(newdata) rep(0.1, nrow(newdata)))
-  audit <- as_audit(drawn, hazard = even, newdata = data.frame(id = drawn$id),
-                    seed = 1)
+  audit <- quiet(as_audit(drawn, hazard = even, seed = 1,
+                          newdata = data.frame(one = rep(1, n))))
+  expect_equal(audit$unsafe, drawn$unsafe)
   lpb <- quiet(calibrate_lpb(audit))
-  expect_gte(min(predict(lpb, data.frame(id = 1))), 1)
+  expect_gte(predict(lpb, data.frame(one = 1)), 1)
 })

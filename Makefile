@@ -15,8 +15,9 @@ sources := DESCRIPTION NAMESPACE R src src/core \
   $(wildcard R/*.R src/*.[ch] src/core/*.[ch] src/Makevars data/*) \
   $(shell find inst -type f 2>/dev/null)
 
-.PHONY: help demo paper study test install build check test-core test-r docs \
-  layers tables readme bench valgrind clean setup-demo setup-paper setup-test
+.PHONY: help demo paper study live test install build check test-core test-r \
+  docs layers tables readme bench valgrind clean setup-demo setup-paper \
+  setup-live setup-test
 
 help: ## list these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' \
@@ -32,6 +33,10 @@ study: setup-paper build ## the paper's experiment on a real model's recorded dr
 	@mkdir -p build/study
 	@Rscript bench/study.R 8 2 build/study
 	@Rscript bench/judges.R build/study
+
+live: setup-live build ## audit a real language model, with a kill in the middle
+	@Rscript bench/live/live.R
+	@Rscript tools/tables.R --write
 
 test: ## run every test and check, closing with their count
 	@tools/test.sh
@@ -77,6 +82,9 @@ setup-demo:
 
 setup-paper:
 	@tools/setup.sh paper
+
+setup-live:
+	@tools/setup.sh live
 
 setup-test:
 	@tools/setup.sh test

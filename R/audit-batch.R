@@ -9,6 +9,8 @@
 # one; collect() waits for one and returns list(batch, value), where value may
 # be an error; cancel() gives up what is under way.
 new_dispatcher <- function(sampler, parallel, seed) {
+  # Drawn now, also where no batch will be.
+  force(seed)
   if (parallel) {
     daemon_dispatcher(sampler, seed)
   } else {

@@ -154,7 +154,8 @@ begin_ledger <- function(con, rows, refusal, call) {
     logical_columns = paste(logical_columns, collapse = "\n")
   )
   DBI::dbWithTransaction(con, {
-    DBI::dbWriteTable(con, "plan", plan)
+    # It takes a random number for a name.
+    keep_generator(DBI::dbWriteTable(con, "plan", plan))
     for (statement in ledger_tables) {
       DBI::dbExecute(con, statement)
     }

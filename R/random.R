@@ -40,6 +40,8 @@ draw_seed <- function() stats::runif(1)
 # Evaluates `code` on a stream of random numbers that `key`, a vector of
 # numbers, fixes: another key, another stream. The session's stays as it is.
 with_stream <- function(key, code) {
+  # Where the key is drawn from the session's stream, that stays moved.
+  force(key)
   keep_generator({
     set_stream(stream_of(key))
     code

@@ -1,6 +1,6 @@
 #!/bin/sh
 # Installs what is missing, and nothing that is there already.
-# usage: tools/setup.sh demo|paper|test|valgrind
+# usage: tools/setup.sh demo|paper|live|test|valgrind
 #
 # As root on Debian: R, the tools and R packages come from apt. What apt does
 # not have, or has too old, and everything elsewhere: R packages are built from
@@ -19,6 +19,7 @@ commands='R cc make'
 case $goal in
 demo) commands="$commands pandoc" ;;
 paper) extras='ggplot2(>=3.4.0)' ;; # the figures; the floor is DESCRIPTION's
+live) extras='curl jsonlite rmarkdown' ;; # the client; the report
 test | valgrind)
   fields=Imports,Suggests
   extras="$extras lintr roxygen2"
@@ -27,7 +28,7 @@ test | valgrind)
   commands="$commands $clang_format pandoc qpdf"
   ;;
 *)
-  echo "usage: tools/setup.sh demo|paper|test|valgrind" >&2
+  echo "usage: tools/setup.sh demo|paper|live|test|valgrind" >&2
   exit 2
   ;;
 esac
@@ -114,3 +115,19 @@ if [ -n "$missing" ] && [ "$debian_r" = yes ]; then
   [ -z "$wanted" ] || apt_install $wanted || true
 fi
 [ -z "$missing" ] || r_packages install
+
+# The engine behind the real model's server, where the model and node are; what
+# needs it is skipped without it.
+node=build/node
+if [ -d "${TIMETOUNSAFE_DATA:-}/models" ] && command -v npm >/dev/null &&
+  [ ! -d $node/node_modules/node-llama-cpp ]; then
+  case $goal in
+  live | test)
+    echo "setup: installing node-llama-cpp into $node"
+    mkdir -p $node
+    npm install --prefix $node --omit=optional --no-audit --no-fund \
+      node-llama-cpp@3.21.1 @node-llama-cpp/linux-x64@3.21.1 \
+      >"$log" 2>&1 </dev/null || tail -n 5 "$log" >&2
+    ;;
+  esac
+fi

@@ -162,3 +162,26 @@ test_that("what the sampler said is told, whatever ended the run", {
   silent <- function(prompts) rep(NA, length(prompts))
   expect_no_match(first_line(silent)[1], "last error")
 })
+
+test_that("the session's stream moves by one number, drawn or read", {
+  prompts <- as.character(1:20)
+  chance <- function(prompts) runif(length(prompts)) < 0.3
+  path <- new_path()
+  after <- function(...) {
+    set.seed(1)
+    draw_responses(prompts, chance, 6, ...)
+    runif(1)
+  }
+  set.seed(1)
+  next_one <- runif(2)[2]
+  expect_identical(after(), next_one)
+  expect_identical(after(ledger = path), next_one)
+  expect_identical(after(ledger = path), next_one)
+  # So that the next call does not draw the same again.
+  first <- draw_responses(prompts, chance, 20)
+  expect_false(identical(draw_responses(prompts, chance, 20)$unsafe,
+                         first$unsafe))
+  set.seed(1)
+  lpb <- quiet(time_to_unsafe(prompts, chance, 5, x = matrix(1:20)))
+  expect_identical(runif(1), next_one)
+})

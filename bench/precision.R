@@ -12,7 +12,7 @@ log_error <- function(x) stats::sd(x) / sqrt(length(x))
 # ---- Where it is known -------------------------------------------------------
 
 # Hazards are right; prompts have 32 draws each.
-known <- function(precision, n, runs = 1000) {
+known <- function(precision, n, runs = 500) {
   estimate <- replicate(runs, {
     prob <- 10^stats::runif(n, -3, -0.5)
     unsafe <- stats::rbinom(n, 32, core$draw_alike(prob, precision))
@@ -57,7 +57,7 @@ found_rows <- vapply(names(judges), function(judge) {
 # ---- What comes of it --------------------------------------------------------
 
 # Mean log bound of certified calibrations with these constants.
-certified <- function(constants, hat, truth, n, shown, most, seed, runs = 30) {
+certified <- function(constants, hat, truth, n, shown, most, seed, runs = 20) {
   mean(vapply(seq_len(runs), function(r) {
     set.seed(1000 * seed + r)
     i <- sample.int(length(hat), n)
@@ -88,7 +88,7 @@ advised <- function(split, judge, budget, n = 700) {
   fit <- fit_hazard(x[train, ], cbind(unsafe, draws - unsafe)[train, ])
   hat <- predict(fit, x[-train, ])
   predict_with <- function(hazard) {
-    advise_budget(hazard, x[-train, ], budget, n = n, repetitions = 50)
+    advise_budget(hazard, x[-train, ], budget, n = n, repetitions = 30)
   }
   with <- predict_with(fit)
   without <- predict_with(flat(fit))
@@ -134,12 +134,12 @@ each <- function(f, ...) {
   do.call(rbind, do.call(Map, c(list(f), unname(as.list(grid)))))
 }
 summarise <- function(x) sprintf("%+.3f (%.3f)", mean(x), log_error(x))
-advice <- each(advised, judge = names(judges), budget = c(20, 40))
+advice <- each(advised, judge = names(judges), budget = 20)
 advice_rows <- vapply(split(advice, ~ judge + budget), function(a) {
   row(a$judge[1], a$budget[1], summarise(a$without), summarise(a$with))
 }, "")
-caps <- rbind(each(stopped, judge = names(judges), budget = c(20, 40)),
-              each(invented, budget = c(5, 20), n = c(200, 1000)))
+caps <- rbind(each(stopped, judge = names(judges), budget = 20),
+              each(invented, budget = c(5, 20), n = 300))
 cap_rows <- vapply(split(caps, ~ name + budget, drop = TRUE), function(a) {
   row(a$name[1], a$budget[1], sprintf("%.0f", stats::median(a$precision)),
       summarise(a$ratio))
@@ -152,7 +152,7 @@ lines <- c(
   sprintf(paste(
     "%s; one run of `bench/precision.R %d`. Monte Carlo or sampling errors in",
     "brackets. Where the precision is known, hazards right, 32 draws of each",
-    "prompt, 1,000 data sets; logarithms are of finite estimates."
+    "prompt, 500 data sets; logarithms are of finite estimates."
   ), R.version.string, splits), "",
   row("precision", "prompts", "estimate infinite", "mean log(estimate / truth)",
       "standard deviation"), "|--:|--:|--:|--:|--:|", known_rows, "",

@@ -2,32 +2,27 @@
 # net, bam and ranger on recorded draws of a real model: explained share of the
 # log-likelihood between one rate for all prompts and each prompt's own rate, on
 # prompts kept out; slope of a recalibration. Text: beside a ridge on TF-IDF of
-# words and of runs of 3 to 5 characters within them. usage: TIMETOUNSAFE_DATA=folder Rscript bench/hazard-real.R
-# [splits]   (the folder has llm/; writes bench/hazard-real.md)
+# words and of runs of 3 to 5 characters within them. usage:
+# TIMETOUNSAFE_DATA=folder Rscript bench/hazard-real.R [splits]   (the folder
+# has llm/; writes bench/hazard-real.md)
 
-library(timetounsafe)
+source("bench/shared/recorded.R")
 splits <- as.integer(c(commandArgs(TRUE), "4")[1])
-folder <- file.path(Sys.getenv("TIMETOUNSAFE_DATA"), "llm")
 
 # ---- What there is -----------------------------------------------------------
 
-prompts <- read.csv(file.path(folder, "prompts.csv"), encoding = "UTF-8")
-embedding <- read.csv(gzfile(file.path(folder, "embeddings.csv.gz")))
-embedding <- as.matrix(embedding[match(prompts$id, embedding$id), -1])
-recorded <- read.csv(gzfile(file.path(folder, "draws.csv.gz")))
-at <- factor(recorded$id, prompts$id)
-draws <- as.vector(table(at))
-judges <- list(
-  lexicon = as.vector(tapply(recorded$lexicon, at, sum)),
-  classifier = as.vector(tapply(recorded$score > 0.5, at, sum))
-)
-attributes <- as.matrix(prompts[4:11])
-features <- list(attributes = attributes, embedding = embedding,
-                 both = cbind(attributes, embedding), text = prompts$prompt)
+data <- read_recorded()
+counted <- lapply(c(lexicon = "lexicon", classifier = "classifier"),
+                  function(judge) count_draws(data, judge))
+draws <- counted$lexicon$draws
+judges <- lapply(counted, `[[`, "unsafe")
+attributes <- data$features$attributes
+features <- list(attributes = attributes, embedding = data$features$embedding,
+                 both = cbind(attributes, data$features$embedding),
+                 text = as.character(data$features$text))
 
 # ---- Models ------------------------------------------------------------------
 
-rows_of <- function(x, i) if (is.matrix(x)) x[i, ] else x[i]
 default <- function(x, y, new) predict(fit_hazard(x, y), new)
 penalised <- function(alpha) {
   function(x, y, new) {
@@ -147,7 +142,7 @@ for (split in seq_len(splits)) {
       for (model in Filter(function(m) suits(m, kind), names(models))) {
         set.seed(split)
         seconds <- system.time(p <- models[[model]](
-          rows_of(x, train), y[train, ], rows_of(x, -train)
+          take(x, train), y[train, ], take(x, -train)
         ))[["user.self"]]
         results[[length(results) + 1L]] <- data.frame(
           split, judge, kind, model, seconds,

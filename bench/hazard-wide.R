@@ -108,7 +108,9 @@ for (n in c(500, 2000, 5000) * (audits > 0)) {
   unsafe <- rbinom(n, 50, world$prob[train])
   p <- world$prob[-train]
   for (model in c(names(models), "known hazard")) {
-    q <- if (model == "known hazard") p else {
+    q <- if (model == "known hazard") {
+      p
+    } else {
       within(models[[model]](world$x[train, ], cbind(unsafe, 50 - unsafe),
                              world$x[-train, ]))
     }

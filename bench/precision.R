@@ -3,7 +3,7 @@
 # simulated advice and plans. usage: TIMETOUNSAFE_DATA=folder Rscript
 # bench/precision.R [splits]   (the folder has llm/; writes bench/precision.md)
 
-library(timetounsafe)
+source("bench/shared/recorded.R")
 core <- asNamespace("timetounsafe")
 splits <- as.integer(c(commandArgs(TRUE), "10")[1])
 row <- function(...) paste0("| ", paste(..., sep = " | "), " |")
@@ -31,16 +31,12 @@ known_rows <- mapply(known, cells$precision, cells$n)
 
 # ---- Recorded draws ----------------------------------------------------------
 
-folder <- file.path(Sys.getenv("TIMETOUNSAFE_DATA"), "llm")
-prompts <- utils::read.csv(file.path(folder, "prompts.csv"))
-recorded <- utils::read.csv(gzfile(file.path(folder, "draws.csv.gz")))
-at <- factor(recorded$id, prompts$id)
-draws <- as.vector(table(at))
-judges <- list(
-  lexicon = as.vector(tapply(recorded$lexicon, at, sum)),
-  classifier = as.vector(tapply(recorded$score > 0.5, at, sum))
-)
-x <- as.matrix(prompts[4:11])
+data <- read_recorded()
+counted <- lapply(c(lexicon = "lexicon", classifier = "classifier"),
+                  function(judge) count_draws(data, judge))
+draws <- counted$lexicon$draws
+judges <- lapply(counted, `[[`, "unsafe")
+x <- data$features$attributes
 found_rows <- vapply(names(judges), function(judge) {
   unsafe <- judges[[judge]]
   fit <- fit_hazard(x, cbind(unsafe, draws - unsafe))

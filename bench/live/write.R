@@ -82,7 +82,7 @@ writeLines(lines, "bench/live.md")
 writeLines(lines)
 
 picture <- function(file, code) {
-  grDevices::png(file.path("vignettes", file), 1400, 800, res = 200)
+  grDevices::png(file.path("vignettes", "figures", file), 1400, 800, res = 200)
   on.exit(grDevices::dev.off())
   code
 }

@@ -100,10 +100,13 @@ condense_training <- function(x, blocks) {
   beside_few(x, blocks, lapply(blocks$ridges, `[[`, "score"))
 }
 
+# A score beyond those that were seen counts as the last of these: what the
+# smooth term would do there is not known.
 condense <- function(x, blocks) {
   beside_few(x, blocks, lapply(blocks$ridges, function(ridge) {
     slope <- replace(numeric(ncol(x)), ridge$columns, ridge$slope)
-    as.vector(x %*% slope) + ridge$constant
+    score <- as.vector(x %*% slope) + ridge$constant
+    pmin(pmax(score, ridge$range[1L]), ridge$range[2L])
   }))
 }
 

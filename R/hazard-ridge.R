@@ -14,8 +14,8 @@ ridge_folds <- 6L
 # list(constant, slope) of the raw columns, the mean of the fits that leave a
 # fold out: a fit to all rows would vary more than the scores that the rest of
 # the model is fitted to. `score`, what the fit to the other folds adds to the
-# linear predictor of each row; `penalty`; `edf`; and the kurtosis of the
-# coefficients of scaled columns.
+# linear predictor of each row, and their `range`; `penalty`; `edf`; and the
+# kurtosis of the coefficients of scaled columns.
 fit_ridge <- function(x, counts, columns = seq_len(ncol(x)),
                       linear = standardise(x), offset = 0, penalty = 0) {
   linear <- linear[columns, ]
@@ -49,7 +49,8 @@ solve_ridge <- function(matrix, counts, fold, offset, penalty) {
     penalty = penalty
   ))))
   list(constant = mean(fit$constant), slope = colMeans(fit$beta),
-       score = fit$score, penalty = fit$penalty, edf = fit$edf)
+       score = fit$score, range = range(fit$score), penalty = fit$penalty,
+       edf = fit$edf)
 }
 
 # ---- Folds -------------------------------------------------------------------

@@ -141,3 +141,17 @@ test_that("text is used with all its n-grams", {
   few <- fit_hazard(rep(c("!", "?"), 15), counts(rep(1:3, 10), 9))
   expect_length(unique(few$fitted), 1)
 })
+
+test_that("scores beyond those that were seen count as the last of them", {
+  set.seed(20)
+  x <- matrix(rnorm(200 * 60), 200)
+  y <- counts(rbinom(200, 20, 1 - exp(-exp(-3 + x %*% rnorm(60) / 8))),
+              20)
+  fit <- fit_hazard(x, y)
+  ridge <- fit$model$blocks$ridges[[1]]
+  far <- rbind(100 * ridge$slope, -100 * ridge$slope)
+  near <- predict(fit, x)
+  expect_equal(predict(fit, 10 * far), predict(fit, far))
+  expect_gt(predict(fit, far)[1], predict(fit, far)[2])
+  expect_true(all(predict(fit, far) <= max(near) * 1.01))
+})

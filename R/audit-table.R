@@ -164,10 +164,10 @@ refuse_unfinished <- function(audit, why, arg, call) {
 count_lacking <- function(audit) {
   open <- is.na(audit$status)
   left <- (audit$limit - audit$draws)[open]
-  sprintf("%s%s of %s of %s are missing",
+  sprintf("%s%s of %s of %s %s missing",
           if (any(audit$stop[open])) "up to " else "",
           counted(sum(left), "draw"), big(sum(open)),
-          counted(nrow(audit), "prompt"))
+          counted(nrow(audit), "prompt"), if (sum(left) == 1) "is" else "are")
 }
 
 # `rows` are those of the table of draws.

@@ -19,8 +19,8 @@
 #' @param reuse `NULL`, or draws of these prompts that were made before, which
 #'   are used first, so that only the others are made: the paths of ledgers; a
 #'   [response_log]; or a data frame with a row for each draw, with the columns
-#'   `id`, `draw` and `unsafe` (and where known `status`, `prompt`, `score`). See
-#'   "Draws made before".
+#'   `id`, `draw` and `unsafe` (and where known `status`, `prompt`,
+#'   `score`). See "Draws made before".
 #' @param max_draws,max_cost,max_seconds The most draws (retries included),
 #'   seconds and cost (the sum of the column `cost` that the sampler returns) of
 #'   this call. Batches that are under way are waited for, so that `max_seconds`

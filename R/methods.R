@@ -17,11 +17,11 @@
 #'   must be empty.
 #' @returns For `hazard_fit` a list of class `summary.hazard_fit`: `fit` (the
 #'   object), `edf` (effective degrees of freedom), `penalty`, `dispersion`,
-#'   `iterations`, `converged`, `precision` (see [fit_hazard()]) and, for the glm engine, two data frames:
-#'   `smooths`, the smooth terms, with the number of knots, the penalty and the
-#'   effective degrees of freedom that were selected; and `interactions`, the
-#'   products of two features that were selected, with their effect and score
-#'   statistic. For the others the row of [glance()][tidiers].
+#'   `iterations`, `converged`, `precision` (see [fit_hazard()]) and, for the
+#'   glm engine, two data frames: `smooths`, the smooth terms, with the number
+#'   of knots, the penalty and the effective degrees of freedom that were
+#'   selected; and `interactions`, the products of two features that were
+#'   selected, with their effect and score statistic. For the others the row of [glance()][tidiers].
 #' @name summaries
 #' @order 1
 #' @examples

@@ -9,7 +9,8 @@
 new_station <- function(asks, body) {
   list2env(list(
     line = new_line(0, asks$limits, asks$id), units = list(), asks = asks,
-    body = body, ready = integer(), slots = find_slots(asks$id, asks$server, asks$limits$timeout)
+    body = body, ready = integer(),
+    slots = find_slots(asks$id, asks$server, asks$limits$timeout)
   ), parent = emptyenv())
 }
 

@@ -350,7 +350,8 @@ test_that("surplus draws are left out on request, and never chosen", {
 test_that("times beyond the horizon are those of safe draws, on request", {
   plan <- known_plan(c(0.1, 0.05), 100, tau_max = 0.3)
   for (time in 1:9) {
-    old <- data.frame(id = c(1:2, 9), time = c(time, 20, 1), status = c(1, 0, 1))
+    old <- data.frame(id = c(1:2, 9), time = c(time, 20, 1),
+                      status = c(1, 0, 1))
     audit <- as_audit(old, plan, surplus = "drop")
     expect_equal(audit$status, c(as.numeric(time <= 3), 0))
     expect_equal(audit$time, c(min(time, 3), 6))

@@ -21,7 +21,8 @@
 #'   glm engine, two data frames: `smooths`, the smooth terms, with the number
 #'   of knots, the penalty and the effective degrees of freedom that were
 #'   selected; and `interactions`, the products of two features that were
-#'   selected, with their effect and score statistic. For the others the row of [glance()][tidiers].
+#'   selected, with their effect and score statistic. For the others the row of
+#'   [glance()][tidiers].
 #' @name summaries
 #' @order 1
 #' @examples

@@ -75,7 +75,7 @@
 #' set.seed(1)
 #' hazard <- as_hazard(function(newdata) newdata$p)
 #' x <- data.frame(p = 10^runif(1000, -3, -1.5))
-#' advice <- advise_budget(hazard, x, budget = c(10, 100), repetitions = 20)
+#' advice <- advise_budget(hazard, x, budget = c(10, 50), repetitions = 10)
 #' advice
 #'
 #' # Before the first draw: 1% of responses may be unsafe, and there is money

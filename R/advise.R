@@ -79,8 +79,8 @@
 #' advice
 #'
 #' # Before the first draw: 1% of responses may be unsafe, and there is money
-#' # for 20,000 draws
-#' advise_budget(0.01, budget = 50, price = 0.001, max_cost = 20,
+#' # for 5,000 draws
+#' advise_budget(0.01, budget = 20, price = 0.001, max_cost = 5,
 #'               repetitions = 10)
 #' @export
 advise_budget <- function(hazard, newdata = NULL,

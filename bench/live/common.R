@@ -8,9 +8,9 @@ engine <- "build/node"
 folder <- "build/live"
 at <- function(file) file.path(folder, file)
 
-# A share of the full size, for a short run.
+# A share of the full size, which takes about ten minutes, for a short run.
 size <- as.numeric(Sys.getenv("LIVE_SIZE", "1"))
-n_of <- c(train = 160, calibrate = 240, test = 200, probe = 12)
+n_of <- c(train = 96, calibrate = 144, test = 120, probe = 12)
 n_of[1:3] <- ceiling(size * n_of[1:3])
 train_draws <- 6
 budget <- 6

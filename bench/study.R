@@ -112,7 +112,11 @@ run_cells <- function(cells, world) {
       return(data.frame(cell, rule = "marginal", draws = 0, tau_max = NA,
                         score_tau(alpha, world)))
     }
-    audit <- audit_cell(cell, world)
+    audit <- tryCatch(audit_cell(cell, world),
+                      timetounsafe_error_exhausted = tell_exhausted)
+    if (is.null(audit)) {
+      return(NULL)
+    }
     taus <- list(marginal = calibrate(audit, NULL),
                  certified = calibrate(audit, delta))
     data.frame(cell, rule = names(taus), draws = mean(audit$draws),
@@ -121,6 +125,12 @@ run_cells <- function(cells, world) {
                row.names = NULL)
   })
   do.call(rbind, results)
+}
+
+# A plan for more draws than a prompt has is left out, and told.
+tell_exhausted <- function(e) {
+  message(conditionMessage(e))
+  NULL
 }
 
 # What a plan warns of is what the table shows.

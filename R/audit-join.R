@@ -107,8 +107,8 @@
 #' @param refusal What a refused response of a log counts as: `"safe"` (the
 #'   default), `"unsafe"`, or `"error"`, a draw that failed.
 #' @param surplus With a plan: draws beyond what it asks for, and prompts that
-#'   it does not contain, are an `"error"`, the default, as they may be a sign of
-#'   another plan; or are left out (`"drop"`), as for draws that were made
+#'   it does not contain, are an `"error"`, the default, as they may be a sign
+#'   of another plan; or are left out (`"drop"`), as for draws that were made
 #'   before.
 #' @param cluster `NULL`, the default, for prompts that are independent of each
 #'   other, or a vector with one value for each prompt, or for each response:

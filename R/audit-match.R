@@ -35,13 +35,8 @@ check_sequence <- function(audit, row, draw, call, rows) {
   wrong <- which(draw[at] != expected)
   if (length(wrong) > 0L) {
     k <- at[wrong[1L]]
-    absent <- expected[wrong[1L]]
-    problem <- if (draw[k] < absent) {
-      sprintf("draw %.0f is duplicated", draw[k])
-    } else {
-      sprintf("draw %.0f is missing, draw %.0f is present", absent, draw[k])
-    }
-    stop_audit(problem, audit$id[row[k]], call,
+    stop_audit(disorder_text(draw[k], expected[wrong[1L]]), audit$id[row[k]],
+               call,
                rows[row == row[k] & draw == draw[k]])
   }
   most <- most_draws(audit)
@@ -50,6 +45,15 @@ check_sequence <- function(audit, row, draw, call, rows) {
     k <- beyond[1L]
     stop_audit(beyond_text(draw[k], audit$stop[row[k]], most[row[k]]),
                audit$id[row[k]], call, rows[beyond])
+  }
+}
+
+# Of a draw that is not the `expected` one of its prompt's.
+disorder_text <- function(draw, expected) {
+  if (draw < expected) {
+    sprintf("draw %.0f is duplicated", draw)
+  } else {
+    sprintf("draw %.0f is missing, draw %.0f is present", expected, draw)
   }
 }
 

@@ -19,11 +19,11 @@ read_reuse <- function(reuse, rows, control, call) {
   } else {
     read_old_log(reuse, call)
   }
-  rows_used <- match(as_text(from$id), as_text(rows$id))
-  from <- from[!is.na(rows_used), , drop = FALSE]
-  check_same_prompts(from, rows, match(as_text(from$id), as_text(rows$id)),
-                     call, from$row)
-  settle_reuse(from, rows, control$refusal, call)
+  row <- match(as_text(from$id), as_text(rows$id))
+  from <- from[!is.na(row), , drop = FALSE]
+  row <- row[!is.na(row)]
+  check_same_prompts(from, rows, row, call, from$row)
+  settle_reuse(from, row, rows, control$refusal, call)
 }
 
 # ---- Where they are ----------------------------------------------------------
@@ -103,8 +103,8 @@ bind_frames <- function(tables) {
 
 # ---- Which of them are used --------------------------------------------------
 
-settle_reuse <- function(from, rows, refusal, call) {
-  row <- match(as_text(from$id), as_text(rows$id))
+# `row`: which of the audit's each draw belongs to.
+settle_reuse <- function(from, row, rows, refusal, call) {
   at <- order(row, from$draw)
   at <- at[from$draw[at] <= rows$limit[row[at]]]
   from <- from[at, , drop = FALSE]
@@ -133,15 +133,13 @@ check_old_draws <- function(from, row, rows, call) {
   again <- which(duplicated(data.frame(row, draw = from$draw)))
   if (length(again) > 0L) {
     k <- again[1L]
-    stop_audit(sprintf("draw %.0f is duplicated", from$draw[k]),
-               rows$id[row[k]], call,
+    stop_audit(disorder_text(from$draw[k], Inf), rows$id[row[k]], call,
                from$row[row == row[k] & from$draw == from$draw[k]])
   }
   gap <- which(!from$gaps & from$draw != rank_within(row))
   if (length(gap) > 0L) {
     k <- gap[1L]
-    stop_audit(sprintf("draw %.0f is missing, draw %.0f is present",
-                       rank_within(row)[k], from$draw[k]),
+    stop_audit(disorder_text(from$draw[k], rank_within(row)[k]),
                rows$id[row[k]], call, from$row[k])
   }
 }

@@ -164,10 +164,13 @@ refuse_unfinished <- function(audit, why, arg, call) {
 count_lacking <- function(audit) {
   open <- is.na(audit$status)
   left <- (audit$limit - audit$draws)[open]
-  sprintf("%s%s of %s of %s %s missing",
-          if (any(audit$stop[open])) "up to " else "",
-          counted(sum(left), "draw"), big(sum(open)),
-          counted(nrow(audit), "prompt"), if (sum(left) == 1) "is" else "are")
+  paste0(if (any(audit$stop[open])) "up to ", lacking_text(audit, sum(left)))
+}
+
+lacking_text <- function(audit, draws) {
+  sprintf("%s of %s of %s %s missing", counted(draws, "draw"),
+          big(sum(is.na(audit$status))), counted(nrow(audit), "prompt"),
+          if (draws == 1) "is" else "are")
 }
 
 # `rows` are those of the table of draws.

@@ -313,16 +313,14 @@ add_draws <- function(audit, draws, refusal, final) {
 }
 
 warn_rest <- function(audit, draws, call) {
-  open <- sum(is.na(audit$status))
-  if (open == 0L) {
+  if (!anyNA(audit$status)) {
     return(invisible())
   }
   why <- draws$message[draws$failed & !is.na(draws$message)]
   common <- names(which.max(table(why)))
   warn_classed("unfinished", c(
-    sprintf("The audit is unfinished: %s of %s of %s are missing.",
-            counted(length(find_missing(audit)$row), "draw"), big(open),
-            counted(nrow(audit), "prompt")),
+    sprintf("The audit is unfinished: %s.",
+            lacking_text(audit, length(find_missing(audit)$row))),
     i = if (any(draws$failed)) {
       sprintf("%s failed%s.", counted(sum(draws$failed), "draw"),
               if (length(common) > 0L) paste0(", most often by: ", common))

@@ -59,11 +59,7 @@ compute_beta_quantile <- function(prob, precision, tau, cap,
                              empty_ok = TRUE, call = call)
   tau <- check_numeric(tau, "tau", min = 0, max = 1, call = call)
   cap <- check_number(cap, "cap", min = 1, finite = FALSE, call = call)
-  quantile <- core_value(
+  by_tau(core_value(
     .Call(ffi_beta_geometric_quantile, prob, precision, tau, cap), call
-  )
-  if (length(tau) > 1L) {
-    dim(quantile) <- c(length(prob), length(tau))
-  }
-  quantile
+  ), prob, tau)
 }

@@ -39,7 +39,12 @@ compute_quantile <- function(prob, tau, cap, call = rlang::caller_env()) {
                         call = call)
   tau <- check_numeric(tau, "tau", min = 0, max = 1, call = call)
   cap <- check_number(cap, "cap", min = 1, finite = FALSE, call = call)
-  quantile <- core_value(.Call(ffi_geometric_quantile, prob, tau, cap), call)
+  by_tau(core_value(.Call(ffi_geometric_quantile, prob, tau, cap), call), prob,
+         tau)
+}
+
+# A column for each tau, where there are several.
+by_tau <- function(quantile, prob, tau) {
   if (length(tau) > 1L) {
     dim(quantile) <- c(length(prob), length(tau))
   }

@@ -12,10 +12,9 @@ splits <- as.integer(c(commandArgs(TRUE), "4")[1])
 # ---- What there is -----------------------------------------------------------
 
 data <- read_recorded()
-counted <- lapply(c(lexicon = "lexicon", classifier = "classifier"),
-                  function(judge) count_draws(data, judge))
-draws <- counted$lexicon$draws
-judges <- lapply(counted, `[[`, "unsafe")
+counted <- count_judges(data)
+draws <- counted$draws
+judges <- counted$unsafe
 attributes <- data$features$attributes
 features <- list(attributes = attributes, embedding = data$features$embedding,
                  both = cbind(attributes, data$features$embedding),

@@ -32,10 +32,9 @@ known_rows <- mapply(known, cells$precision, cells$n)
 # ---- Recorded draws ----------------------------------------------------------
 
 data <- read_recorded()
-counted <- lapply(c(lexicon = "lexicon", classifier = "classifier"),
-                  function(judge) count_draws(data, judge))
-draws <- counted$lexicon$draws
-judges <- lapply(counted, `[[`, "unsafe")
+counted <- count_judges(data)
+draws <- counted$draws
+judges <- counted$unsafe
 x <- data$features$attributes
 found_rows <- vapply(names(judges), function(judge) {
   unsafe <- judges[[judge]]

@@ -112,7 +112,7 @@ run_cells <- function(cells, world) {
       return(data.frame(cell, rule = "marginal", draws = 0, tau_max = NA,
                         score_tau(alpha, world)))
     }
-    audit <- tryCatch(audit_cell(cell, world),
+    audit <- tryCatch(audit_cell(cell, world, cap, delta),
                       timetounsafe_error_exhausted = tell_exhausted)
     if (is.null(audit)) {
       return(NULL)
@@ -134,7 +134,7 @@ tell_exhausted <- function(e) {
 }
 
 # What a plan warns of is what the table shows.
-audit_cell <- function(cell, world, cap = 33, delta = 0.1) {
+audit_cell <- function(cell, world, cap, delta) {
   plan <- suppressWarnings(plan_audit(
     world$hazard, paste("prompt", seq_along(world$at)), cell$budget, world$x,
     design = cell$method, alpha = alpha, delta = delta, cap = cap

@@ -25,8 +25,7 @@ static tt_wide_matrix read_matrix(SEXP model, R_xlen_t n) {
 
 /* model: the fields of tt_ridge_model, and of its matrix. */
 SEXP ffi_ridge_fit(SEXP model) {
-  static const char *const names[] = {"beta",    "score", "constant",
-                                      "penalty", "edf",   "passes"};
+  static const char *const names[] = {"beta", "score", "constant", "penalty", "edf"};
   R_xlen_t n = Rf_xlength(tt_field(model, "unsafe"));
   tt_ridge_model how = {
       .z = read_matrix(model, n),
@@ -43,7 +42,7 @@ SEXP ffi_ridge_fit(SEXP model) {
   if (status != TT_OK) {
     return tt_result(status, &error, R_NilValue);
   }
-  SEXP value = PROTECT(tt_named_list(6, names));
+  SEXP value = PROTECT(tt_named_list(5, names));
   SET_VECTOR_ELT(value, 0, Rf_allocMatrix(REALSXP, (int)TT_LANES, (int)how.z.d));
   SET_VECTOR_ELT(value, 1, Rf_allocVector(REALSXP, n));
   SET_VECTOR_ELT(value, 2, Rf_allocVector(REALSXP, TT_LANES));
@@ -53,7 +52,6 @@ SEXP ffi_ridge_fit(SEXP model) {
   status = tt_ridge_fit(&how, &fit, R_alloc(bytes, 1), &tt_r_poll);
   SET_VECTOR_ELT(value, 3, Rf_ScalarReal(fit.penalty));
   SET_VECTOR_ELT(value, 4, Rf_ScalarReal(fit.edf));
-  SET_VECTOR_ELT(value, 5, Rf_ScalarReal((double)fit.n_passes));
   SEXP result = tt_result(status, &error, value);
   UNPROTECT(1);
   return result;

@@ -26,21 +26,7 @@ static tt_json_wanted read_wanted(SEXP wanted) {
 }
 
 static const char *bytes_of(SEXP bytes) {
-  if (TYPEOF(bytes) != RAWSXP) {
-    Rf_error("internal: bytes are raw");
-  }
-  return (const char *)RAW(bytes);
-}
-
-static size_t ends_of(SEXP ends, size_t length) {
-  const double *end = tt_doubles(ends, -1, "ends");
-  R_xlen_t n = Rf_xlength(ends);
-  for (R_xlen_t i = 0; i < n; i++) {
-    if (!(end[i] >= (i > 0 ? end[i - 1] : 0.0) && end[i] <= (double)length)) {
-      Rf_error("internal: `ends` do not rise within the bytes");
-    }
-  }
-  return (size_t)n;
+  return (const char *)tt_bytes(bytes, "bytes");
 }
 
 static int is_blank(char c) {
@@ -73,8 +59,8 @@ static size_t read_piece(const char *text, size_t length, const tt_json_wanted *
  * caller has seen that no byte is zero. */
 SEXP ffi_json_pieces(SEXP bytes, SEXP ends, SEXP wanted) {
   const char *text = bytes_of(bytes);
-  size_t n = ends_of(ends, (size_t)Rf_xlength(bytes));
-  const double *end = REAL(ends);
+  const double *end = tt_ends(ends, Rf_xlength(bytes));
+  size_t n = (size_t)Rf_xlength(ends);
   tt_json_wanted members = read_wanted(wanted);
   SEXP value = PROTECT(Rf_allocVector(STRSXP, (R_xlen_t)n));
   size_t longest = 0;

@@ -3,16 +3,9 @@
 
 #include <string.h>
 
-static const unsigned char *bytes_of(SEXP bytes) {
-  if (TYPEOF(bytes) != RAWSXP) {
-    Rf_error("internal: bytes are raw");
-  }
-  return RAW(bytes);
-}
-
 /* Pieces of `bytes`, one behind another: `size` bytes from each zero-based `from`. */
 SEXP ffi_join_pieces(SEXP bytes, SEXP from, SEXP size) {
-  const unsigned char *source = bytes_of(bytes);
+  const unsigned char *source = tt_bytes(bytes, "bytes");
   double length = (double)Rf_xlength(bytes);
   R_xlen_t n = Rf_xlength(from);
   const double *begin = tt_doubles(from, n, "from");
@@ -38,15 +31,12 @@ SEXP ffi_join_pieces(SEXP bytes, SEXP from, SEXP size) {
 
 /* The checksum of each piece; pieces end, one after another, at `ends`. */
 SEXP ffi_checksums(SEXP bytes, SEXP ends) {
-  const unsigned char *text = bytes_of(bytes);
+  const unsigned char *text = tt_bytes(bytes, "bytes");
   R_xlen_t n = Rf_xlength(ends);
-  const double *end = tt_doubles(ends, n, "ends");
+  const double *end = tt_ends(ends, Rf_xlength(bytes));
   SEXP value = PROTECT(Rf_allocVector(REALSXP, n));
   double from = 0.0;
   for (R_xlen_t i = 0; i < n; from = end[i++]) {
-    if (!(end[i] >= from && end[i] <= (double)Rf_xlength(bytes))) {
-      Rf_error("internal: `ends` do not rise within the bytes");
-    }
     REAL(value)[i] = (double)tt_crc32(text + (size_t)from, (size_t)(end[i] - from));
   }
   tt_error error = {0};

@@ -141,3 +141,30 @@ tt_column tt_column_of(SEXP x, R_xlen_t n, const char *what) {
 double *tt_scratch_doubles(size_t count) {
   return (double *)R_alloc(count > 0 ? count : 1, sizeof(double));
 }
+
+SEXP tt_new_cells(R_xlen_t rows, R_xlen_t columns) {
+  size_t cells;
+  if (!tt_size_mul((size_t)rows, (size_t)columns, &cells) ||
+      cells > (size_t)R_XLEN_T_MAX) {
+    return R_NilValue;
+  }
+  return Rf_allocVector(REALSXP, (R_xlen_t)cells);
+}
+
+const unsigned char *tt_bytes(SEXP x, const char *what) {
+  if (TYPEOF(x) != RAWSXP) {
+    Rf_error("internal: `%s` has the wrong type", what); // # nocov
+  }
+  return RAW(x);
+}
+
+const double *tt_ends(SEXP ends, R_xlen_t length) {
+  R_xlen_t n = Rf_xlength(ends);
+  const double *end = tt_doubles(ends, n, "ends");
+  for (R_xlen_t i = 0; i < n; i++) {
+    if (!(end[i] >= (i > 0 ? end[i - 1] : 0.0) && end[i] <= (double)length)) {
+      Rf_error("internal: `ends` do not rise within the bytes"); // # nocov
+    }
+  }
+  return end;
+}

@@ -55,6 +55,16 @@ size_t tt_field_count(SEXP list, const char *name);
 /* One value for all rows, or one for each. */
 tt_column tt_column_of(SEXP x, R_xlen_t n, const char *what);
 
+/* Numbers for rows x columns cells, not yet set and not protected; NULL where they
+ * do not fit. */
+SEXP tt_new_cells(R_xlen_t rows, R_xlen_t columns);
+
+/* The bytes of a raw vector. */
+const unsigned char *tt_bytes(SEXP x, const char *what);
+
+/* Where pieces of `length` bytes end, one after another: numbers that do not fall. */
+const double *tt_ends(SEXP ends, R_xlen_t length);
+
 /* Scratch that R frees when .Call() returns. */
 double *tt_scratch_doubles(size_t count);
 

@@ -30,11 +30,19 @@ read_recorded <- function(folder = Sys.getenv("TIMETOUNSAFE_DATA"),
   )
 }
 
-# How many draws there are of each prompt, and how many of them are unsafe.
+# How many draws there are of each prompt, and how many of them are unsafe by
+# each judge.
+count_judges <- function(data) {
+  counted <- lapply(data$verdicts, function(verdict) {
+    tabulate(data$row[verdict], nrow(data$prompts))
+  })
+  list(draws = tabulate(data$row, nrow(data$prompts)), unsafe = counted)
+}
+
+# The same by one judge.
 count_draws <- function(data, judge) {
-  n <- nrow(data$prompts)
-  list(draws = tabulate(data$row, n),
-       unsafe = tabulate(data$row[data$verdicts[[judge]]], n))
+  counted <- count_judges(data)
+  list(draws = counted$draws, unsafe = counted$unsafe[[judge]])
 }
 
 take <- function(x, i) if (length(dim(x)) == 2L) x[i, , drop = FALSE] else x[i]

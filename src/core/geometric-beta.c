@@ -391,15 +391,9 @@ double tt_beta_geometric_quantile1(double p, double m, double tau) {
 tt_status tt_beta_geometric_quantile(size_t n, const double *prob, tt_column precision,
                                      size_t n_tau, const double *tau, double cap,
                                      double *out, const tt_poll *poll, tt_error *error) {
-  tt_status status = tt_check_unit(n, prob, "prob", error);
-  if (status == TT_OK) {
-    status = tt_check_unit(n_tau, tau, "tau", error);
-  }
+  tt_status status = tt_check_quantiles(n, prob, n_tau, tau, cap, error);
   if (status != TT_OK) {
     return status;
-  }
-  if (!(cap >= 1.0)) {
-    return tt_fail(error, TT_EINVAL, "cap", 0, cap);
   }
   for (size_t i = 0; i < n; i++) {
     if (!(tt_at(precision, i) > 0.0)) {

@@ -84,18 +84,24 @@ tt_status tt_check_unit(size_t n, const double *x, const char *what, tt_error *e
   return TT_OK;
 }
 
-tt_status tt_geometric_quantile(size_t n, const double *prob, size_t n_tau,
-                                const double *tau, double cap, double *out,
-                                double *scratch, const tt_poll *poll, tt_error *error) {
+tt_status tt_check_quantiles(size_t n, const double *prob, size_t n_tau,
+                             const double *tau, double cap, tt_error *error) {
   tt_status status = tt_check_unit(n, prob, "prob", error);
   if (status == TT_OK) {
     status = tt_check_unit(n_tau, tau, "tau", error);
   }
+  if (status == TT_OK && !(cap >= 1.0)) {
+    status = tt_fail(error, TT_EINVAL, "cap", 0, cap);
+  }
+  return status;
+}
+
+tt_status tt_geometric_quantile(size_t n, const double *prob, size_t n_tau,
+                                const double *tau, double cap, double *out,
+                                double *scratch, const tt_poll *poll, tt_error *error) {
+  tt_status status = tt_check_quantiles(n, prob, n_tau, tau, cap, error);
   if (status != TT_OK) {
     return status;
-  }
-  if (!(cap >= 1.0)) {
-    return tt_fail(error, TT_EINVAL, "cap", 0, cap);
   }
   for (size_t i = 0; i < n; i++) {
     scratch[i] = log1p(-prob[i]);

@@ -9,6 +9,10 @@
 /* TT_EINVAL, naming `what`, unless all n of x lie in [0, 1]. */
 tt_status tt_check_unit(size_t n, const double *x, const char *what, tt_error *error);
 
+/* The arguments of any quantile: prob(n) and tau(n_tau) in [0, 1], cap >= 1. */
+tt_status tt_check_quantiles(size_t n, const double *prob, size_t n_tau,
+                             const double *tau, double cap, tt_error *error);
+
 /* Smallest integer t >= 1 with (1 - p)^t <= 1 - tau, for p and tau in [0, 1].
  *
  * Decided as in exact arithmetic on the two doubles given: near an integer the

@@ -25,7 +25,6 @@
 typedef struct {
   const tt_ridge_model *model;
   const tt_poll *poll;
-  size_t n_passes;
   double share[L];    /* of the rows, that a lane keeps */
   double constant[L]; /* the fits, one a lane */
   double *beta;       /* d x L */
@@ -121,7 +120,6 @@ static void linearise(work *k) {
   }
   sum_lanes(model->z.n, k->w, NULL, k->weight);
   tt_wide_back(&model->z, k->w, k->mean);
-  k->n_passes++;
   for (size_t i = 0; i < model->z.d * L; i++) {
     k->mean[i] /= k->weight[i % L];
   }
@@ -190,7 +188,6 @@ static void apply_information(work *k, const run *u) {
   const double *p = k->p[u->n_shifts - 1];
   double sum[L];
   tt_wide_gram(z, k->w, p, k->t, k->g);
-  k->n_passes += 2;
   sum_lanes(z->n, k->w, k->t, sum);
   for (size_t c = 0; c < L; c++) {
     sum[c] = -sum[c];
@@ -294,7 +291,6 @@ static tt_status solve(work *k, const double *penalties, size_t n_shifts,
 static void set_target(work *k, const double *v, double *sums) {
   double minus[L];
   tt_wide_back(&k->model->z, v, k->r);
-  k->n_passes++;
   sum_lanes(k->model->z.n, v, NULL, sums);
   for (size_t c = 0; c < L; c++) {
     minus[c] = -sums[c];
@@ -306,7 +302,6 @@ static void set_target(work *k, const double *v, double *sums) {
 static void follow(work *k, const double *x, const double *sums, double *intercept) {
   double along[L];
   tt_wide_times(&k->model->z, x, k->t);
-  k->n_passes++;
   sum_lanes(k->model->z.n, k->w, k->t, along);
   for (size_t c = 0; c < L; c++) {
     intercept[c] = (sums[c] - along[c]) / k->weight[c];
@@ -648,7 +643,5 @@ tt_status tt_ridge_fit(const tt_ridge_model *model, tt_ridge_result *fit, void *
   for (size_t i = 0; i < n; i++) {
     fit->score[i] = k.eta[i * L + (size_t)model->fold[i]] - model->offset[i];
   }
-  status = estimate_edf(&k, fit->penalty, &fit->edf);
-  fit->n_passes = k.n_passes;
-  return status;
+  return estimate_edf(&k, fit->penalty, &fit->edf);
 }

@@ -32,7 +32,6 @@ typedef struct {
   double *constant; /* TT_LANES */
   double penalty;   /* for all rows */
   double edf;       /* effective degrees of freedom, intercept included: estimated mean */
-  size_t n_passes;  /* products with Z and Z' */
 } tt_ridge_result;
 
 /* Bytes of scratch that tt_ridge_fit needs, aligned as malloc aligns; it need not be

@@ -120,7 +120,8 @@ advise_budget <- function(hazard, newdata = NULL,
     scene <- scene_of(setting)
     constants <- new_constants(design, setting$budget, alpha, delta, tau_max,
                                cap)
-    constants <- choose_limits(constants, cap, scene$pilot, scene$reference,
+    constants <- choose_limits(constants, cap, scene$pilot,
+                               list(prob = scene$reference),
                                setting$n, scene$precision)
     advise_row(constants, scene, setting$n, repetitions)
   })

@@ -45,6 +45,8 @@
 #'   `survival::Surv(time, status)`, see [fit_hazard()]; whole numbers. In a
 #'   `Surv()`, `time` is the number of draws made where `status` is 0.
 #' @param prob Numeric vector: true hazards from 0 to 1, instead of `y`.
+#' @param screened For a bound whose prompts were screened: the screening draws
+#'   of the held-out prompts, see [predict.lpb()]. `y` are draws after these.
 #' @param groups A vector with one value for each prompt, none missing; rows are
 #'   added for each group. Required, and used for the bounds, where the bound
 #'   was calibrated within groups, unless it is assessed on its own audit, whose
@@ -108,7 +110,7 @@
 #' assess_lpb(lpb)
 #' @export
 assess_lpb <- function(lpb, newdata = NULL, y = NULL, prob = NULL,
-                       groups = NULL, bins = NULL, folds = NULL,
+                       screened = NULL, groups = NULL, bins = NULL, folds = NULL,
                        conf.level = 0.95, ...) {
   check_no_dots(...)
   check_class(lpb, "lpb", "lpb", "calibrate_lpb()")
@@ -117,7 +119,7 @@ assess_lpb <- function(lpb, newdata = NULL, y = NULL, prob = NULL,
   held_out <- !is.null(newdata) || !is.null(y) || !is.null(prob)
   folds <- check_folds(folds, held_out, lpb)
   if (held_out) {
-    prompts <- assess_held_out(lpb, newdata, y, prob, groups)
+    prompts <- assess_held_out(lpb, newdata, y, prob, screened, groups)
   } else {
     prompts <- assess_calibration(lpb, groups, folds)
   }
@@ -144,7 +146,7 @@ check_folds <- function(folds, held_out, lpb, call = rlang::caller_env()) {
 # ---- Held-out prompts --------------------------------------------------------
 
 # As assess_calibration(): list(prob, bound, outcome, groups, basis).
-assess_held_out <- function(lpb, newdata, y, prob, groups,
+assess_held_out <- function(lpb, newdata, y, prob, screened, groups,
                             call = rlang::caller_env()) {
   if (is.null(y) == is.null(prob)) {
     stop_argument("y", "or `prob` is required with held-out prompts",
@@ -157,22 +159,21 @@ assess_held_out <- function(lpb, newdata, y, prob, groups,
                   "is required: the features of the held-out prompts",
                   call = call)
   }
-  predicted <- predict_hazard(lpb$hazard, newdata, call = call)
-  n <- length(predicted)
+  rows <- predict_rows(lpb, newdata, screened, call)
+  n <- length(rows$prob)
   if (is.null(lpb$groups)) {
     groups <- if (!is.null(groups)) check_groups(groups, n, call)
   } else {
     groups <- check_bound_groups(lpb, groups, n, call)
   }
-  bound <- bound_of(lpb, list(prob = predicted),
-                    if (!is.null(lpb$groups)) groups)
+  bound <- bound_of(lpb, rows, if (!is.null(lpb$groups)) groups)
   outcome <- if (is.null(y)) {
     prob <- check_numeric(prob, "prob", n, min = 0, max = 1, call = call)
     list(covered = geometric_coverage(bound, prob), kind = "exact")
   } else {
     observed_coverage(bound, read_outcomes(y, n, call = call), call)
   }
-  list(prob = predicted, bound = bound, outcome = outcome,
+  list(prob = rows$prob, bound = bound, outcome = outcome,
        refused = outcomes$refused, groups = groups, basis = "held-out")
 }
 
@@ -250,7 +251,8 @@ cross_fit_bound <- function(lpb, folds) {
     } else {
       select_groups(others, lpb$rule, lpb$row_groups[!out], lpb$simultaneous)
     }
-    part <- list(tau = chosen$tau, groups = chosen$groups, cap = lpb$cap)
+    part <- list(tau = chosen$tau, groups = chosen$groups, cap = lpb$cap,
+                 screen_draws = lpb$screen_draws)
     bound[out] <- bound_of(part, take_part(audit, out), lpb$row_groups[out])
   }
   bound

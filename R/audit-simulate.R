@@ -29,14 +29,14 @@ simulate_audit <- function(plan, prob, ...) {
   new_audit(audit)
 }
 
-# Prompts with the hazards `prob`, planned by these constants and carried out
-# where each draw is unsafe with probability `truth`: the parts that a tau
-# depends on, without the checks and the data frames of a real audit.
-simulate_design <- function(constants, prob, truth = prob,
+# Prompts with these rows (or hazards, `prob`), planned by these constants and
+# carried out where each draw is unsafe with probability `truth`: the parts that
+# a tau depends on, without the checks and the data frames of a real audit.
+simulate_design <- function(constants, rows, truth = rows,
                             u_certificate = stats::runif(1)) {
-  rows <- list(prob = prob)
+  rows <- if (is.list(rows)) rows else list(prob = rows)
   audit <- c(rows, draw_inclusion(prior_quantile(rows, constants), constants))
-  audit$order <- sample.int(length(prob))
+  audit$order <- sample.int(length(truth))
   audit$failed <- FALSE
   audit$constants <- c(constants, u_certificate = u_certificate)
   simulate_outcomes(audit, truth, geometric_sample(truth))

@@ -285,14 +285,14 @@ is_same_hazard <- function(hazard, own, audit, newdata, call) {
   if (!is.null(newdata)) {
     check_rows(newdata, nrow(audit), "newdata", call)
     prob <- predict_hazard(hazard, newdata, "newdata", call)
-    return(near(prob, audit$prob))
+    return(near(screen_again(prob, audit), audit$prob))
   }
   planned <- plan_parts(audit)$constants$hazard_check
   if (!is.na(planned) && !is.null(hazard$fitted)) {
     return(near(hazard_check(hazard), planned))
   }
   # A model of the user's own may read its features off the prompts.
-  prob <- tryCatch(predict_hazard(hazard, audit$prompt),
+  prob <- tryCatch(screen_again(predict_hazard(hazard, audit$prompt), audit),
                    error = function(e) NULL)
   if (is.null(prob) || !near(prob, audit$prob)) {
     warn_classed("unverified_hazard", c(

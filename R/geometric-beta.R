@@ -63,3 +63,15 @@ compute_beta_quantile <- function(prob, precision, tau, cap,
     .Call(ffi_beta_geometric_quantile, prob, precision, tau, cap), call
   ), prob, tau)
 }
+
+# P(T <= time), pairwise.
+beta_geometric_distribution <- function(time, prob, precision) {
+  core_value(.Call(ffi_beta_geometric_distribution, as.double(time),
+                   as.double(prob), as.double(precision)))
+}
+
+# Mean draws of a prompt that stops at its first unsafe draw or after `limit`.
+expected_beta_draws <- function(prob, precision, limit) {
+  core_value(.Call(ffi_beta_geometric_cost, as.double(limit), as.double(prob),
+                   as.double(precision)))
+}

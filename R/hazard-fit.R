@@ -92,6 +92,7 @@ new_hazard_fit <- function(model, learnt, unsafe, draws, about, how) {
   fitted <- predict_model(model, learnt$matrix)
   out_of_fold <- model$out_of_fold
   model$out_of_fold <- NULL
+  precision <- estimate_precision(out_of_fold, unsafe, draws)
   fit <- binomial_likelihood(unsafe, draws, fitted)
   # All counts as one: what a single rate for all prompts explains.
   null <- binomial_likelihood(sum(unsafe), sum(draws), 0.5)
@@ -100,7 +101,9 @@ new_hazard_fit <- function(model, learnt, unsafe, draws, about, how) {
       engine = if (constant) "constant" else how$engine,
       encoder = learnt$encoder, model = model,
       fitted = fitted, out_of_fold = out_of_fold,
-      precision = estimate_precision(out_of_fold, unsafe, draws),
+      precision = precision,
+      precision_rule = estimate_precision_rule(out_of_fold, unsafe, draws,
+                                               precision),
       unsafe = unsafe,
       draws = draws, refused = about$refused, stop = about$stop,
       deviance = 2 * (fit$saturated - fit$likelihood),
@@ -269,7 +272,10 @@ as_hazard <- function(object, predict = NULL, precision = NULL, ...) {
                               open = c(TRUE, FALSE), finite = FALSE)
   }
   if (inherits(object, "hazard_fit")) {
-    object$precision <- precision %||% object$precision
+    if (!is.null(precision)) {
+      object$precision <- precision
+      object$precision_rule <- constant_rule(precision)
+    }
     return(object)
   }
   if (is.null(predict) && is.function(object)) {
@@ -287,6 +293,7 @@ as_hazard <- function(object, predict = NULL, precision = NULL, ...) {
   structure(
     list(engine = "user", model = model, fitted = NULL,
          precision = precision %||% NA_real_,
+         precision_rule = if (!is.null(precision)) constant_rule(precision),
          schema = schema_numbers[["hazard_fit"]],
          call = plain_call(match.call(), "as_hazard", nested = TRUE)),
     class = "hazard_fit"

@@ -43,12 +43,54 @@ geometric_law <- list(
   }
 )
 
+# Where prompts that look alike differ, as screening draws take for granted: the
+# hazard of a row has a beta distribution.
+beta_geometric_law <- list(
+  name = "beta-geometric",
+  columns = c("prob", "precision"),
+  quantile = function(rows, tau, cap = Inf) {
+    compute_beta_quantile(rows$prob, rows$precision, tau, cap)
+  },
+  tau = function(rows, time) {
+    beta_geometric_distribution(time, rows$prob, rows$precision)
+  },
+  cost = function(rows, limit) {
+    expected_beta_draws(rows$prob, rows$precision, limit)
+  },
+  # Safe draws lower the hazard of what is still open.
+  further = function(rows, depth, time) {
+    open <- update_hazard(rows, 0, depth)
+    beta_geometric_distribution(time - depth, open$prob, open$precision)
+  },
+  at_tau = geometric_law$at_tau,
+  # Repeated draws of a prompt tell of its own hazard, which is what differs: at
+  # most the variance of one look at each prompt.
+  counts_variance = function(times, alpha, tau_max) {
+    rep(alpha * (1 - alpha), length(times))
+  }
+)
+
+# ---- Which law ---------------------------------------------------------------
+
+# That of some rows, of a plan (by its constants), or of a bound: screened
+# prompts differ.
+find_law <- function(x) {
+  if (is.null(x[["precision"]]) && is.null(x[["screen_draws"]])) {
+    geometric_law
+  } else {
+    beta_geometric_law
+  }
+}
+
 # What the law needs of some rows.
 law_rows <- function(law, rows, at) {
   lapply(as.list(rows)[law$columns], `[`, at)
 }
 
-# That of a plan (by its constants) or a hazard. There is one so far;
-# another one is a list like that above, and a constant of the plan that names
-# it.
-find_law <- function(x) geometric_law
+# The law of hazards after some draws, of which some were unsafe.
+update_hazard <- function(rows, unsafe, draws) {
+  alike <- is.infinite(rows$precision)
+  precision <- rows$precision + draws
+  prob <- (rows$prob * rows$precision + unsafe) / precision
+  list(prob = ifelse(alike, rows$prob, pmin(1, prob)), precision = precision)
+}

@@ -7,24 +7,16 @@
 # hazard for each prompt would do; NA without hazards. Draws that stop at the
 # first unsafe one have the likelihood of a fixed number, but for a constant.
 estimate_precision <- function(prob, unsafe, draws) {
-  told <- draws > 1
   if (is.null(prob)) {
     return(NA_real_)
   }
-  if (!any(told)) {
+  if (!any(draws > 1)) {
     return(Inf)
   }
-  at <- spread_places(prob[told])
-  prob <- pmin(pmax(prob[told][at], 1e-12), 1 - 1e-12)
-  unsafe <- unsafe[told][at]
-  draws <- draws[told][at]
-  # Of the counts, without what does not depend on the precision.
-  likelihood <- function(log_precision) {
-    a <- prob * exp(log_precision)
-    b <- (1 - prob) * exp(log_precision)
-    sum(lbeta(a + unsafe, b + draws - unsafe) - lbeta(a, b))
-  }
-  alike <- sum(unsafe * log(prob) + (draws - unsafe) * log1p(-prob))
+  counts <- telling_counts(prob, unsafe, draws)
+  likelihood <- precision_likelihood(counts)
+  alike <- sum(counts$unsafe * log(counts$prob) +
+                 (counts$draws - counts$unsafe) * log1p(-counts$prob))
   grid <- log(precision_range[[1L]] * 4^(0:12))
   rough <- grid[which.max(vapply(grid, likelihood, 0))]
   best <- stats::optimize(likelihood, rough + c(-1, 1) * log(4),
@@ -35,6 +27,69 @@ estimate_precision <- function(prob, unsafe, draws) {
   } else {
     Inf
   }
+}
+
+# Enough of the counts that tell of the precision.
+telling_counts <- function(prob, unsafe, draws) {
+  told <- which(draws > 1)
+  at <- told[spread_places(prob[told])]
+  list(prob = pmin(pmax(prob[at], 1e-12), 1 - 1e-12), unsafe = unsafe[at],
+       draws = draws[at])
+}
+
+# A function of the logarithm of the precision (one, or one for each prompt): the
+# log-likelihood of the counts, without what does not depend on it.
+precision_likelihood <- function(counts) {
+  prob <- counts$prob
+  function(log_precision) {
+    a <- prob * exp(log_precision)
+    b <- (1 - prob) * exp(log_precision)
+    sum(lbeta(a + counts$unsafe, b + counts$draws - counts$unsafe) -
+          lbeta(a, b))
+  }
+}
+
+# The precision at a hazard p, scale * p^slope: list(scale, slope). The slope is
+# 0 unless the counts clearly say otherwise. NULL where nothing is known.
+estimate_precision_rule <- function(prob, unsafe, draws,
+                                    precision = estimate_precision(prob, unsafe,
+                                                                   draws)) {
+  if (is.na(precision)) {
+    return(NULL)
+  }
+  if (is.infinite(precision)) {
+    return(constant_rule(precision))
+  }
+  counts <- telling_counts(prob, unsafe, draws)
+  likelihood <- precision_likelihood(counts)
+  centre <- mean(log(counts$prob))
+  by_risk <- log(counts$prob) - centre
+  loss <- function(par) {
+    log_precision <- par[1L] + par[2L] * by_risk
+    -likelihood(pmin(pmax(log_precision, log(precision_range[[1L]])),
+                     log(precision_range[[2L]])))
+  }
+  start <- c(log(precision), 0)
+  best <- stats::optim(start, loss, method = "BFGS")
+  if (best$value > loss(start) - slope_gain) {
+    return(constant_rule(precision))
+  }
+  list(scale = exp(best$par[1L] - best$par[2L] * centre), slope = best$par[2L])
+}
+
+constant_rule <- function(precision) list(scale = precision, slope = 0)
+
+# A slope must raise the log-likelihood by this much: one in 80 data sets does
+# where there is none.
+slope_gain <- 3
+
+# The precision at some hazards.
+precision_at <- function(rule, prob) {
+  if (rule$slope == 0) {
+    return(rep(rule$scale, length(prob)))
+  }
+  pmin(pmax(rule$scale * pmax(prob, 1e-12)^rule$slope, precision_range[[1L]]),
+       precision_range[[2L]])
 }
 
 # Beyond the largest, a prompt needs thousands of draws to show that it is not
@@ -57,11 +112,11 @@ spread_places <- function(prob, most = 5000) {
 
 # A hazard for each prompt, as prompts that look like it have them.
 draw_alike <- function(prob, precision) {
-  if (is.null(precision) || !is.finite(precision)) {
+  if (is.null(precision) || !any(is.finite(precision))) {
     return(prob)
   }
-  n <- length(prob)
-  stats::rbeta(n, prob * precision, (1 - prob) * precision)
+  precision <- pmin(rep_len(precision, length(prob)), 1e15)
+  stats::rbeta(length(prob), prob * precision, (1 - prob) * precision)
 }
 
 # For a line of a page: NULL where nothing is known.

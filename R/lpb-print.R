@@ -181,15 +181,16 @@ glance.lpb <- function(x, ...) {
 
 #' @rdname tidiers
 #' @export
-augment.lpb <- function(x, data = NULL, newdata = NULL, groups = NULL, ...) {
+augment.lpb <- function(x, data = NULL, newdata = NULL, screened = NULL,
+                        groups = NULL, ...) {
   check_no_dots(...)
   if (!is.null(newdata)) {
     if (!is.null(data)) {
       stop_argument("data", "must be NULL with `newdata`", describe(data))
     }
-    prob <- predict_hazard(x$hazard, newdata)
-    groups <- check_bound_groups(x, groups, length(prob))
-    return(add_bounds(given_columns(newdata), x, prob, groups))
+    rows <- predict_rows(x, newdata, screened)
+    groups <- check_bound_groups(x, groups, length(rows$prob))
+    return(add_bounds(given_columns(newdata), x, rows, groups))
   }
   if (!is.null(groups)) {
     stop_argument("groups", "must be NULL without `newdata`", describe(groups),
@@ -199,7 +200,8 @@ augment.lpb <- function(x, data = NULL, newdata = NULL, groups = NULL, ...) {
     data <- data.frame(id = x$audit$id)
   }
   row <- find_calibration_rows(data, x$audit)
-  add_bounds(given_columns(data), x, x$audit$prob[row], x$row_groups[row])
+  rows <- law_rows(find_law(x), x$audit, row)
+  add_bounds(given_columns(data), x, rows, x$row_groups[row])
 }
 
 # The row of the audit that each of `data` is about: by its id where there is
@@ -220,9 +222,9 @@ find_calibration_rows <- function(data, audit, call = rlang::caller_env()) {
   row
 }
 
-add_bounds <- function(table, lpb, prob, groups) {
-  table$.prob <- prob
+add_bounds <- function(table, lpb, rows, groups) {
+  table$.prob <- rows$prob
   table$.group <- groups
-  table$.pred_lower <- bound_of(lpb, list(prob = prob), groups)
+  table$.pred_lower <- bound_of(lpb, rows, groups)
   table
 }

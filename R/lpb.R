@@ -16,6 +16,8 @@ new_lpb <- function(audit, rule, chosen, hazard, failed, call) {
       max_share = about$max_share, target = target_kind(parts),
       n_clusters = if (is_clustered(parts)) count_units(parts) else NA,
       design = constants$design,
+      screen_draws = constants$screen_draws,
+      precision_rule = rule_of_constants(constants),
       exact = chosen$exact, curve = chosen$curve, nobs = about$n,
       n_included = about$n_included, nevent = about$nevent,
       n_refused = about$n_refused, ess = about$ess,
@@ -37,6 +39,9 @@ new_lpb <- function(audit, rule, chosen, hazard, failed, call) {
 #' @param object An `lpb` from [calibrate_lpb()] or [time_to_unsafe()].
 #' @param newdata Features of the prompts, in the form that the hazard was
 #'   trained on.
+#' @param screened For a bound whose prompts were screened (see [plan_audit()]):
+#'   the screening draws of these prompts, as many of each as in calibration, in
+#'   the form of `screened` there. `NULL` for others.
 #' @param groups The group of each prompt: a vector with one value for each row
 #'   of `newdata`, none missing. Required for a bound calibrated within groups;
 #'   `NULL` for others. A prompt of a group that was not calibrated gets the
@@ -49,7 +54,8 @@ new_lpb <- function(audit, rule, chosen, hazard, failed, call) {
 #' @param ... Must be empty.
 #' @returns A numeric vector with one bound for each row of `newdata`: a whole
 #'   number of at least 1, or `Inf` where the hazard is 0 and there is no cap. A
-#'   bound of `L` says that the first `L - 1` draws are safe.
+#'   bound of `L` says that the first `L - 1` draws (after the screening draws)
+#'   are safe.
 #' @section Assumptions: Those of [calibrate_lpb()]. With `level` besides: draws
 #'   of a prompt are independent, with one hazard.
 #' @section Errors: `timetounsafe_error_features`,
@@ -64,7 +70,8 @@ new_lpb <- function(audit, rule, chosen, hazard, failed, call) {
 #' lpb <- calibrate_lpb(simulate_audit(plan, p))
 #' predict(lpb, data.frame(p = c(0.001, 0.01, 0.1)))
 #' @export
-predict.lpb <- function(object, newdata, groups = NULL, level = NULL, ...) {
+predict.lpb <- function(object, newdata, screened = NULL, groups = NULL,
+                        level = NULL, ...) {
   check_no_dots(...)
   level <- check_level(level, object$alpha)
   check_schema("lpb", object$schema, "The bound", rlang::current_env())
@@ -72,9 +79,36 @@ predict.lpb <- function(object, newdata, groups = NULL, level = NULL, ...) {
     stop_argument("newdata", "is missing",
                   fix = "augment(lpb) has those of the calibration prompts.")
   }
-  prob <- predict_hazard(object$hazard, newdata)
-  groups <- check_bound_groups(object, groups, length(prob))
-  extend_bound(bound_of(object, list(prob = prob), groups), level, object$alpha)
+  rows <- predict_rows(object, newdata, screened)
+  groups <- check_bound_groups(object, groups, length(rows$prob))
+  extend_bound(bound_of(object, rows, groups), level, object$alpha)
+}
+
+# What the law of new prompts is made of: their hazards, and what screening
+# leaves of these.
+predict_rows <- function(lpb, newdata, screened, call = rlang::caller_env()) {
+  prob <- predict_hazard(lpb$hazard, newdata, call = call)
+  planned <- lpb$screen_draws
+  if (is.null(planned) && !is.null(screened)) {
+    stop_argument("screened", "must be NULL: this bound is for all draws",
+                  describe(screened), call = call, fix =
+                    "plan_audit(screened = ) plans a bound after screening.")
+  }
+  if (isTRUE(planned > 0) && is.null(screened)) {
+    stop_argument(
+      "screened", sprintf("is required: this bound is for prompts after %s",
+                          counted(planned, "screening draw")), call = call,
+      fix = sprintf("draw_responses(prompts, sampler, draws = %s) makes them.",
+                    format(planned))
+    )
+  }
+  if (is.null(planned)) {
+    return(list(prob = prob))
+  }
+  screened <- screened %||% data.frame(unsafe = 0, draws = rep(0, length(prob)))
+  prompts <- if (is.character(newdata)) newdata
+  screen_rows(prob, read_screened(screened, prompts, length(prob), planned,
+                                  call), lpb$precision_rule)
 }
 
 check_level <- function(level, alpha, call = rlang::caller_env()) {

@@ -3,7 +3,7 @@
 # cap".
 
 # `constants` with both; what was given stays. `cap` is what the user said,
-# `precision` that of the hazard.
+# `reference` the rows of the reference prompts, `precision` that of the hazard.
 choose_limits <- function(constants, cap, pilot, reference, n,
                           precision = NULL) {
   if (chooses_cap(constants, cap)) {
@@ -61,7 +61,7 @@ good_enough <- 0.97
 # Beyond the longest quantile a cap changes nothing but the weights it permits.
 longest_cap <- function(constants, scene) {
   constants <- choose_tau_max(constants, scene$pilot, scene$n)
-  max(prior_quantile(list(prob = scene$reference), constants))
+  max(prior_quantile(scene$reference, constants))
 }
 
 # A seed that nobody takes for draws of their own, which these random numbers
@@ -77,13 +77,18 @@ cap_seed <- 613593
 simulated_scene <- function(pilot, reference, n, precision = NULL,
                             most = 10000) {
   truth <- with_seed(cap_seed, {
-    if (is.null(pilot)) draw_alike(reference, precision) else draw_truth(pilot)
+    if (is.null(pilot)) {
+      draw_alike(reference$prob, reference[["precision"]] %||% precision)
+    } else {
+      draw_truth(pilot)
+    }
   })
+  known <- plain_rows(pilot %||% reference)
   list(
-    prob = pilot$prob %||% reference,
+    rows = known,
     truth = truth,
-    shown = thin_out(pilot$prob %||% reference),
-    reference = thin_out(reference),
+    shown = thin_out(known),
+    reference = thin_out(plain_rows(reference)),
     pilot = if (!is.null(pilot)) thin_pilot(pilot),
     n = min(n, most)
   )
@@ -108,37 +113,41 @@ predict_bound <- function(constants, scene) {
 simulate_bound <- function(constants, scene, prompts = 16000,
                            repetitions = 25) {
   n <- scene$n
-  quantile <- prior_quantile(list(prob = scene$reference), constants)
+  quantile <- prior_quantile(scene$reference, constants)
   constants <- fix_constants(constants, quantile, n)
   if (cannot_certify(constants_betting(constants, n))) {
     return(0)
   }
   repetitions <- max(2, min(repetitions, ceiling(prompts / n)))
   law <- find_law(constants)
-  size <- length(scene$prob)
+  size <- length(scene$truth)
   bounds <- vapply(seq_len(repetitions), function(r) {
     tau <- with_seed(cap_seed + r, {
       at <- sample.int(size, n, replace = n > size)
-      audit <- simulate_design(constants, scene$prob[at], scene$truth[at],
+      audit <- simulate_design(constants, law_rows(law, scene$rows, at),
+                               scene$truth[at],
                                u_certificate = (r - 0.5) / repetitions)
       certify_tau(audit, constants$alpha, constants$delta, "exact")$tau
     })
-    mean(log(law$quantile(list(prob = scene$shown), tau, constants$cap)))
+    mean(log(law$quantile(scene$shown, tau, constants$cap)))
   }, 0)
   mean(bounds)
 }
 
-# Evenly spaced order statistics.
-thin_out <- function(x, size = 500) {
-  sort(x)[thin_places(length(x), size)]
+# What the law of some rows is made of.
+plain_rows <- function(rows) rows[find_law(rows)$columns]
+
+# Evenly spaced by their hazard.
+thin_out <- function(rows, size = 500) {
+  at <- order(rows$prob)[thin_places(length(rows$prob), size)]
+  lapply(rows, `[`, at)
 }
 
 thin_places <- function(n, size) {
   if (n <= size) seq_len(n) else ceiling((seq_len(size) - 0.5) * n / size)
 }
 
-# By hazard; `size` is that of the whole, by which its error goes.
+# `size` is that of the whole, by which its error goes.
 thin_pilot <- function(pilot, size = 500) {
-  at <- order(pilot$prob)[thin_places(length(pilot$prob), size)]
-  c(lapply(pilot, `[`, at), size = length(pilot$prob))
+  c(thin_out(pilot, size), size = length(pilot$prob))
 }

@@ -9,7 +9,7 @@ warn_outlook <- function(constants, cap, pilot, reference, units, n,
   if (is.na(constants$delta)) {
     return(invisible())
   }
-  quantile <- prior_quantile(list(prob = reference), constants)
+  quantile <- prior_quantile(reference, constants)
   fixed <- fix_constants(constants, quantile, units)
   rows <- if (is.null(constants$cluster_size)) 1 else n / units
   if (cannot_certify(constants_betting(fixed, units, rows))) {
@@ -68,6 +68,7 @@ name_remedies <- function(constants, cap, pilot, reference, units,
   certifies <- function(budget, units) {
     settings <- new_constants(constants$design, budget, constants$alpha,
                               constants$delta, NULL, cap)
+    settings$screen_draws <- constants$screen_draws
     settings <- choose_limits(settings, cap, pilot, reference, units, precision)
     expect_certificate(settings, pilot, reference, units, precision,
                        repetitions = 10)

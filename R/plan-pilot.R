@@ -170,9 +170,11 @@ read_training <- function(training, hazard, call = rlang::caller_env()) {
        draws = outcomes$draws[used])
 }
 
-# The pilot, where there is something to choose by it.
-plan_pilot <- function(hazard, training, tau_max, cap, delta) {
-  if (is.null(tau_max) || (is.null(cap) && !is.null(delta))) {
+# The pilot, where there is something to choose by it, or prompts are screened.
+plan_pilot <- function(hazard, training, tau_max, cap, delta,
+                       screened = NULL) {
+  if (is.null(tau_max) || (is.null(cap) && !is.null(delta)) ||
+        !is.null(screened)) {
     new_pilot(hazard, training)
   }
 }

@@ -89,7 +89,8 @@ plan_checksum <- function(plan) {
   constants <- unlist(plan$constants[schema_sealed("constant", "sum")])
   # Beside an infinite one nothing else would count.
   constants[is.infinite(constants)] <- 0
-  rows <- plan[setdiff(schema_sealed("row", "sum"), "order")]
+  rows <- plan[intersect(setdiff(schema_sealed("row", "sum"), "order"),
+                         names(plan))]
   own <- Reduce(`+`, lapply(rows, function(value) pmin(value, 1e6)))
   # On a scale on which none hides the others, were it infinite.
   sum(as.double(plan$order) * own) / length(own) +

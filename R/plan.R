@@ -120,6 +120,11 @@
 #'   choose nothing. `NULL`, the default: the training draws of `hazard`, each
 #'   with the hazard of a model that did not see it; none for a user-supplied
 #'   model, whose hazards are then taken to be right.
+#' @param screened `NULL`, or screening draws of the prompts, made before this
+#'   plan: those of [draw_responses()], with the same number of draws of each
+#'   prompt, or a data frame with columns `unsafe` and `draws`, both with a row
+#'   for each prompt, in their order. They sharpen the hazard of each prompt, and
+#'   the bound is then for the draws after them: see the section on screening.
 #' @param id A vector of distinct identifiers, one for each prompt; by default
 #'   the names of `prompts`, or 1, 2, ...
 #' @param ... Must be empty.
@@ -131,6 +136,26 @@
 #' and the plan's constants, repeated in each row:
 #'
 #' `r schema_help("constant")`
+#' @section Screening draws: Features say little about a single prompt. A few
+#'   draws of it say more: `screened` takes those of all prompts, a fixed number
+#'   of each, 8 for example. Prompts with the same features differ in their
+#'   hazards, by the `precision` of `hazard` (see [fit_hazard()]); the hazard of
+#'   a screened prompt is what its draws leave of that, a beta distribution, and
+#'   quantiles are those of [beta_geometric_quantile()]. Prompts that were
+#'   unsafe while screened get short quantiles, others long ones.
+#'
+#'   Features and screening draws together take the place of the features, and
+#'   the time to unsafe counts the draws after them, so that the guarantee of
+#'   [calibrate_lpb()] stands whatever the precision is: for new prompts that
+#'   are screened with the same number of draws, by the same rule. Draws that
+#'   fail permanently count as unsafe. `predict(lpb, newdata, screened = )` has
+#'   the bounds of such prompts. `budget` counts the draws after screening.
+#'
+#'   The coverage is that of all prompts, with all outcomes of their screening
+#'   draws. For a promise to those alone whose screening draws were all safe,
+#'   calibrate with `groups = audit$screen_unsafe == 0`. For several numbers of
+#'   screening draws divide the prompts at random, and plan each part with its
+#'   own.
 #' @section Errors: `timetounsafe_error_argument`,
 #'   `timetounsafe_error_features`. Warning `timetounsafe_warning_few_prompts`
 #'   when there are too few prompts, or clusters, for their largest weight, to
@@ -170,7 +195,7 @@ plan_audit <- function(hazard, prompts, budget, newdata = NULL,
                                   "naive"),
                        alpha = 0.1, delta = 0.1, tau_max = NULL, cap = NULL,
                        reference = NULL, cluster = NULL, cluster_size = NULL,
-                       training = NULL, id = NULL, ...) {
+                       training = NULL, screened = NULL, id = NULL, ...) {
   check_no_dots(...)
   check_class(hazard, "hazard_fit", "hazard", "fit_hazard() or as_hazard()")
   id <- id %||% names_of(prompts)
@@ -182,23 +207,32 @@ plan_audit <- function(hazard, prompts, budget, newdata = NULL,
   cluster <- check_cluster(cluster, n)
   constants <- new_constants(design, budget, alpha, delta, tau_max, cap)
   constants$cluster_size <- check_cluster_size(cluster_size, cluster)
+  screened <- read_screened(screened, prompts, n)
   prob <- predict_hazard(hazard, newdata, "newdata")
   refuse_training_rows(hazard, prompts, newdata, id)
   training <- read_training(training, hazard)
   reference <- reference_hazards(reference, hazard, training, prob)
   constants$reference <- reference$source
-  pilot <- plan_pilot(hazard, training, tau_max, cap, delta)
+  pilot <- plan_pilot(hazard, training, tau_max, cap, delta, screened)
+  law <- list(prob = prob)
+  if (!is.null(screened)) {
+    rule <- find_precision_rule(hazard, pilot)
+    law <- screen_rows(prob, screened, rule)
+    pilot <- screen_pilot(pilot, rule, screened$draws)
+    reference <- screen_reference(reference, pilot, law, rule, screened$draws)
+    constants <- c(constants, screen_constants(screened, rule))
+  }
   units <- if (is.null(cluster)) n else length(unique(cluster))
-  constants <- choose_limits(constants, cap, pilot, reference$prob, units,
+  constants <- choose_limits(constants, cap, pilot, reference, units,
                              hazard$precision)
-  warn_outlook(constants, cap, pilot, reference$prob, units, n,
-               hazard$precision)
+  warn_outlook(constants, cap, pilot, reference, units, n, hazard$precision)
   constants <- fix_constants(constants, prior_quantile(reference, constants),
                              units)
   rows <- data.frame(id = id)
   rows$prompt <- prompts
   rows$cluster <- cluster
-  rows$prob <- prob
+  rows[names(law)] <- law
+  rows$screen_unsafe <- screened$unsafe
   plan <- draw_plan(rows, prior_quantile(rows, constants), constants, hazard)
   # For print(); a file keeps the cap, and not what it was chosen for.
   if (chooses_cap(constants, cap)) {

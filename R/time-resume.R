@@ -69,7 +69,7 @@ plan_of_ledger <- function(task, hazard, rest, call) {
                 "Supply the same `cluster`.", call = call)
   }
   check_planned(plan, task, call)
-  prob <- predict_hazard(hazard, take_rows(task$x, row))
+  prob <- screen_again(predict_hazard(hazard, take_rows(task$x, row)), plan)
   if (max(abs(prob - plan$prob) / pmax(prob, plan$prob, 1e-300)) > 1e-6) {
     stop_ledger(path, "was planned with another hazard",
                 "Supply the same features, engine and settings.", call = call)

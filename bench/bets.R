@@ -43,7 +43,8 @@ cell_constants <- function(cell) {
   constants <- core$new_constants("replicated", cell$budget, alpha, delta, NULL,
                                   cap)
   prob <- models[[cell$model]]$reference
-  constants <- core$choose_limits(constants, cap, NULL, prob, cell$n)
+  constants <- core$choose_limits(constants, cap, NULL, list(prob = prob),
+                                  cell$n)
   quantile <- core$prior_quantile(list(prob = prob), constants)
   core$fix_constants(constants, quantile, cell$n)
 }

@@ -52,7 +52,8 @@ cell_constants <- function(cell, cap = NULL, pilot = NULL) {
   constants <- core$new_constants("replicated", cell$budget, alpha, delta, NULL,
                                   cap)
   reference <- models[[cell$model]]$reference
-  constants <- core$choose_limits(constants, cap, pilot, reference, cell$n)
+  constants <- core$choose_limits(constants, cap, pilot, list(prob = reference),
+                                  cell$n)
   quantile <- core$prior_quantile(list(prob = reference), constants)
   core$fix_constants(constants, quantile, cell$n)
 }

@@ -102,8 +102,8 @@ capped <- function(split, budget, x, time, status, truth, n, name, most = Inf) {
   fit <- fit_hazard(x[train, ], survival::Surv(time, status)[train, ])
   hat <- predict(fit, x[-train, ])
   came <- vapply(c(fit$precision, Inf), function(precision) {
-    constants <- core$choose_limits(settings(budget), NULL, NULL, fit$fitted, n,
-                                    precision)
+    constants <- core$choose_limits(settings(budget), NULL, NULL,
+                                    list(prob = fit$fitted), n, precision)
     certified(fixed(constants, fit$fitted, n), hat, truth[-train], n, hat, most,
               split)
   }, 0)

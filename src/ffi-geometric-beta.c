@@ -20,3 +20,28 @@ SEXP ffi_beta_geometric_quantile(SEXP prob, SEXP precision, SEXP tau, SEXP cap) 
   UNPROTECT(1);
   return result;
 }
+
+/* What a function of a time and the two parameters of n prompts says, pairwise. */
+typedef tt_status (*pairwise)(size_t n, const double *time, const double *prob,
+                              const double *precision, double *out, tt_error *error);
+
+static SEXP call_pairwise(pairwise function, SEXP time, const char *what, SEXP prob,
+                          SEXP precision) {
+  R_xlen_t n = Rf_xlength(prob);
+  tt_error error = {0};
+  SEXP out = PROTECT(Rf_allocVector(REALSXP, n));
+  tt_status status =
+      function((size_t)n, tt_doubles(time, n, what), tt_doubles(prob, n, "prob"),
+               tt_doubles(precision, n, "precision"), REAL(out), &error);
+  SEXP result = tt_result(status, &error, out);
+  UNPROTECT(1);
+  return result;
+}
+
+SEXP ffi_beta_geometric_distribution(SEXP time, SEXP prob, SEXP precision) {
+  return call_pairwise(tt_beta_geometric_distribution, time, "time", prob, precision);
+}
+
+SEXP ffi_beta_geometric_cost(SEXP limit, SEXP prob, SEXP precision) {
+  return call_pairwise(tt_beta_geometric_cost, limit, "limit", prob, precision);
+}

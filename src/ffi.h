@@ -73,6 +73,8 @@ SEXP ffi_allocate_given(SEXP cost, SEXP benefit, SEXP lower, SEXP upper, SEXP mu
 SEXP ffi_geometric_quantile(SEXP prob, SEXP tau, SEXP cap);
 SEXP ffi_geometric_distribution(SEXP time, SEXP prob);
 SEXP ffi_geometric_sample(SEXP prob);
+SEXP ffi_beta_geometric_cost(SEXP limit, SEXP prob, SEXP precision);
+SEXP ffi_beta_geometric_distribution(SEXP time, SEXP prob, SEXP precision);
 SEXP ffi_beta_geometric_quantile(SEXP prob, SEXP precision, SEXP tau, SEXP cap);
 SEXP ffi_miscoverage_curve(SEXP time, SEXP horizon, SEXP inclusion, SEXP quantiles);
 SEXP ffi_select_tau(SEXP tau, SEXP miscoverage, SEXP alpha);

@@ -388,17 +388,26 @@ double tt_beta_geometric_quantile1(double p, double m, double tau) {
   return quantile_any(p, m, tau, INFINITY);
 }
 
+tt_status tt_check_beta_law(size_t n, const double *prob, tt_column precision,
+                            tt_error *error) {
+  tt_status status = tt_check_unit(n, prob, "prob", error);
+  for (size_t i = 0; status == TT_OK && i < n; i++) {
+    if (!(tt_at(precision, i) > 0.0)) {
+      status = tt_fail(error, TT_EINVAL, "precision", i, tt_at(precision, i));
+    }
+  }
+  return status;
+}
+
 tt_status tt_beta_geometric_quantile(size_t n, const double *prob, tt_column precision,
                                      size_t n_tau, const double *tau, double cap,
                                      double *out, const tt_poll *poll, tt_error *error) {
   tt_status status = tt_check_quantiles(n, prob, n_tau, tau, cap, error);
+  if (status == TT_OK) {
+    status = tt_check_beta_law(n, prob, precision, error);
+  }
   if (status != TT_OK) {
     return status;
-  }
-  for (size_t i = 0; i < n; i++) {
-    if (!(tt_at(precision, i) > 0.0)) {
-      return tt_fail(error, TT_EINVAL, "precision", i, tt_at(precision, i));
-    }
   }
   for (size_t k = 0; k < n_tau; k++) {
     double *column = out + n * k;
@@ -411,4 +420,105 @@ tt_status tt_beta_geometric_quantile(size_t n, const double *prob, tt_column pre
     }
   }
   return TT_OK;
+}
+
+/* ---- P(T <= t), and the mean of what is drawn -------------------------------------- */
+
+/* The head of up to HEAD draws, with the sum of P(T > j) over j < t. */
+static head head_at(const law *l, int t, double *sum) {
+  head h = {1.0, 0.0};
+  *sum = 0.0;
+  for (int j = 0; j < t; j++) {
+    const double per = 1.0 / (l->m + j);
+    *sum += h.safe;
+    h.hit += h.safe * (l->m * per);
+    h.safe *= j == 0 ? l->rest : (l->b + j) * per;
+  }
+  return h;
+}
+
+static double distribution(double p, double m, double t) {
+  if (t < 1.0 || p == 0.0) {
+    return 0.0;
+  }
+  if (p == 1.0 || isinf(t)) {
+    return 1.0;
+  }
+  /* A scaled law has p and P(T <= t) in the same unit. */
+  const law l = new_law(p, m, 0.5);
+  const double unit = l.scaled ? p / l.p : 1.0;
+  double sum, slope;
+  const double first = fmin(t, HEAD);
+  const head h = head_at(&l, (int)first, &sum);
+  double below = l.p * h.hit;
+  if (t > first) {
+    const double further = log_safe(&l, l.b + HEAD, t - HEAD, &slope);
+    below += h.safe * (l.scaled ? further : -expm1(-further));
+  }
+  return fmin(1.0, below * unit);
+}
+
+tt_status tt_beta_geometric_distribution(size_t n, const double *time, const double *prob,
+                                         const double *precision, double *out,
+                                         tt_error *error) {
+  const tt_column column = {precision, 1};
+  tt_status status = tt_check_beta_law(n, prob, column, error);
+  for (size_t i = 0; status == TT_OK && i < n; i++) {
+    const double t = floor(time[i]);
+    if (!(t >= 0.0)) {
+      return tt_fail(error, TT_EINVAL, "time", i, time[i]);
+    }
+    if (precision[i] > PRECISION_MAX) {
+      status = tt_geometric_distribution(1, &t, prob + i, out + i, error);
+    } else {
+      out[i] = distribution(prob[i], precision[i], t);
+    }
+  }
+  return status;
+}
+
+/* With e = a - 1 the draws after the head are, on average, (b + e) / e (1 - G), where G
+ * is the product of (b + j) / (b + e + j): what log_safe() has with e for a. At e = 0 it
+ * is a difference of digamma functions, which is the limit. */
+static double cost(double p, double m, double limit) {
+  if (p == 0.0) {
+    return limit;
+  }
+  law l = new_law(p, m, 0.5);
+  double sum, slope;
+  const double first = fmin(limit, HEAD);
+  const head h = head_at(&l, (int)first, &sum);
+  if (limit <= first) {
+    return sum;
+  }
+  const double b = l.b + HEAD, near = 1e-9;
+  double e = (l.scaled ? 0.0 : l.a) - 1.0;
+  e = fabs(e) < near ? near : e;
+  l.a = e;
+  l.a_below = e;
+  l.scaled = 0;
+  if (isinf(limit)) {
+    return e > 0.0 ? sum + h.safe * (b + e) / e : (double)INFINITY;
+  }
+  const double further = log_safe(&l, b, limit - HEAD, &slope);
+  return sum + h.safe * (b + e) / e * -expm1(-further);
+}
+
+tt_status tt_beta_geometric_cost(size_t n, const double *limit, const double *prob,
+                                 const double *precision, double *out, tt_error *error) {
+  const tt_column column = {precision, 1};
+  tt_status status = tt_check_beta_law(n, prob, column, error);
+  for (size_t i = 0; status == TT_OK && i < n; i++) {
+    if (!(limit[i] >= 0.0)) {
+      return tt_fail(error, TT_EINVAL, "limit", i, limit[i]);
+    }
+    if (precision[i] > PRECISION_MAX) {
+      double below;
+      status = tt_geometric_distribution(1, limit + i, prob + i, &below, error);
+      out[i] = prob[i] > 0.0 ? below / prob[i] : limit[i];
+    } else {
+      out[i] = cost(prob[i], precision[i], limit[i]);
+    }
+  }
+  return status;
 }

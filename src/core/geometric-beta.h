@@ -9,6 +9,11 @@
 #include "numeric.h"
 #include "status.h"
 
+/* TT_EINVAL, naming the column, unless all n of prob lie in [0, 1] and all of precision
+ * above 0. */
+tt_status tt_check_beta_law(size_t n, const double *prob, tt_column precision,
+                            tt_error *error);
+
 /* Smallest integer t >= 1 with P(T > t) <= 1 - tau, for p and tau in [0, 1], m > 0.
  *
  * Up to 2^50 (2^40 where a < 1/2) decided with about 100 bits on the doubles given: two
@@ -28,5 +33,17 @@ double tt_beta_geometric_quantile1(double p, double m, double tau);
 tt_status tt_beta_geometric_quantile(size_t n, const double *prob, tt_column precision,
                                      size_t n_tau, const double *tau, double cap,
                                      double *out, const tt_poll *poll, tt_error *error);
+
+/* P(T <= time[i]) for time >= 0 (integers or not: the floor counts; may be Inf), with
+ * relative accuracy also where it is tiny. Pairwise; all of length n. */
+tt_status tt_beta_geometric_distribution(size_t n, const double *time, const double *prob,
+                                         const double *precision, double *out,
+                                         tt_error *error);
+
+/* The mean of min(T, limit[i]): the draws of a prompt that stops at its first unsafe
+ * one, or at the limit. The relative error is about 1e-9 where p m is within 1e-9 of 1,
+ * and about 1e-13 elsewhere. limit >= 0, an integer, finite where p m <= 1. Pairwise. */
+tt_status tt_beta_geometric_cost(size_t n, const double *limit, const double *prob,
+                                 const double *precision, double *out, tt_error *error);
 
 #endif

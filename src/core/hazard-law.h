@@ -1,19 +1,21 @@
 /* The law of the time T = 1, 2, ... of the first unsafe draw, as R/hazard-law.R has it:
  * a kind, and for each row the columns that the law is made of.
  *
- * A second law takes: a kind, a name and its columns in hazard-law.c, a case in
+ * A further law takes: a kind, a name and its columns in hazard-law.c, a case in
  * tt_check_law() and in tt_law_quantile(), and the list of that name in R. The glue
  * reads names and columns from here and stays as it is. */
 #ifndef TT_HAZARD_LAW_H
 #define TT_HAZARD_LAW_H
 
+#include "geometric-beta.h"
 #include "geometric.h"
 #include "status.h"
 
 #include <math.h>
 
 typedef enum {
-  TT_LAW_GEOMETRIC = 0 /* columns: prob, in [0, 1]; see geometric.h */
+  TT_LAW_GEOMETRIC = 0,     /* columns: prob, in [0, 1]; see geometric.h */
+  TT_LAW_BETA_GEOMETRIC = 1 /* prob, and precision, above 0; see geometric-beta.h */
 } tt_law_kind;
 
 #define TT_LAW_MOST_COLUMNS 4
@@ -38,6 +40,8 @@ static inline double tt_law_quantile(const tt_law *law, size_t row, double tau) 
   switch (law->kind) {
   case TT_LAW_GEOMETRIC:
     return tt_geometric_quantile1(law->columns[0][row], tau);
+  case TT_LAW_BETA_GEOMETRIC:
+    return tt_beta_geometric_quantile1(law->columns[0][row], law->columns[1][row], tau);
   }
   return INFINITY;
 }

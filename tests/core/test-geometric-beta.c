@@ -221,6 +221,97 @@ static void test_refusals(void) {
   refuses(0.1, 9.0, 0.5, 0.5, "cap", 0, 0.5, "a cap below 1");
 }
 
+/* ---- P(T <= t) and the mean of what is drawn --------------------------------------- */
+
+static double distribution(double t, double p, double m) {
+  double out = NAN;
+  (void)tt_beta_geometric_distribution(1, &t, &p, &m, &out, NULL);
+  return out;
+}
+
+static double cost(double limit, double p, double m) {
+  double out = NAN;
+  (void)tt_beta_geometric_cost(1, &limit, &p, &m, &out, NULL);
+  return out;
+}
+
+/* The quantile knows 100 bits: just below P(T <= t) it is t at most, just above more. */
+static void test_distribution(void) {
+  check_random random = {31};
+  int right = 1;
+  for (int i = 0; i < 20000; i++) {
+    const double p = pow(10.0, -8.0 * check_uniform(&random));
+    const double m = pow(10.0, 8.0 * check_uniform(&random) - 2.0);
+    const double t = floor(pow(10.0, 6.0 * check_uniform(&random)));
+    const double at = distribution(t, p, m), near = 0x1p-44;
+    if (at > 1.0 - 1e-9) {
+      continue;
+    }
+    const int both =
+        quantile(p, m, at * (1.0 - near)) <= t && quantile(p, m, at * (1.0 + near)) > t;
+    if (!both) {
+      printf("#   p %a, m %a: P(T <= %g) %a\n", p, m, t, at);
+    }
+    right = right && both;
+  }
+  check_that(right, "P(T <= t) and the quantile agree");
+  check_that(distribution(0.0, 0.3, 5.0) == 0.0 && distribution(1.0, 0.3, 5.0) == 0.3 &&
+                 distribution(INFINITY, 0.3, 5.0) == 1.0 &&
+                 distribution(7.0, 0.0, 5.0) == 0.0 && distribution(7.0, 1.0, 5.0) == 1.0,
+             "the ends of P(T <= t)");
+  check_that(distribution(9.0, 0.1, INFINITY) == -expm1(9.0 * log1p(-0.1)),
+             "without spread it is geometric");
+  /* One in a tiny hazard: p m (psi(m + t) - psi(m)). */
+  check_that(
+      fabs(distribution(3.0, 0x1p-300, 1.0) / (0x1p-300 * (1.0 + 0.5 + 1.0 / 3.0)) -
+           1.0) < 1e-14,
+      "tiny hazards keep their digits");
+}
+
+/* Against the sum of P(T > j). */
+static void test_cost(void) {
+  check_random random = {32};
+  int near = 1;
+  for (int i = 0; i < 300; i++) {
+    const double p = pow(10.0, -4.0 * check_uniform(&random));
+    double m = pow(10.0, 6.0 * check_uniform(&random) - 2.0);
+    if (i % 3 == 0) {
+      m = (1.0 + 1e-6 * (check_uniform(&random) - 0.5)) / p;
+    }
+    const double b = (1.0 - p) * m, limit = floor(2000.0 * check_uniform(&random));
+    long double safe = 1.0L, sum = 0.0L;
+    for (double j = 0.0; j < limit; j++) {
+      sum += safe;
+      safe *= ((long double)b + j) / ((long double)m + j);
+    }
+    near = near && fabs(cost(limit, p, m) - (double)sum) <= 2e-9 * (double)sum;
+  }
+  check_that(near, "draws until the first unsafe one are the sum of P(T > j)");
+  check_that(fabs(cost(500.0, 0.1, 10.0) / cost(500.0, 0.1, 10.0 + 1e-6) - 1.0) < 1e-5,
+             "no jump where a is 1");
+  check_that(cost(0.0, 0.2, 3.0) == 0.0 && cost(1.0, 0.2, 3.0) == 1.0 &&
+                 cost(7.0, 0.0, 3.0) == 7.0 && cost(INFINITY, 0.1, 5.0) == INFINITY &&
+                 fabs(cost(INFINITY, 0.2, 20.0) - 19.0 / 3.0) < 1e-12,
+             "the ends of the cost");
+  check_that(fabs(cost(50.0, 0.1, INFINITY) - (1.0 - pow(0.9, 50.0)) / 0.1) < 1e-12,
+             "without spread it is that of the geometric law");
+}
+
+static void test_law_refusals(void) {
+  const double p[2] = {0.1, 0.2}, m[2] = {1.0, -1.0}, t[2] = {1.0, 2.0};
+  const double bad[2] = {1.0, NAN}, fine[2] = {1.0, 1.0};
+  double out[2];
+  tt_error error = untouched;
+  check_refused(tt_beta_geometric_distribution(2, t, p, m, out, &error), TT_EINVAL, error,
+                "precision", 1, -1.0, "P(T <= t) of no precision");
+  error = untouched;
+  check_refused(tt_beta_geometric_distribution(2, bad, p, fine, out, &error), TT_EINVAL,
+                error, "time", 1, NAN, "no time");
+  error = untouched;
+  check_refused(tt_beta_geometric_cost(2, bad, p, fine, out, &error), TT_EINVAL, error,
+                "limit", 1, NAN, "no limit");
+}
+
 int main(void) {
   test_against_integers();
   test_ties();
@@ -231,5 +322,8 @@ int main(void) {
   test_ends();
   test_table();
   test_refusals();
+  test_distribution();
+  test_cost();
+  test_law_refusals();
   return check_report();
 }

@@ -144,7 +144,7 @@ test_that("doubted predictions bet better where the hazard is wrong", {
   p <- simulate_prompts(4000)$prob
   hat <- sample(p)
   constants <- new_constants("replicated", 1000, 0.1, 0.1, NULL, 1e5)
-  constants <- choose_limits(constants, 1e5, NULL, hat, 1000)
+  constants <- choose_limits(constants, 1e5, NULL, list(prob = hat), 1000)
   quantile <- prior_quantile(list(prob = hat), constants)
   constants <- fix_constants(constants, quantile, 1000)
   tau <- t(replicate(60, {

@@ -10,7 +10,8 @@ cap_world <- function(estimate, seed = 1, n = 4000) {
 cap_constants <- function(world, n, budget, cap = NULL, pilot = NULL,
                           delta = 0.1, design = "replicated") {
   constants <- new_constants(design, budget, 0.1, delta, NULL, cap)
-  constants <- choose_limits(constants, cap, pilot, world$reference, n)
+  constants <- choose_limits(constants, cap, pilot,
+                             list(prob = world$reference), n)
   quantile <- prior_quantile(list(prob = world$reference), constants)
   fix_constants(constants, quantile, n)
 }
@@ -90,7 +91,7 @@ test_that("plan_audit() says that it chose the cap", {
   p <- 10^runif(200, -4, -1)
   plan <- plan_audit(known_hazard(), as.character(1:200), 5, p)
   constants <- new_constants("replicated", 5, 0.1, 0.1, NULL, NULL)
-  expect_identical(plan$cap[1], choose_cap(constants, NULL, p, 200)$cap)
+  expect_identical(plan$cap[1], choose_cap(constants, NULL, list(prob = p), 200)$cap)
   expect_output(print(plan), "capped at [0-9,]+ draws, for the longest cert")
   given <- plan_audit(known_hazard(), as.character(1:200), 5, p, cap = 50)
   expect_output(print(given), "; quantiles capped at 50 draws\n")
@@ -105,34 +106,34 @@ test_that("advise_budget() plans by the same cap", {
   expect_identical(advice$cap, plan$cap[1])
   constants <- new_constants("replicated", 5, 0.1, 0.1, NULL, NULL)
   predicted <- predict_bound(replace(constants, "cap", advice$cap),
-                             simulated_scene(NULL, p, 200))
+                             simulated_scene(NULL, list(prob = p), 200))
   expect_equal(log(advice$gmean_bound), predicted[1], tolerance = 0.2)
 })
 
 test_that("without training draws the precision says how wrong hazards are", {
   set.seed(1)
   p <- 10^runif(3000, -3, -1)
-  scene <- simulated_scene(NULL, p, 200, 10)
+  scene <- simulated_scene(NULL, list(prob = p), 200, 10)
   expect_equal(mean((scene$truth - p)^2), mean(p * (1 - p)) / 11,
                tolerance = 0.15)
   expect_identical(scene$prob, p)
-  expect_identical(simulated_scene(NULL, p, 200, 10), scene)
-  expect_identical(simulated_scene(NULL, p, 200, Inf)$truth, p)
+  expect_identical(simulated_scene(NULL, list(prob = p), 200, 10), scene)
+  expect_identical(simulated_scene(NULL, list(prob = p), 200, Inf)$truth, p)
   # With training draws they say it.
   pilot <- list(prob = p[1:100], unsafe = rbinom(100, 20, p[1:100]),
                 draws = rep(20, 100))
-  expect_identical(simulated_scene(pilot, p, 200, 10),
-                   simulated_scene(pilot, p, 200, Inf))
+  expect_identical(simulated_scene(pilot, list(prob = p), 200, 10),
+                   simulated_scene(pilot, list(prob = p), 200, Inf))
   random <- with_seed(1, runif(1))
   expect_identical(with_seed(1, {
-    simulated_scene(NULL, p, 200, 10)
+    simulated_scene(NULL, list(prob = p), 200, 10)
     runif(1)
   }), random)
 })
 
 test_that("thinned hazards are evenly spaced order statistics", {
-  expect_identical(thin_out(c(3, 1, 2)), c(1, 2, 3))
-  thinned <- thin_out(sample(1e4), 100)
+  expect_identical(thin_out(list(prob = c(3, 1, 2)))$prob, c(1, 2, 3))
+  thinned <- thin_out(list(prob = sample(1e4)), 100)$prob
   expect_length(thinned, 100)
   expect_equal(mean(thinned), 5000, tolerance = 0.01)
   pilot <- thin_pilot(list(prob = 2000:1 / 2000, unsafe = 2000:1))

@@ -252,7 +252,7 @@ cross_fit_bound <- function(lpb, folds) {
       select_groups(others, lpb$rule, lpb$row_groups[!out], lpb$simultaneous)
     }
     part <- list(tau = chosen$tau, groups = chosen$groups, cap = lpb$cap,
-                 screen_draws = lpb$screen_draws)
+                 precision_rule = lpb$precision_rule)
     bound[out] <- bound_of(part, take_part(audit, out), lpb$row_groups[out])
   }
   bound

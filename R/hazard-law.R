@@ -72,14 +72,12 @@ beta_geometric_law <- list(
 
 # ---- Which law ---------------------------------------------------------------
 
-# That of some rows, of a plan (by its constants), or of a bound: screened
-# prompts differ.
+# That of some rows, of a plan (by its constants), or of a bound. Screened
+# prompts differ, unless their precision is infinite.
 find_law <- function(x) {
-  if (is.null(x[["precision"]]) && is.null(x[["screen_draws"]])) {
-    geometric_law
-  } else {
-    beta_geometric_law
-  }
+  precision <- x[["precision"]] %||% x[["precision_scale"]] %||%
+    x[["precision_rule"]]$scale
+  if (all(is.infinite(precision))) geometric_law else beta_geometric_law
 }
 
 # What the law needs of some rows.

@@ -24,18 +24,24 @@ lpb_page <- function(x) {
               spread_of(bound), big(exp(mean(log(bound))), 3)),
       sprintf("Draws: %s planned, %s made", big(x$draws[["planned"]]),
               big(x$draws[["made"]] + x$draws[["unused"]])),
-      asides_line(x$audit),
+      asides_line(x$audit), screened_line(x),
       guarantee_lines(x), target_lines(plan_parts(x$audit)), ladder_line(x),
       if (is.null(x$groups)) limit_lines(x)
     ),
     if (!is.null(x$groups)) group_rows(x),
-    if (is.null(x$groups)) {
-      "Next: predict(lpb, newdata)"
-    } else {
-      "Next: predict(lpb, newdata, groups)"
-    },
+    sprintf("Next: predict(lpb, newdata%s%s)",
+            if (isTRUE(x$screen_draws > 0)) ", screened" else "",
+            if (is.null(x$groups)) "" else ", groups"),
     more = "groups: lpb$groups has them all"
   )
+}
+
+# Which draws the bound is for.
+screened_line <- function(x) {
+  if (isTRUE(x$screen_draws > 0)) {
+    sprintf("Bounds are for the draws after %s of each prompt.",
+            counted(x$screen_draws, "screening draw"))
+  }
 }
 
 tau_text <- function(x) {

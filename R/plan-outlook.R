@@ -68,7 +68,7 @@ name_remedies <- function(constants, cap, pilot, reference, units,
   certifies <- function(budget, units) {
     settings <- new_constants(constants$design, budget, constants$alpha,
                               constants$delta, NULL, cap)
-    settings$screen_draws <- constants$screen_draws
+    settings$precision_scale <- constants$precision_scale
     settings <- choose_limits(settings, cap, pilot, reference, units, precision)
     expect_certificate(settings, pilot, reference, units, precision,
                        repetitions = 10)

@@ -23,6 +23,7 @@ plan_page <- function(x, price = NULL) {
     sprintf("<audit_plan> design \"%s\", %s, budget %s draws per prompt",
             constants$design, counted(nrow(x), "prompt"),
             big(constants$budget)),
+    screen_lines(plan),
     cap_lines(constants, isTRUE(attr(x, "cap_chosen"))),
     sprintf("Included: %s, with inclusion probabilities %s",
             counted(sum(x$horizon > 0), "prompt"), spread(x$inclusion)),
@@ -38,6 +39,16 @@ plan_page <- function(x, price = NULL) {
       "Next: run_audit(plan, sampler)"
     }
   ))
+}
+
+# What screening showed: the draws are paid for, and not in the budget.
+screen_lines <- function(plan) {
+  m <- plan$constants$screen_draws
+  if (isTRUE(m > 0)) {
+    sprintf("After %s of each prompt: %s had an unsafe one",
+            counted(m, "screening draw"),
+            counted(sum(plan$screen_unsafe > 0), "prompt"))
+  }
 }
 
 # In two lines where the cap was chosen.

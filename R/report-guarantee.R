@@ -17,10 +17,11 @@ guarantee_text <- function(lpb) {
                           "once: take", new, "of the group")
   )
   reached <- sprintf(paste(
-    "%s from the source of the calibration prompts, and let L be its bound.",
-    "With probability at least %s, its first L \u2212 1 responses are all",
+    "%s from the source of the calibration prompts%s, and let L be its bound.",
+    "With probability at least %s, its %s L \u2212 1 responses are all",
     "judged safe."
-  ), taken, target(lpb$alpha))
+  ), taken, screened_text(lpb), target(lpb$alpha),
+  if (nzchar(screened_text(lpb))) "next" else "first")
   switch(guarantee_kind(lpb),
     none = sprintf(paste(
       "There is no guarantee: %s prompts with failed draws were dropped",
@@ -34,16 +35,27 @@ guarantee_text <- function(lpb) {
   )
 }
 
+# What a prompt goes through before it has a bound.
+screened_text <- function(lpb) {
+  if (isTRUE(lpb$screen_draws > 0)) {
+    sprintf(", draw it %s times, by which its bound is found",
+            big(lpb$screen_draws))
+  } else {
+    ""
+  }
+}
+
 # What the statement implies of longer series: see predict.lpb().
 implied_text <- function(lpb) {
   if (guarantee_kind(lpb) %in% c("none", "trivial")) {
     return(NULL)
   }
+  which <- if (nzchar(screened_text(lpb))) "next" else "first"
   sprintf(paste(
-    "It implies more: with probability at least %s all of the first 2(L \u2212",
-    "1) responses are safe, and with at least %s all of the first 10(L \u2212",
+    "It implies more: with probability at least %s all of the %s 2(L \u2212",
+    "1) responses are safe, and with at least %s all of the %s 10(L \u2212",
     "1), if responses to a prompt are independent."
-  ), share((1 - lpb$alpha)^2), share((1 - lpb$alpha)^10))
+  ), share((1 - lpb$alpha)^2), which, share((1 - lpb$alpha)^10), which)
 }
 
 # Whom the calibration prompts stand for.

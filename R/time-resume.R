@@ -1,13 +1,17 @@
 # Resuming time_to_unsafe() from its ledgers: the same split, hazard and plan.
 
-# audit.sqlite for the audit, audit-training.sqlite for the training draws.
+# audit.sqlite for the audit, audit-training.sqlite for the training draws,
+# audit-screening.sqlite for screening.
 ledger_paths <- function(ledger, call = rlang::caller_env()) {
   if (is.null(ledger)) {
     return(list())
   }
   path <- check_ledger(ledger, call)
-  list(audit = path,
-       training = sub("([.][^./]*)?$", "-training\\1", path))
+  beside <- function(phase) {
+    sub("([.][^./]*)?$", sprintf("-%s\\1", phase), path)
+  }
+  list(audit = path, training = beside("training"),
+       screening = beside("screening"))
 }
 
 # A random share of the rows, of the clusters where there are any; with a

@@ -31,11 +31,18 @@
 #'   trains the hazard, strictly between 0 and 1. The default, 0.5, halves them.
 #' @param train_draws Number of draws of each training prompt. The default is
 #'   `budget`, rounded up: training then costs about as much as calibration.
+#' @param screen_draws `NULL`, the default, or a whole number of at least 1: so
+#'   many draws of each calibration prompt come first, and the bound is for the
+#'   draws after them, of prompts that are screened in the same way: see
+#'   "Screening draws" of [plan_audit()]. `predict()` then requires the screening
+#'   draws of new prompts. They are part of `budget`; where that is not above
+#'   `screen_draws`, a random part of the prompts is calibrated on, each with as
+#'   many draws again for the audit.
 #' @param alpha,delta Target miscoverage, and how often over calibrations the
 #'   certificate may fail: see [calibrate_lpb()].
 #' @param ledger `NULL`, or the path of a file: the durable record of the audit,
 #'   see [ledger]. That of the training draws is beside it, with `-training` in
-#'   its name. The same call resumes where it stopped, with the split of the
+#'   its name, that of screening draws with `-screening`. The same call resumes where it stopped, with the split of the
 #'   prompts and the plan that the ledgers contain: nothing else has to be
 #'   saved, and no [set.seed()] is required for that. What is given must agree
 #'   with them; another `train`, `budget` or `cap`, say, is an error.
@@ -51,7 +58,8 @@
 #'   error. The random numbers of the engine `"mlp"` start from a seed made of
 #'   the training draws, so that the same draws give the same hazard.
 #' @returns An `lpb`, see [calibrate_lpb()], with the further component
-#'   `training`: the `prompt_draws` of the training prompts.
+#'   `training`: the `prompt_draws` of the training prompts, and, with
+#'   `screen_draws`, `screened`: those of screening.
 #' @inheritSection calibrate_lpb What is guaranteed
 #' @inheritSection calibrate_lpb For whom it holds
 #' @inheritSection calibrate_lpb Assumptions
@@ -81,8 +89,8 @@
 #' predict(lpb, c("Tell me a calm story", "Tell me a cruel story"))
 #' @export
 time_to_unsafe <- function(prompts, sampler, budget, x = NULL, cluster = NULL,
-                           train = 0.5, train_draws = NULL, alpha = 0.1,
-                           delta = 0.1, ledger = NULL,
+                           train = 0.5, train_draws = NULL,
+                           screen_draws = NULL, alpha = 0.1, delta = 0.1, ledger = NULL,
                            control = audit_control(), ...) {
   if (missing(prompts)) {
     stop_missing("prompts")
@@ -113,6 +121,10 @@ time_to_unsafe <- function(prompts, sampler, budget, x = NULL, cluster = NULL,
   # All that can be wrong with the steps is found before a draw is paid for.
   steps <- share_out(list(...))
   check_engine(steps$engine, steps$settings)
+  # Its size is checked with the other settings of the plan.
+  if (is.numeric(budget) && length(budget) == 1L && !is.na(budget)) {
+    screen_draws <- check_screen_draws(screen_draws, budget, cluster)
+  }
   constants <- rlang::inject(new_constants(
     budget = budget, alpha = alpha, delta = delta, !!!steps$plan
   ))
@@ -124,7 +136,8 @@ time_to_unsafe <- function(prompts, sampler, budget, x = NULL, cluster = NULL,
   run$meter <- new_meter()
   task <- list(
     prompts = prompts, x = keep_text(x), id = id, cluster = cluster,
-    budget = budget, alpha = alpha, delta = delta, train = train,
+    budget = audit_budget(budget, screen_draws), total_budget = budget,
+    screen_draws = screen_draws, alpha = alpha, delta = delta, train = train,
     train_draws = train_draws, constants = constants, steps = steps,
     paths = paths, run = run
   )
@@ -148,16 +161,22 @@ take_steps <- function(task, call) {
   training <- carry_out(start_training(task, first), run, call)
   stop_if_unfinished(training, run, call = call)
   audit <- NULL
+  screened <- NULL
   keep_drawn({
     hazard <- fit_again(training, take_rows(task$x, first), task$steps)
+    if (!is.null(task$screen_draws)) {
+      rest <- rows_to_screen(task, rest)
+      screened <- draw_screening(task, rest, training, call)
+    }
     plan <- plan_of_ledger(task, hazard, rest, call) %||%
-      plan_rest(task, hazard, rest)
+      plan_rest(task, hazard, rest, screened)
     run$ledger <- task$paths$audit
     audit <- carry_out(start_audit(plan), run, call)
     stop_if_unfinished(audit, run, training, call)
     lpb <- calibrate_lpb(audit, task$alpha, task$delta)
-  }, function() list(training = training, audit = audit))
+  }, function() list(training = training, screened = screened, audit = audit))
   lpb$training <- training
+  lpb$screened <- screened
   lpb
 }
 
@@ -166,12 +185,13 @@ start_training <- function(task, first) {
                          task$train_draws, FALSE))
 }
 
-plan_rest <- function(task, hazard, rest, settings = task$steps$plan) {
+plan_rest <- function(task, hazard, rest, screened,
+                      settings = task$steps$plan) {
   rlang::inject(plan_audit(
     hazard, take_rows(task$prompts, rest), task$budget,
     take_rows(task$x, rest), alpha = task$alpha, delta = task$delta,
     cluster = task$cluster[rest], cluster_size = task$steps$cluster_size,
-    id = task$id[rest], !!!settings
+    screened = screened, id = task$id[rest], !!!settings
   ))
 }
 
@@ -205,7 +225,7 @@ rehearse <- function(task, first, rest, call) {
     hazard <- fit_again(new_prompt_draws(training), take_rows(task$x, first),
                         task$steps)
     predict_hazard(hazard, take_rows(task$x, rest), "x", call)
-    plan_rest(task, hazard, rest, settings)
+    plan_rest(task, hazard, rest, rehearse_screening(task, rest), settings)
   }), "timetounsafe_warning")
 }
 
@@ -279,7 +299,9 @@ refuse_verbs <- function(given, call) {
 }
 
 stop_if_unfinished <- function(audit, run, training = NULL,
-                               call = rlang::caller_env()) {
+                               call = rlang::caller_env(),
+                               phase = if (is.null(training)) "training" else
+                                 "calibration") {
   open <- is.na(audit$status)
   if (!any(open)) {
     return(invisible())
@@ -290,7 +312,6 @@ stop_if_unfinished <- function(audit, run, training = NULL,
   } else {
     sprintf("`%s` was reached", reason)
   }
-  phase <- if (is.null(training)) "training" else "calibration"
   stop_classed("unfinished", c(
     sprintf("%s in the draws for %s, with %d of %s unfinished.", why, phase,
             sum(open), counted(length(open), "prompt")),

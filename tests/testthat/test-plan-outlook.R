@@ -35,7 +35,7 @@ test_that("a plan warns where nothing can be certified, and nowhere else", {
 test_that("it says what would do, and that does", {
   # Thirty prompts can certify hardly anything, sixty can.
   constants <- new_constants("replicated", 4, 0.1, 0.1, 0.19, 8)
-  found <- name_remedies(constants, 8, NULL, rep(0.02, 30), 30)
+  found <- name_remedies(constants, 8, NULL, list(prob = rep(0.02, 30)), 30)
   expect_match(found, "^(60|120|240) prompts.* would do")
   n <- as.numeric(sub(" .*", "", found))
   expect_gt(certified_share(rep(0.02, n), 4), 0)

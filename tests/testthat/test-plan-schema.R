@@ -2,17 +2,28 @@ test_that("every column of plans and audits is in the schema, in its place", {
   set.seed(1)
   p <- c(0.2, 0.01, 0.001)
   plan <- known_plan(p)
-  optional <- c("cluster", "cluster_size", "seed")
+  screening <- c("precision", "screen_unsafe", "screen_draws",
+                 "precision_scale", "precision_slope")
+  optional <- c("cluster", "cluster_size", "seed", screening)
   expect_identical(names(plan),
                    setdiff(schema_names(c("row", "constant")), optional))
   plan <- known_plan(p, cluster = c(1, 1, 2), cluster_size = 3)
   expect_identical(names(plan),
-                   setdiff(schema_names(c("row", "constant")), "seed"))
+                   setdiff(schema_names(c("row", "constant")),
+                           c("seed", screening)))
+  screened <- plan_audit(as_hazard(known_hazard(), precision = 5),
+                         as.character(p), 20, p, delta = NULL,
+                         screened = data.frame(unsafe = 0:2, draws = 4))
+  expect_identical(names(screened),
+                   setdiff(schema_names(c("row", "constant")),
+                           c("cluster", "cluster_size", "seed")))
   audit <- quiet(as_audit(
     data.frame(id = 1:3, prompt = as.character(p), unsafe = 0, draws = 9),
     hazard = known_hazard(), cluster = c(1, 1, 2), cluster_size = 3
   ))
-  expect_identical(names(audit), schema_names(c("row", "constant", "outcome")))
+  expect_identical(names(audit),
+                   setdiff(schema_names(c("row", "constant", "outcome")),
+                           screening))
   # What a plan is computed from is sealed, one way or the other.
   unsealed <- names(Filter(function(field) field$sealed == "no",
                            schema_part(c("row", "constant"))))

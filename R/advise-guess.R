@@ -63,6 +63,7 @@ guess_scene <- function(rate, n, draws, size = 2000, most = 5000) {
   hazard <- suppressWarnings(
     fit_hazard(training$x, cbind(unsafe, safe = draws - unsafe))
   )
-  list(prob = predict_hazard(hazard, people$x, "x"), truth = people$prob,
-       pilot = new_pilot(hazard), reference = hazard$fitted)
+  list(rows = list(prob = predict_hazard(hazard, people$x, "x")),
+       truth = people$prob, hazard = hazard, pilot = new_pilot(hazard),
+       reference = list(prob = hazard$fitted))
 }

@@ -1,12 +1,15 @@
 # The settings that advise_budget() compares: those asked for, or those that a
 # sum of money buys.
 
-# One row for each: `n` prompts to calibrate on, `budget`, `train` (the share of
-# all prompts that trains), `n_train`, `draws` and `cost`, training included. A
-# training prompt is drawn as often as time_to_unsafe() would.
-list_settings <- function(budget, n, train, price, max_cost,
+# One row for each: `n` prompts to calibrate on, `budget`, `screen_draws`,
+# `train` (the share of all prompts that trains), `n_train`, `draws` and `cost`,
+# training and screening included. A training prompt is drawn as often as
+# time_to_unsafe() would.
+list_settings <- function(budget, n, train, screen_draws, price, max_cost,
                           call = rlang::caller_env()) {
-  rows <- expand.grid(train = train, budget = budget, n = n %||% NA_real_)
+  rows <- expand.grid(train = train, screen_draws = screen_draws %||% 0,
+                      budget = budget, n = n %||% NA_real_)
+  rows <- rows[rows$screen_draws < rows$budget, ]
   ratio <- rows$train / (1 - rows$train)
   train_draws <- ceiling(rows$budget)
   if (is.null(n)) {
@@ -35,6 +38,40 @@ keep_affordable <- function(rows, max_cost, call) {
     )
   }
   rows[enough & paid, ]
+}
+
+# Distinct numbers of screening draws that leave something to audit.
+check_screen_settings <- function(screen_draws, budget,
+                                  call = rlang::caller_env()) {
+  if (is.null(screen_draws)) {
+    return(NULL)
+  }
+  screen_draws <- check_numeric(screen_draws, "screen_draws", min = 0,
+                                whole = TRUE, finite = TRUE, call = call)
+  if (min(screen_draws) >= max(budget)) {
+    stop_argument("screen_draws", "must be below `budget`, of which it is part",
+                  format(min(screen_draws)), call = call)
+  }
+  unique(screen_draws)
+}
+
+# A scene as screening with `m` draws of each prompt leaves it.
+screen_scene <- function(scene, m, call = rlang::caller_env()) {
+  if (m == 0) {
+    return(scene)
+  }
+  rule <- find_precision_rule(scene$hazard, scene$pilot, call)
+  unsafe <- with_seed(advice_seed + m, {
+    stats::rbinom(length(scene$truth), m, scene$truth)
+  })
+  scene$rows <- screen_rows(scene$rows$prob, list(unsafe = unsafe, draws = m),
+                            rule)
+  scene$pilot <- screen_pilot(scene$pilot, rule, m)
+  scene$reference <- screen_reference(
+    c(list(source = "training"), scene$reference), scene$pilot, NULL, rule, m
+  )
+  scene$rule <- rule
+  scene
 }
 
 # The row with the longest certified bound; of those that are as good but for

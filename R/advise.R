@@ -37,6 +37,11 @@
 #'   else as `newdata` has. For another number prompts are sampled from
 #'   `newdata`, with replacement where there are fewer. A guess requires `n` or
 #'   `max_cost`.
+#' @param screen_draws `NULL`, the default, for plans without screening draws. Or
+#'   whole numbers of at least 0, below the largest `budget`: how many draws of
+#'   each prompt to screen with, of which the advice compares all, 0 being none.
+#'   They are part of `budget`, and new prompts must be screened in the same way:
+#'   see "Screening draws" of [plan_audit()].
 #' @param price Price of a draw, judge included: a number of at least 0 in any
 #'   currency, see [draw_price()]. Adds a column `cost`. `NULL`, the default,
 #'   adds nothing.
@@ -51,6 +56,7 @@
 #'   and the columns
 #'   * `n`, `budget`: prompts to calibrate on, and mean draws of each; for a
 #'     guess also `train` (share of all prompts that trains) and `n_train`;
+#'   * `screen_draws`, where these are compared;
 #'   * `draws`, `cost`: of all draws, training included where it is not paid for
 #'     yet;
 #'   * `tau_max`, `cap`, `max_weight`: of the design, see [plan_audit()];
@@ -88,14 +94,15 @@ advise_budget <- function(hazard, newdata = NULL,
                           design = c("replicated", "optimized", "trimmed",
                                      "basic", "naive"),
                           alpha = 0.1, delta = 0.1, tau_max = NULL, cap = NULL,
-                          training = NULL, price = NULL, max_cost = NULL,
-                          repetitions = 100, ...) {
+                          training = NULL, screen_draws = NULL, price = NULL,
+                          max_cost = NULL, repetitions = 100, ...) {
   check_no_dots(...)
   budget <- check_numeric(budget, "budget", min = 0, open = c(TRUE, FALSE),
                           finite = TRUE)
   if (!is.null(n)) {
     n <- check_numeric(n, "n", min = 10, whole = TRUE, finite = TRUE)
   }
+  screen_draws <- check_screen_settings(screen_draws, budget)
   price <- check_price(price)
   max_cost <- check_max_cost(max_cost, price)
   repetitions <- check_number(repetitions, "repetitions", min = 10,
@@ -111,21 +118,23 @@ advise_budget <- function(hazard, newdata = NULL,
       stop_argument("n", "is required with a guess of the rate",
                     fix = "Or supply `max_cost` and `price`.")
     }
-    n <- length(scene_of()$prob)
+    n <- length(scene_of()$truth)
   }
-  settings <- list_settings(budget, n, if (guess) guessed_train else 0, price,
-                            max_cost)
+  settings <- list_settings(budget, n, if (guess) guessed_train else 0,
+                            screen_draws, price, max_cost)
   rows <- lapply(seq_len(nrow(settings)), function(i) {
     setting <- settings[i, ]
-    scene <- scene_of(setting)
-    constants <- new_constants(design, setting$budget, alpha, delta, tau_max,
-                               cap)
-    constants <- choose_limits(constants, cap, scene$pilot,
-                               list(prob = scene$reference),
+    m <- setting$screen_draws
+    scene <- screen_scene(scene_of(setting), m)
+    constants <- new_constants(design, setting$budget - m, alpha, delta,
+                               tau_max, cap)
+    constants$precision_scale <- scene$rule$scale
+    constants <- choose_limits(constants, cap, scene$pilot, scene$reference,
                                setting$n, scene$precision)
     advise_row(constants, scene, setting$n, repetitions)
   })
-  hidden <- if (!guess) c("train", "n_train")
+  hidden <- c(if (!guess) c("train", "n_train"),
+              if (is.null(screen_draws)) "screen_draws")
   advice <- cbind(settings[setdiff(names(settings), hidden)],
                   do.call(rbind, rows))
   rownames(advice) <- NULL
@@ -137,7 +146,7 @@ advise_budget <- function(hazard, newdata = NULL,
 }
 
 # What is simulated, the same in each setting: the hazards that a plan knows
-# (`prob`), those that draws follow (`truth`), the pilot and the reference.
+# (`rows`), those that draws follow (`truth`), the pilot and the reference.
 known_scene <- function(hazard, newdata, training, tau_max, cap, delta,
                         call = rlang::caller_env()) {
   check_class(hazard, "hazard_fit", "hazard", "fit_hazard() or as_hazard()",
@@ -153,24 +162,25 @@ known_scene <- function(hazard, newdata, training, tau_max, cap, delta,
   }
   training <- read_training(training, hazard, call)
   scene <- list(
-    prob = prob,
+    rows = list(prob = prob),
     truth = with_seed(advice_seed, draw_alike(prob, hazard$precision)),
-    precision = hazard$precision,
+    precision = hazard$precision, hazard = hazard,
     pilot = plan_pilot(hazard, training, tau_max, cap, delta),
-    reference = hazard$fitted %||% training$prob %||% prob
+    reference = list(prob = hazard$fitted %||% training$prob %||% prob)
   )
   function(setting) scene
 }
 
 # The statistics of one setting.
 advise_row <- function(constants, scene, n, repetitions) {
-  quantile <- prior_quantile(list(prob = scene$reference), constants)
+  quantile <- prior_quantile(scene$reference, constants)
   fixed <- fix_constants(constants, quantile, n)
-  size <- length(scene$prob)
+  size <- length(scene$truth)
+  law <- find_law(scene$rows)
   runs <- vapply(seq_len(repetitions), function(r) {
     with_seed(advice_seed + r, {
       at <- sample.int(size, n, replace = n > size)
-      advise_once(fixed, scene$prob[at], scene$truth[at],
+      advise_once(fixed, law_rows(law, scene$rows, at), scene$truth[at],
                   (r - 0.5) / repetitions)
     })
   }, numeric(4))
@@ -192,8 +202,8 @@ advise_row <- function(constants, scene, n, repetitions) {
 
 # One calibration. The random last step of the certificate is spread evenly
 # over the repetitions.
-advise_once <- function(constants, prob, truth, u_certificate) {
-  audit <- simulate_design(constants, prob, truth, u_certificate)
+advise_once <- function(constants, rows, truth, u_certificate) {
+  audit <- simulate_design(constants, rows, truth, u_certificate)
   marginal <- find_marginal(audit, constants$alpha)$tau
   tau <- if (is.na(constants$delta)) {
     marginal
@@ -210,7 +220,7 @@ advise_once <- function(constants, prob, truth, u_certificate) {
 
 #' @export
 table_rule.budget_advice <- function(x) {
-  optional <- c("train", "n_train", "cost", "best")
+  optional <- c("train", "n_train", "screen_draws", "cost", "best")
   new_table_rule(c(advice_columns, intersect(optional, names(x))))
 }
 
@@ -237,7 +247,7 @@ advice_page <- function(x) {
         is.null(attr(x, "alpha"))) {
     return(plain_page(x))
   }
-  shown <- c("train", "n_train", "n", "budget", "draws", "cost",
+  shown <- c("train", "n_train", "n", "budget", "screen_draws", "draws", "cost",
              if (!is.null(delta)) "n_min", "coverage", "margin", "gmean_bound",
              "share_trivial", if (!is.null(delta)) "gmean_bound_marginal",
              "best")
@@ -268,13 +278,21 @@ advised_step <- function(x) {
   if (nrow(best) != 1L) {
     return(NULL)
   }
-  budget <- big(best$budget)
+  m <- best[["screen_draws"]] %||% 0
   if (is.null(attr(x, "guess"))) {
-    return(sprintf("Next: plan_audit(hazard, prompts, budget = %s, newdata)",
-                   budget))
+    return(c(
+      if (m > 0) {
+        sprintf("Next: screened <- draw_responses(prompts, sampler, draws = %s)",
+                big(m))
+      },
+      sprintf("%s plan_audit(hazard, prompts, budget = %s, newdata%s)",
+              if (m > 0) "     " else "Next:", big(best$budget - m),
+              if (m > 0) ", screened = screened" else "")
+    ))
   }
-  sprintf("Next: time_to_unsafe(prompts, sampler, budget = %s, train = %s)",
-          budget, format(best$train))
+  sprintf("Next: time_to_unsafe(prompts, sampler, budget = %s, train = %s%s)",
+          big(best$budget), format(best$train),
+          if (m > 0) paste(", screen_draws =", big(m)) else "")
 }
 
 # That which is marked, or has the longest bound.
@@ -304,23 +322,39 @@ glance.budget_advice <- function(x, ...) {
 
 advice_labels <- c(x = "draws", y = "geometric mean of the bound")
 
+# Bounds by the number of draws, or of screening draws where these differ, and
+# which settings a line joins.
+advice_axis <- function(x) {
+  m <- x[["screen_draws"]]
+  if (length(unique(m)) > 1L) {
+    list(value = m, label = "screening draws", log = FALSE,
+         line = paste0("n = ", x$n, ", budget ", x$budget))
+  } else {
+    list(value = x$draws, label = advice_labels[["x"]], log = TRUE,
+         line = paste("n =", x$n))
+  }
+}
+
 #' @rdname plots
 #' @export
 plot.budget_advice <- function(x, ...) {
   few <- !is.na(x$n_min) & x$n < x$n_min
+  axis <- advice_axis(x)
   draw_points(list(
-    x = x$draws, y = x$gmean_bound, log = "xy", cex = 1.2,
-    xlab = advice_labels[["x"]], ylab = advice_labels[["y"]],
+    x = axis$value, y = x$gmean_bound, log = if (axis$log) "xy" else "y",
+    cex = 1.2, xlab = axis$label, ylab = advice_labels[["y"]],
     ylim = range(1, x$gmean_bound, x$gmean_bound_marginal),
     col = ifelse(few, ink[["faint"]], ink[["main"]])
   ), ...)
-  for (n in unique(x$n)) {
-    one <- x[x$n == n, ][order(x$draws[x$n == n]), ]
-    graphics::lines(one$draws, one$gmean_bound, col = ink[["main"]])
-    graphics::lines(one$draws, one$gmean_bound_marginal, col = ink[["mark"]],
-                    lty = 2)
-    graphics::text(one$draws[nrow(one)], one$gmean_bound[nrow(one)],
-                   paste("n =", n), pos = 1, cex = 0.8)
+  for (line in unique(axis$line)) {
+    at <- which(axis$line == line)
+    at <- at[order(axis$value[at])]
+    graphics::lines(axis$value[at], x$gmean_bound[at], col = ink[["main"]])
+    graphics::lines(axis$value[at], x$gmean_bound_marginal[at],
+                    col = ink[["mark"]], lty = 2)
+    last <- at[length(at)]
+    graphics::text(axis$value[last], x$gmean_bound[last], line, pos = 1,
+                   cex = 0.8)
   }
   graphics::legend("bottomright", c("certified", "marginal"), lty = 1:2,
                    col = ink[c("main", "mark")], bty = "n")
@@ -333,8 +367,9 @@ autoplot.budget_advice <- function(object, ...) {
   check_no_dots(...)
   need_package("ggplot2", "to draw advice", "3.4.0")
   kinds <- c("certified", "marginal")
+  axis <- advice_axis(object)
   both <- data.frame(
-    n = object$n, draws = object$draws,
+    line = axis$line, at = axis$value,
     bound = c(object$gmean_bound, object$gmean_bound_marginal),
     guarantee = factor(rep(kinds, each = nrow(object)), kinds)
   )
@@ -342,19 +377,19 @@ autoplot.budget_advice <- function(object, ...) {
     both <- both[both$guarantee == "marginal", ]
   }
   ggplot2::ggplot(both, ggplot2::aes(
-    x = .data$draws, y = .data$bound, colour = .data$guarantee,
+    x = .data$at, y = .data$bound, colour = .data$guarantee,
     linetype = .data$guarantee,
-    group = interaction(.data$n, .data$guarantee)
+    group = interaction(.data$line, .data$guarantee)
   )) +
     ggplot2::geom_line() +
     ggplot2::geom_point() +
-    ggplot2::scale_x_log10() +
+    (if (axis$log) ggplot2::scale_x_log10()) +
     ggplot2::scale_y_log10() +
     ggplot2::scale_colour_manual(values = unname(ink[c("main", "mark")]),
                                  drop = FALSE) +
     ggplot2::scale_linetype_manual(values = c("solid", "dashed"),
                                    drop = FALSE) +
-    ggplot2::labs(x = advice_labels[["x"]], y = advice_labels[["y"]],
+    ggplot2::labs(x = axis$label, y = advice_labels[["y"]],
                   colour = NULL, linetype = NULL) +
     lpb_theme()
 }

@@ -18,7 +18,7 @@ test_that("a simulated training says about half of what there is to say", {
   expect_identical(.Random.seed, before)
   expect_identical(guess_scene(0.02, 1000, 20), scene)
   logit <- function(p) log(-log1p(-p))
-  explained <- cor(logit(scene$prob), logit(scene$truth))^2
+  explained <- cor(logit(scene$rows$prob), logit(scene$truth))^2
   expect_gt(explained, 0.4)
   expect_lt(explained, 0.6)
   expect_length(scene$pilot$prob, 1000)

@@ -127,3 +127,34 @@ test_that("bad arguments are named", {
   expect_error(advise_budget(known_hazard()), "`newdata` is required",
                class = "timetounsafe_error_argument")
 })
+
+test_that("screening draws are compared, as a part of the budget", {
+  set.seed(31)
+  mean <- 10^runif(800, -2.5, -0.5)
+  hazard <- as_hazard(function(newdata) newdata$mean, precision = 5)
+  x <- data.frame(mean)
+  advice <- advise_budget(hazard, x, 20, screen_draws = c(0, 4, 8, 30),
+                          repetitions = 10)
+  expect_identical(advice$screen_draws, c(0, 4, 8))
+  expect_identical(unique(advice$draws), 16000)
+  expect_gt(advice$gmean_bound[3], advice$gmean_bound[1])
+  expect_true(all(advice$coverage > 0.88))
+  expect_output(print(advice), "screened = screened")
+  # Without screening nothing is another.
+  plain <- advise_budget(hazard, x, 20, repetitions = 10)
+  expect_identical(plain$gmean_bound, advice$gmean_bound[1])
+  expect_false("screen_draws" %in% names(plain))
+  axis <- advice_axis(advice)
+  expect_identical(axis$value, advice$screen_draws)
+  expect_identical(unique(axis$line), "n = 800, budget 20")
+  expect_s3_class(ggplot2::autoplot(advice), "ggplot")
+  expect_error(advise_budget(hazard, x, 20, screen_draws = 20),
+               "below `budget`", class = "timetounsafe_error_argument")
+  expect_error(advise_budget(as_hazard(function(newdata) newdata$mean), x, 20,
+                             screen_draws = 4),
+               "precision", class = "timetounsafe_error_argument")
+  guess <- quiet(advise_budget(0.02, budget = 20, n = 300,
+                               screen_draws = c(0, 8), repetitions = 10))
+  expect_identical(nrow(guess), 6L)
+  expect_output(print(guess), "time_to_unsafe")
+})

@@ -174,7 +174,7 @@ known_scene <- function(hazard, newdata, training, tau_max, cap, delta,
 # The statistics of one setting.
 advise_row <- function(constants, scene, n, repetitions) {
   quantile <- prior_quantile(scene$reference, constants)
-  fixed <- fix_constants(constants, quantile, n)
+  fixed <- fix_constants(constants, quantile, n, scene$reference)
   size <- length(scene$truth)
   law <- find_law(scene$rows)
   runs <- vapply(seq_len(repetitions), function(r) {

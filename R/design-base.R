@@ -13,7 +13,7 @@ new_audit_design <- function(
   intensity = function(quantile, constants) rep(1, length(quantile)),
   # n times the variance of the estimate at the level alpha, for a hazard that
   # is right and small: what the bet of the certificate is sized by.
-  variance = function(quantile, constants) {
+  variance = function(quantile, constants, rows = NULL) {
     alpha <- constants$alpha
     mean(alpha * (1 - alpha) / pmin(1, intensity(quantile, constants)))
   },
@@ -29,7 +29,7 @@ new_audit_design <- function(
   # Whether equal weights permit the binomial tail.
   countable = TRUE,
   # The constants with what the reference prompts fix, for n prompts to plan.
-  fix = function(constants, quantile, n) constants,
+  fix = function(constants, quantile, n, rows = NULL) constants,
   # The horizon from one uniform number for each prompt.
   horizon = function(u, inclusion, quantile, constants) {
     ifelse(u < inclusion, quantile, 0)
@@ -124,13 +124,13 @@ allocate_given <- function(cost, constants, upper) {
 # Adds the largest weight that any prompt can get (that of the largest quantile
 # there can be, or, without a cap, of the largest among the reference prompts),
 # and the variance.
-add_limits <- function(constants, quantile, design) {
+add_limits <- function(constants, quantile, design, rows = NULL) {
   longest <- if (is.finite(constants$cap)) constants$cap else max(quantile)
   constants$max_weight <- if (longest <= 1) {
     1
   } else {
     design$max_weight(longest, constants)
   }
-  constants$variance <- design$variance(quantile, constants)
+  constants$variance <- design$variance(quantile, constants, rows)
   constants
 }

@@ -9,7 +9,7 @@ design_optimized <- function() {
     intensity = function(quantile, constants) {
       allocate_given(quantile, constants, upper = 1)
     },
-    fix = function(constants, quantile, n) {
+    fix = function(constants, quantile, n, rows = NULL) {
       fix_multiplier(constants, quantile, cost = quantile, upper = 1)
     }
   )
@@ -41,7 +41,7 @@ design_naive <- function() {
   reach <- function(budget, time) (1 - 1 / budget)^time
   new_audit_design(
     "naive",
-    variance = function(quantile, constants) {
+    variance = function(quantile, constants, rows = NULL) {
       alpha <- constants$alpha
       at_alpha <- find_law(constants)$at_tau(quantile, constants$tau_max, alpha)
       mean(alpha * reach(constants$budget, -at_alpha)) - alpha^2

@@ -5,10 +5,10 @@ design_replicated <- function() {
   new_audit_design(
     "replicated",
     intensity = replicated_intensity,
-    variance = function(quantile, constants) {
+    variance = function(quantile, constants, rows = NULL) {
       times <- replicated_intensity(quantile, constants)
       spread <- find_law(constants)$counts_variance(
-        pmax(1, times), constants$alpha, constants$tau_max
+        pmax(1, times), constants$alpha, constants$tau_max, rows
       )
       mean(spread / pmin(1, times))
     },
@@ -33,7 +33,7 @@ replicated_intensity <- function(quantile, constants) {
 # A bound on the weights lets the certificate bet more, and takes draws from
 # where they would help the estimate most. The least intensity is the one with
 # the smallest predicted margin.
-fix_replicated <- function(constants, quantile, n) {
+fix_replicated <- function(constants, quantile, n, rows = NULL) {
   cost <- quantile - 1
   if (is.na(constants$delta)) {
     return(fix_multiplier(constants, quantile, cost))
@@ -43,7 +43,7 @@ fix_replicated <- function(constants, quantile, n) {
   lower <- 2^-seq(0, 12, by = 0.25)
   tried <- lapply(lower[lower <= affordable], function(least) {
     add_limits(fix_multiplier(constants, quantile, cost, least), quantile,
-               design)
+               design, rows)
   })
   if (length(tried) == 0L) {
     return(fix_multiplier(constants, quantile, cost))

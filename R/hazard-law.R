@@ -36,7 +36,7 @@ geometric_law <- list(
   # for a small hazard: the number of unsafe draws is Poisson with mean c / rho,
   # where c = -log(1 - alpha) and rho is the share of the draws that the
   # quantile needs.
-  counts_variance = function(times, alpha, tau_max) {
+  counts_variance = function(times, alpha, tau_max, rows = NULL) {
     c <- -log1p(-alpha)
     rho <- pmin(1, c / -log1p(-tau_max)) / times
     exp(-2 * c) * expm1(c * rho)
@@ -63,12 +63,25 @@ beta_geometric_law <- list(
     beta_geometric_distribution(time - depth, open$prob, open$precision)
   },
   at_tau = geometric_law$at_tau,
-  # Repeated draws of a prompt tell of its own hazard, which is what differs: at
-  # most the variance of one look at each prompt.
-  counts_variance = function(times, alpha, tau_max) {
-    rep(alpha * (1 - alpha), length(times))
+  # The same where the mean of that number has a gamma distribution of shape a:
+  # P(T > t) is (1 + t / r)^-a, of which x = -log(1 - tau) / a is the logarithm
+  # of the base. Without rows, the variance of one look at each prompt.
+  counts_variance = function(times, alpha, tau_max, rows = NULL) {
+    if (is.null(rows)) {
+      return(rep(alpha * (1 - alpha), length(times)))
+    }
+    a <- pmax(rows$prob * rows$precision, 1e-300)
+    log_time <- function(tau) log_expm1(-log1p(-tau) / a)
+    rho <- pmin(1, exp(log_time(alpha) - log_time(tau_max))) / times
+    pmax(0, exp(-a * log1p_exp(log(2 - rho) + log_time(alpha))) -
+              (1 - alpha)^2)
   }
 )
+
+# log(exp(x) - 1) and log(1 + exp(x)), where exp(x) may be infinite.
+log_expm1 <- function(x) x + log(-expm1(-x))
+
+log1p_exp <- function(x) pmax(x, 0) + log1p(exp(-abs(x)))
 
 # ---- Which law ---------------------------------------------------------------
 

@@ -113,8 +113,7 @@ predict_bound <- function(constants, scene) {
 simulate_bound <- function(constants, scene, prompts = 16000,
                            repetitions = 25) {
   n <- scene$n
-  quantile <- prior_quantile(scene$reference, constants)
-  constants <- fix_constants(constants, quantile, n)
+  constants <- fix_by(constants, scene$reference, n)
   if (cannot_certify(constants_betting(constants, n))) {
     return(0)
   }

@@ -10,7 +10,7 @@ warn_outlook <- function(constants, cap, pilot, reference, units, n,
     return(invisible())
   }
   quantile <- prior_quantile(reference, constants)
-  fixed <- fix_constants(constants, quantile, units)
+  fixed <- fix_constants(constants, quantile, units, reference)
   rows <- if (is.null(constants$cluster_size)) 1 else n / units
   if (cannot_certify(constants_betting(fixed, units, rows))) {
     warn_few_prompts(fixed, quantile, units, n, call)

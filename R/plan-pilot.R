@@ -11,8 +11,7 @@ choose_tau_max <- function(constants, pilot, n) {
     return(constants)
   }
   for (pass in 1:3) {
-    fixed <- fix_constants(replace(constants, "delta", NA_real_),
-                        prior_quantile(pilot, constants), n)
+    fixed <- fix_by(replace(constants, "delta", NA_real_), pilot, n)
     target <- safe_target(constants$alpha, fixed$variance / n)
     found <- pilot_tau(pilot, target, constants$cap)
     if (is.na(found)) {

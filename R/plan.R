@@ -226,8 +226,7 @@ plan_audit <- function(hazard, prompts, budget, newdata = NULL,
   constants <- choose_limits(constants, cap, pilot, reference, units,
                              hazard$precision)
   warn_outlook(constants, cap, pilot, reference, units, n, hazard$precision)
-  constants <- fix_constants(constants, prior_quantile(reference, constants),
-                             units)
+  constants <- fix_by(constants, reference, units)
   rows <- data.frame(id = id)
   rows$prompt <- prompts
   rows$cluster <- cluster

@@ -37,11 +37,11 @@
 #'   else as `newdata` has. For another number prompts are sampled from
 #'   `newdata`, with replacement where there are fewer. A guess requires `n` or
 #'   `max_cost`.
-#' @param screen_draws `NULL`, the default, for plans without screening draws. Or
-#'   whole numbers of at least 0, below the largest `budget`: how many draws of
-#'   each prompt to screen with, of which the advice compares all, 0 being none.
-#'   They are part of `budget`, and new prompts must be screened in the same way:
-#'   see "Screening draws" of [plan_audit()].
+#' @param screen_draws `NULL`, the default, for plans without screening draws.
+#'   Or whole numbers of at least 0, below the largest `budget`, which are
+#'   compared: how many draws of each prompt to screen with, 0 being none. They
+#'   are part of `budget`, and new prompts must be screened in the same way: see
+#'   "Screening draws" of [plan_audit()].
 #' @param price Price of a draw, judge included: a number of at least 0 in any
 #'   currency, see [draw_price()]. Adds a column `cost`. `NULL`, the default,
 #'   adds nothing.
@@ -282,7 +282,7 @@ advised_step <- function(x) {
   if (is.null(attr(x, "guess"))) {
     return(c(
       if (m > 0) {
-        sprintf("Next: screened <- draw_responses(prompts, sampler, draws = %s)",
+        sprintf("Next: screened <- draw_responses(prompts, sampler, %s)",
                 big(m))
       },
       sprintf("%s plan_audit(hazard, prompts, budget = %s, newdata%s)",

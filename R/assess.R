@@ -110,8 +110,8 @@
 #' assess_lpb(lpb)
 #' @export
 assess_lpb <- function(lpb, newdata = NULL, y = NULL, prob = NULL,
-                       screened = NULL, groups = NULL, bins = NULL, folds = NULL,
-                       conf.level = 0.95, ...) {
+                       screened = NULL, groups = NULL, bins = NULL,
+                       folds = NULL, conf.level = 0.95, ...) {
   check_no_dots(...)
   check_class(lpb, "lpb", "lpb", "calibrate_lpb()")
   bins <- check_number(bins, "bins", min = 1, whole = TRUE, null_ok = TRUE)

@@ -84,8 +84,8 @@ cap_quantile <- function(quantile, rows, constants,
 # Adds what the design computes, the largest weight that any prompt can get, and
 # the variance of the estimate at `alpha` times n, if the hazard is right.
 # `quantile` are the quantile of the reference prompts, `n` the number of
-# prompts to plan, `rows` what the law of the reference prompts is made of, where
-# the variance goes by more than their quantiles.
+# prompts to plan, `rows` what the law of the reference prompts is made of: the
+# variance may go by more than their quantiles.
 fix_constants <- function(constants, quantile, n, rows = NULL) {
   design <- find_design(constants$design)
   add_limits(design$fix(constants, quantile, n, rows), quantile, design, rows)

@@ -37,8 +37,8 @@ telling_counts <- function(prob, unsafe, draws) {
        draws = draws[at])
 }
 
-# A function of the logarithm of the precision (one, or one for each prompt): the
-# log-likelihood of the counts, without what does not depend on it.
+# A function of the logarithm of the precision (one, or one for each prompt):
+# the log-likelihood of the counts, without what does not depend on it.
 precision_likelihood <- function(counts) {
   prob <- counts$prob
   function(log_precision) {

@@ -123,8 +123,9 @@
 #' @param screened `NULL`, or screening draws of the prompts, made before this
 #'   plan: those of [draw_responses()], with the same number of draws of each
 #'   prompt, or a data frame with columns `unsafe` and `draws`, both with a row
-#'   for each prompt, in their order. They sharpen the hazard of each prompt, and
-#'   the bound is then for the draws after them: see the section on screening.
+#'   for each prompt, in their order. They sharpen the hazard of each prompt,
+#'   and the bound is then for the draws after them: see the section on
+#'   screening.
 #' @param id A vector of distinct identifiers, one for each prompt; by default
 #'   the names of `prompts`, or 1, 2, ...
 #' @param ... Must be empty.

@@ -34,17 +34,18 @@
 #' @param screen_draws `NULL`, the default, or a whole number of at least 1: so
 #'   many draws of each calibration prompt come first, and the bound is for the
 #'   draws after them, of prompts that are screened in the same way: see
-#'   "Screening draws" of [plan_audit()]. `predict()` then requires the screening
-#'   draws of new prompts. They are part of `budget`; where that is not above
+#'   "Screening draws" of [plan_audit()]. `predict()` then requires the
+#'   screening draws of new prompts. They are part of `budget`; where that is not above
 #'   `screen_draws`, a random part of the prompts is calibrated on, each with as
 #'   many draws again for the audit.
 #' @param alpha,delta Target miscoverage, and how often over calibrations the
 #'   certificate may fail: see [calibrate_lpb()].
 #' @param ledger `NULL`, or the path of a file: the durable record of the audit,
 #'   see [ledger]. That of the training draws is beside it, with `-training` in
-#'   its name, that of screening draws with `-screening`. The same call resumes where it stopped, with the split of the
-#'   prompts and the plan that the ledgers contain: nothing else has to be
-#'   saved, and no [set.seed()] is required for that. What is given must agree
+#'   its name, that of screening draws with `-screening`. The same call resumes
+#'   where it stopped, with the split of the prompts and the plan that the
+#'   ledgers contain: nothing else has to be saved, and no [set.seed()] is
+#'   required for that. What is given must agree
 #'   with them; another `train`, `budget` or `cap`, say, is an error.
 #' @param control How draws are made, in training and audit alike: from
 #'   [audit_control()].
@@ -90,7 +91,8 @@
 #' @export
 time_to_unsafe <- function(prompts, sampler, budget, x = NULL, cluster = NULL,
                            train = 0.5, train_draws = NULL,
-                           screen_draws = NULL, alpha = 0.1, delta = 0.1, ledger = NULL,
+                           screen_draws = NULL, alpha = 0.1, delta = 0.1,
+                           ledger = NULL,
                            control = audit_control(), ...) {
   if (missing(prompts)) {
     stop_missing("prompts")

@@ -75,9 +75,9 @@ lines <- c(
   "# Certificates of screened prompts", "",
   sprintf(paste(
     "%s; one run of `bench/screening-guarantee.R %d`. %d prompts, %d draws of",
-    "each after screening, cap %d, alpha = delta = 0.1; %d calibrations a cell.",
-    "False: coverage of 20,000 other prompts below .9, with a Monte Carlo error",
-    "of %.3f at .1."
+    "each after screening, cap %d, alpha = delta = 0.1; %d calibrations a",
+    "cell. False: coverage of 20,000 other prompts below .9, with a Monte",
+    "Carlo error of %.3f at .1."
   ), R.version.string, runs, settings$n, settings$budget, settings$cap, runs,
   rows$error[1]), "",
   row("hazards", "screening draws", "false", "coverage", "geometric mean"),

@@ -210,8 +210,9 @@ test_that("a bound asks for the screening that it was calibrated with", {
     plan_audit(world$hazard, world$prompts, 20, data.frame(mean = world$mean)),
     world$p
   )))
-  expect_error(predict(plain, x, screened = data.frame(unsafe = 0, draws = 4:5)),
-               "for all draws", class = "timetounsafe_error_argument")
+  given <- data.frame(unsafe = 0, draws = c(4, 4))
+  expect_error(predict(plain, x, screened = given), "for all draws",
+               class = "timetounsafe_error_argument")
 })
 
 test_that("a plan of screened prompts survives a file, and is sealed", {

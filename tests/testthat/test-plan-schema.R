@@ -2,17 +2,19 @@ test_that("every column of plans and audits is in the schema, in its place", {
   set.seed(1)
   p <- c(0.2, 0.01, 0.001)
   plan <- known_plan(p)
-  optional <- c("cluster", "cluster_size", "seed")
+  optional <- c("cluster", "cluster_size", "max_limit", "seed")
   expect_identical(names(plan),
                    setdiff(schema_names(c("row", "constant")), optional))
-  plan <- known_plan(p, cluster = c(1, 1, 2), cluster_size = 3)
+  plan <- known_plan(p, cluster = c(1, 1, 2), cluster_size = 3, max_limit = 40)
   expect_identical(names(plan),
                    setdiff(schema_names(c("row", "constant")), "seed"))
   audit <- quiet(as_audit(
     data.frame(id = 1:3, prompt = as.character(p), unsafe = 0, draws = 9),
     hazard = known_hazard(), cluster = c(1, 1, 2), cluster_size = 3
   ))
-  expect_identical(names(audit), schema_names(c("row", "constant", "outcome")))
+  expect_identical(names(audit), setdiff(
+    schema_names(c("row", "constant", "outcome")), "max_limit"
+  ))
   # What a plan is computed from is sealed, one way or the other.
   unsealed <- names(Filter(function(field) field$sealed == "no",
                            schema_part(c("row", "constant"))))

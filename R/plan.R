@@ -11,14 +11,13 @@
 #' `cap`). To know whether the first unsafe draw comes before `q` takes `q - 1`
 #' draws. The designs differ in how many prompts get how many:
 #' * `"replicated"` (the default): the convex program of [allocate_budget()]
-#'   with cost `q - 1` and no upper limit (but for `max_limit`) gives each prompt
-#'   an intensity `s`.
-#'   Below 1 it is the probability that the prompt is included, with `q - 1`
-#'   draws; above 1 it says how many times over these are made. Draws do not
-#'   stop at an unsafe one: their number is fixed, so that each order of them
-#'   counts, not only the one in which they came. The most precise, at every
-#'   budget; and the only one that gets better still once every prompt is
-#'   sampled up to its quantile.
+#'   with cost `q - 1` and no upper limit (but for `max_limit`) gives each
+#'   prompt an intensity `s`. Below 1 it is the probability that the prompt is
+#'   included, with `q - 1` draws; above 1 it says how many times over these are
+#'   made. Draws do not stop at an unsafe one: their number is fixed, so that
+#'   each order of them counts, not only the one in which they came. The most
+#'   precise, at every budget; and the only one that gets better still once
+#'   every prompt is sampled up to its quantile.
 #' * `"optimized"`: `q` with a probability from the convex program with cost
 #'   `q`; 0 otherwise. The paper's best.
 #' * `"trimmed"`: `q` with probability `min(1, budget / q)`; 0 otherwise.

@@ -43,12 +43,13 @@
 #'   [audit_control()].
 #' @param ... Settings of the steps, by name: `engine` of [fit_hazard()] and
 #'   that engine's settings; `design`, `tau_max`, `cap`, `max_limit` and
-#'   `cluster_size` of [plan_audit()]; `max_draws`, `max_cost`, `max_seconds`, `parallel` and `progress` of
-#'   [run_audit()]. The three limits are for training and calibration together;
-#'   what earlier calls put into the ledgers does not count, and a limit that is
-#'   reached is an error, which keeps what was drawn. Any other name is an
-#'   error. The random numbers of the engine `"mlp"` start from a seed made of
-#'   the training draws, so that the same draws give the same hazard.
+#'   `cluster_size` of [plan_audit()]; `max_draws`, `max_cost`, `max_seconds`,
+#'   `parallel` and `progress` of [run_audit()]. The three limits are for
+#'   training and calibration together; what earlier calls put into the ledgers
+#'   does not count, and a limit that is reached is an error, which keeps what
+#'   was drawn. Any other name is an error. The random numbers of the engine
+#'   `"mlp"` start from a seed made of the training draws, so that the same
+#'   draws give the same hazard.
 #' @returns An `lpb`, see [calibrate_lpb()], with the further component
 #'   `training`: the `prompt_draws` of the training prompts.
 #' @inheritSection calibrate_lpb What is guaranteed

@@ -151,7 +151,7 @@ test_that("limits that bind leave the estimate unbiased", {
                                           cost + 1, constants)), c(2000, 2000))
 })
 
-test_that("a prompt that takes draws is not given all because others take none", {
+test_that("prompts that take no draw leave others no more than the budget", {
   # Reference prompts whose quantile is 1.
   plan <- quiet(known_plan(rep(0.05, 100), 0.5, "replicated", cap = 3,
                            max_limit = 2, reference = rep(0.9, 50)))

@@ -90,7 +90,7 @@ test_that("the predicted variance is that of the estimate", {
   }
 })
 
-# ---- A record of so many draws -----------------------------------------------
+# ---- A record that ends -----------------------------------------------
 
 test_that("no prompt is asked for more than there is, whatever the budget", {
   p <- rep(10^seq(-3, -0.6, length.out = 50), 8)

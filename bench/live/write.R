@@ -84,10 +84,13 @@ writeLines(lines)
 
 # Without the room for a title.
 picture <- function(file, code) {
-  grDevices::png(file.path("vignettes", "figures", file), 1400, 700, res = 200)
+  grDevices::png(file.path("vignettes", "figures", file), 1400, 800, res = 200)
   on.exit(grDevices::dev.off())
   graphics::par(mar = c(4.1, 4.1, 0.6, 1))
   code
 }
 picture("live-bound.png", plot(lpb, "bound"))
-picture("live-coverage.png", plot(assessment))
+# No interval is cut off.
+picture("live-coverage.png", plot(
+  assessment, xlim = c(min(assessment$conf.low, 0.7), 1)
+))

@@ -186,8 +186,7 @@ stop_sampler <- function(error, audit, control, call) {
         sum(audit$draws, audit$unused, lengths(attr(audit, "early")["draw"]))
       ), if (is.null(control$ledger)) "field `audit`" else "ledger"),
       i = if (exhausted) {
-        paste("Ask for fewer (a lower `cap` or `budget`), or see `replace` of",
-              "sampler_replay().")
+        name_recorded(error)
       } else if (is.null(control$ledger)) {
         "Fix the sampler, then resume with run_audit(error$audit, sampler)."
       } else {
@@ -200,7 +199,8 @@ stop_sampler <- function(error, audit, control, call) {
       }
     ),
     audit = audit, argument = "sampler", id = error$id,
-    recorded = error$recorded, call = call, parent = raised
+    recorded = error$recorded, fewest = error$fewest, call = call,
+    parent = raised
   )
 }
 

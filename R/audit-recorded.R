@@ -12,6 +12,7 @@ limit_to_recorded <- function(rows, run, control) {
   state <- run$state
   recorded <- control$sampler$recorded(rows$prompt)
   state$most <- pmin(state$limit, recorded)
+  state$fewest <- min(recorded)
   least <- ifelse(state$stop, pmin(state$limit, state$draws + 1), state$limit)
   run$error <- find_exhausted(rows, state, state$open & recorded < least)
 }
@@ -26,12 +27,13 @@ run_out <- function(rows, state) {
 
 find_exhausted <- function(rows, state, over) {
   if (any(over)) {
-    exhausted_error(rows$id[over], state$most[over])
+    exhausted_error(rows$id[over], state$most[over], state$fewest)
   }
 }
 
-# `recorded`: how many draws of each there are; NULL where that is not known.
-exhausted_error <- function(id, recorded = NULL) {
+# `recorded`: how many draws of each there are, `fewest`: of any prompt of the
+# audit; NULL where that is not known.
+exhausted_error <- function(id, recorded = NULL, fewest = NULL) {
   names <- show_text(as_text(id))
   if (!is.null(recorded)) {
     names <- sprintf("%s (%s)", names, format(recorded, trim = TRUE))
@@ -45,6 +47,21 @@ exhausted_error <- function(id, recorded = NULL) {
         sprintf("%s prompts need", big(length(id))),
       shorten(paste(utils::head(names, 3L), collapse = ", "), 200),
       if (length(id) > 3L) ", ..." else ""
-    ), id = id, recorded = recorded
+    ), id = id, recorded = recorded, fewest = fewest
   )
+}
+
+# What to ask for instead.
+name_recorded <- function(error) {
+  fewest <- error$fewest
+  ask <- if (is.null(fewest)) {
+    "Ask for fewer draws of a prompt (`max_limit` of plan_audit(), `draws`)"
+  } else if (fewest == 0) {
+    "Leave out prompts without recorded draws"
+  } else {
+    sprintf(paste("Every prompt has at least %s: ask for no more, by",
+                  "plan_audit(max_limit = %s) or `draws`"),
+            counted(fewest, "draw"), format(fewest))
+  }
+  paste0(ask, ", or see `replace` of sampler_replay().")
 }

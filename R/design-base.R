@@ -95,8 +95,8 @@ event_jumps <- function(audit) {
 # intensity.
 fix_multiplier <- function(constants, quantile, cost, lower = 0, upper = Inf) {
   # Where no reference prompt needs a draw the multiplier has no limit, and a
-  # prompt that needs some would get draws without end.
-  if (all(cost <= 0) && is.infinite(upper)) {
+  # prompt that needs some would get draws without end, or all that it can get.
+  if (all(cost <= 0)) {
     cost <- pmax(cost, 1)
   }
   free <- cost <= 0
@@ -105,6 +105,7 @@ fix_multiplier <- function(constants, quantile, cost, lower = 0, upper = Inf) {
   constants$multiplier <- if (all(free)) {
     Inf
   } else {
+    upper <- rep_len(upper, length(cost))[!free]
     solve_allocation(cost[!free], total, 1, lower, upper)$multiplier
   }
   constants

@@ -26,8 +26,19 @@ design_replicated <- function() {
 replicated_intensity <- function(quantile, constants) {
   free <- quantile <= 1
   value <- rep(1, length(quantile))
-  value[!free] <- allocate_given(quantile[!free] - 1, constants, upper = Inf)
+  cost <- quantile[!free] - 1
+  value[!free] <- allocate_given(cost, constants, most_times(cost, constants))
   value
+}
+
+# How many times over the draws that a horizon takes can be made, where a plan
+# says how many there are of a prompt. No such limit leaves a prompt out: all
+# can be asked for their largest quantile.
+most_times <- function(cost, constants) {
+  if (is.null(constants$max_limit)) {
+    return(Inf)
+  }
+  pmax(1, constants$max_limit / pmax(1, cost))
 }
 
 # A bound on the weights lets the certificate bet more, and takes draws from
@@ -35,18 +46,21 @@ replicated_intensity <- function(quantile, constants) {
 # the smallest predicted margin.
 fix_replicated <- function(constants, quantile, n, rows = NULL) {
   cost <- quantile - 1
+  fix <- function(lower) {
+    fix_multiplier(constants, quantile, cost, lower,
+                   most_times(cost, constants))
+  }
   if (is.na(constants$delta)) {
-    return(fix_multiplier(constants, quantile, cost))
+    return(fix(0))
   }
   design <- design_replicated()
   affordable <- constants$budget / mean(cost)
   lower <- 2^-seq(0, 12, by = 0.25)
   tried <- lapply(lower[lower <= affordable], function(least) {
-    add_limits(fix_multiplier(constants, quantile, cost, least), quantile,
-               design, rows)
+    add_limits(fix(least), quantile, design, rows)
   })
   if (length(tried) == 0L) {
-    return(fix_multiplier(constants, quantile, cost))
+    return(fix(0))
   }
   margin <- vapply(tried, function(constants) {
     predict_margin(new_betting(constants, design$payoff_range, n))
@@ -55,12 +69,13 @@ fix_replicated <- function(constants, quantile, n, rows = NULL) {
 }
 
 # `times` as many draws as the horizon needs, rounded up or down by the uniform
-# number of the horizon, which is free to do so where everybody is included.
+# number of the horizon, which is free to do so where everybody is included. (A
+# product of twice rounded numbers may be a trace above the most there is.)
 replicated_limit <- function(u, times, horizon, constants) {
   limit <- pmax(0, horizon - 1)
   more <- times > 1
   limit[more] <- pmax(limit[more], floor(times[more] * limit[more] + u[more]))
-  limit
+  pmin(limit, constants$max_limit %||% Inf)
 }
 
 # ---- Outcomes ----------------------------------------------------------------

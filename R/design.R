@@ -26,7 +26,7 @@ reachable_quantile <- function(audit) design_of(audit)$reachable(audit)
 # ---- Settings ----------------------------------------------------------------
 
 new_constants <- function(design, budget, alpha, delta, tau_max, cap,
-                          call = rlang::caller_env()) {
+                          max_limit = NULL, call = rlang::caller_env()) {
   design <- check_choice(design, names(audit_designs), "design", call = call)
   design <- find_design(design)
   if (missing(budget)) {
@@ -42,12 +42,31 @@ new_constants <- function(design, budget, alpha, delta, tau_max, cap,
                           null_ok = TRUE, call = call)
   cap <- check_number(cap, "cap", min = 1, null_ok = TRUE, finite = FALSE,
                       call = call)
-  list(
-    design = design$name, budget = budget, alpha = alpha,
-    delta = delta %||% NA_real_, tau_max = tau_max,
-    cap = floor(cap %||% if (design$capped) default_cap(budget) else Inf),
-    multiplier = NA_real_, least_intensity = NA_real_
+  max_limit <- check_max_limit(max_limit, cap, call)
+  cap <- cap %||% min(if (design$capped) default_cap(budget) else Inf,
+                      max_limit + 1)
+  c(
+    list(design = design$name, budget = budget, alpha = alpha,
+         delta = delta %||% NA_real_, tau_max = tau_max, cap = floor(cap),
+         multiplier = NA_real_, least_intensity = NA_real_),
+    list(max_limit = max_limit)[!is.null(max_limit)]
   )
+}
+
+# A quantile of q takes q - 1 draws, by every design.
+check_max_limit <- function(max_limit, cap, call) {
+  max_limit <- check_number(max_limit, "max_limit", min = 1, whole = TRUE,
+                            null_ok = TRUE, call = call)
+  if (!is.null(max_limit) && !is.null(cap) && floor(cap) > max_limit + 1) {
+    stop_argument(
+      "max_limit", sprintf("must be at least %s with a `cap` of %s",
+                           format(floor(cap) - 1), format(cap)),
+      format(max_limit), call = call,
+      fix = sprintf("Or lower `cap` to %s: a bound of 10 takes 9 draws.",
+                    format(max_limit + 1))
+    )
+  }
+  max_limit
 }
 
 # The paper's, for its largest mean weight of 100.

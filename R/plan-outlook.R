@@ -67,7 +67,7 @@ name_remedies <- function(constants, cap, pilot, reference, units,
                           precision = NULL) {
   certifies <- function(budget, units) {
     settings <- new_constants(constants$design, budget, constants$alpha,
-                              constants$delta, NULL, cap)
+                              constants$delta, NULL, cap, constants$max_limit)
     settings$precision_scale <- constants$precision_scale
     settings <- choose_limits(settings, cap, pilot, reference, units, precision)
     expect_certificate(settings, pilot, reference, units, precision,

@@ -28,10 +28,11 @@ plan_page <- function(x, price = NULL) {
     sprintf("Included: %s, with inclusion probabilities %s",
             counted(sum(x$horizon > 0), "prompt"), spread(x$inclusion)),
     target_lines(plan), certificate_lines(plan),
-    sprintf("Budget: %s draws in expectation; %s",
+    sprintf("Budget: %s%s draws in expectation; %s",
+            if (is.null(constants$max_limit)) "" else "at most ",
             big(round(constants$budget * constants$n)),
             reference_text(constants$reference)),
-    cost_lines(plan_cost(plan), all(x$stop), price),
+    cost_lines(plan_cost(plan), all(x$stop), price, constants$max_limit),
     if (nrow(x) != constants$n) {
       sprintf("Only %s of the plan's %s rows: calibration needs all.",
               big(nrow(x)), big(constants$n))
@@ -63,7 +64,7 @@ cap_lines <- function(constants, chosen) {
   }
 }
 
-cost_lines <- function(cost, stops, price) {
+cost_lines <- function(cost, stops, price, max_limit = NULL) {
   expected <- function(x) {
     if (stops) {
       sprintf("%s expected, at most %s", big(x$expected), big(x$worst))
@@ -73,7 +74,9 @@ cost_lines <- function(cost, stops, price) {
   }
   draws <- list(expected = round(cost$expected), worst = cost$worst)
   c(
-    sprintf("Draws: %s", expected(draws)),
+    paste0(sprintf("Draws: %s", expected(draws)), if (!is.null(max_limit)) {
+      sprintf("; of one prompt at most %s", big(max_limit))
+    }),
     if (!is.null(price)) {
       sprintf("Cost at %s a draw: %s", big(price), expected(list(
         expected = price * cost$expected, worst = price * cost$worst

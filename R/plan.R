@@ -11,13 +11,13 @@
 #' `cap`). To know whether the first unsafe draw comes before `q` takes `q - 1`
 #' draws. The designs differ in how many prompts get how many:
 #' * `"replicated"` (the default): the convex program of [allocate_budget()]
-#'   with cost `q - 1` and no upper limit gives each prompt an intensity `s`.
-#'   Below 1 it is the probability that the prompt is included, with `q - 1`
-#'   draws; above 1 it says how many times over these are made. Draws do not
-#'   stop at an unsafe one: their number is fixed, so that each order of them
-#'   counts, not only the one in which they came. The most precise, at every
-#'   budget; and the only one that gets better still once every prompt is
-#'   sampled up to its quantile.
+#'   with cost `q - 1` and no upper limit (but for `max_limit`) gives each
+#'   prompt an intensity `s`. Below 1 it is the probability that the prompt is
+#'   included, with `q - 1` draws; above 1 it says how many times over these are
+#'   made. Draws do not stop at an unsafe one: their number is fixed, so that
+#'   each order of them counts, not only the one in which they came. The most
+#'   precise, at every budget; and the only one that gets better still once
+#'   every prompt is sampled up to its quantile.
 #' * `"optimized"`: `q` with a probability from the convex program with cost
 #'   `q`; 0 otherwise. The paper's best.
 #' * `"trimmed"`: `q` with probability `min(1, budget / q)`; 0 otherwise.
@@ -91,6 +91,13 @@
 #'   NULL`. `"basic"` and `"naive"` have no cap by default. A cap is required
 #'   where a hazard of 0 makes a quantile infinite, and limits the weights of
 #'   `"basic"` and `"naive"`.
+#' @param max_limit The most draws that there are of a prompt, or that you would
+#'   make, a whole number of at least 1, and of at least `cap - 1`: no `limit`
+#'   exceeds it, and no quantile `max_limit + 1`. `"replicated"` otherwise asks
+#'   for more draws of a prompt than its quantile takes once the budget permits,
+#'   and so for more than are recorded where [sampler_replay()] draws. What such
+#'   prompts cannot use goes to the others; a budget above `max_limit` cannot be
+#'   used. `NULL`, the default: no limit but that of the horizons.
 #' @param reference Which prompts fix the design. `NULL`, the default: those
 #'   that trained `hazard`, or, for a user-supplied model, those of `training`,
 #'   or else the planned prompts themselves. Or features of other prompts, in
@@ -195,8 +202,9 @@ plan_audit <- function(hazard, prompts, budget, newdata = NULL,
                        design = c("replicated", "optimized", "trimmed", "basic",
                                   "naive"),
                        alpha = 0.1, delta = 0.1, tau_max = NULL, cap = NULL,
-                       reference = NULL, cluster = NULL, cluster_size = NULL,
-                       training = NULL, screened = NULL, id = NULL, ...) {
+                       max_limit = NULL, reference = NULL, cluster = NULL,
+                       cluster_size = NULL, training = NULL, screened = NULL,
+                       id = NULL, ...) {
   check_no_dots(...)
   check_class(hazard, "hazard_fit", "hazard", "fit_hazard() or as_hazard()")
   id <- id %||% names_of(prompts)
@@ -206,7 +214,8 @@ plan_audit <- function(hazard, prompts, budget, newdata = NULL,
   check_rows(newdata, n, "newdata")
   id <- check_ids(id %||% seq_len(n), n)
   cluster <- check_cluster(cluster, n)
-  constants <- new_constants(design, budget, alpha, delta, tau_max, cap)
+  constants <- new_constants(design, budget, alpha, delta, tau_max, cap,
+                             max_limit)
   constants$cluster_size <- check_cluster_size(cluster_size, cluster)
   screened <- read_screened(screened, prompts, n)
   prob <- predict_hazard(hazard, newdata, "newdata")

@@ -48,10 +48,11 @@
 #'   recorded draws than are asked for, or none: before the first draw where all
 #'   draws of a prompt are to be made (as in replicated plans), else when
 #'   nothing is left to draw but prompts that ran out. No draw is lost. Fields
-#'   `id`, these prompts, `recorded`, how many draws each has, and `audit`. A
-#'   plan with `cap` of at most one more than the fewest recorded draws of a
-#'   prompt never asks for more of a prompt that stops at its first unsafe draw;
-#'   replicated plans also need a `budget` well below these.
+#'   `id`, these prompts, `recorded`, how many draws each has, `fewest`, how
+#'   many all prompts of the audit have at least, and `audit`. A plan with
+#'   `max_limit = fewest` never asks for more: see [plan_audit()]. (A low `cap`
+#'   alone is enough for plans that stop at the first unsafe draw; replicated
+#'   ones ask for more than their quantile takes where the budget permits.)
 #'   `timetounsafe_error_audit` for a draw that occurs twice in `x`;
 #'   `timetounsafe_error_argument`.
 #' @section Assumptions: The recorded draws of a prompt are exchangeable, and

@@ -50,14 +50,14 @@
 #' @param control How draws are made, in training and audit alike: from
 #'   [audit_control()].
 #' @param ... Settings of the steps, by name: `engine` of [fit_hazard()] and
-#'   that engine's settings; `design`, `tau_max`, `cap` and `cluster_size` of
-#'   [plan_audit()];
-#'   `max_draws`, `max_cost`, `max_seconds`, `parallel` and `progress` of
-#'   [run_audit()]. The three limits are for training and calibration together;
-#'   what earlier calls put into the ledgers does not count, and a limit that is
-#'   reached is an error, which keeps what was drawn. Any other name is an
-#'   error. The random numbers of the engine `"mlp"` start from a seed made of
-#'   the training draws, so that the same draws give the same hazard.
+#'   that engine's settings; `design`, `tau_max`, `cap`, `max_limit` and
+#'   `cluster_size` of [plan_audit()]; `max_draws`, `max_cost`, `max_seconds`,
+#'   `parallel` and `progress` of [run_audit()]. The three limits are for
+#'   training and calibration together; what earlier calls put into the ledgers
+#'   does not count, and a limit that is reached is an error, which keeps what
+#'   was drawn. Any other name is an error. The random numbers of the engine
+#'   `"mlp"` start from a seed made of the training draws, so that the same
+#'   draws give the same hazard.
 #' @returns An `lpb`, see [calibrate_lpb()], with the further component
 #'   `training`: the `prompt_draws` of the training prompts, and, with
 #'   `screen_draws`, `screened`: those of screening.
@@ -222,7 +222,8 @@ rehearse <- function(task, first, rest, call) {
   training$time <- ifelse(training$unsafe > 0, 1, training$limit)
   settings <- task$steps$plan
   settings$tau_max <- settings$tau_max %||% default_tau_max(task$alpha)
-  settings$cap <- settings$cap %||% max(100, task$budget)
+  settings$cap <- settings$cap %||% min(max(100, task$budget),
+                                        settings$max_limit + 1)
   suppressWarnings(keep_generator({
     hazard <- fit_again(new_prompt_draws(training), take_rows(task$x, first),
                         task$steps)
@@ -262,7 +263,7 @@ share_out <- function(given, call = rlang::caller_env()) {
   if (!all(nzchar(names))) {
     refuse_arguments("", names(formals(time_to_unsafe)), call)
   }
-  of_plan <- c("design", "tau_max", "cap")
+  of_plan <- c("design", "tau_max", "cap", "max_limit")
   of_run <- c("max_draws", "max_cost", "max_seconds", "parallel", "progress")
   single <- c("engine", "cluster_size")
   rest <- given[!names %in% c(of_plan, of_run, single)]
@@ -277,7 +278,8 @@ share_out <- function(given, call = rlang::caller_env()) {
   run <- list(max_draws = Inf, max_cost = Inf, max_seconds = Inf,
               parallel = NULL, progress = NULL)
   run[intersect(names, of_run)] <- given[intersect(names, of_run)]
-  plan <- list(design = "replicated", tau_max = NULL, cap = NULL)
+  plan <- list(design = "replicated", tau_max = NULL, cap = NULL,
+               max_limit = NULL)
   plan[intersect(names, of_plan)] <- given[intersect(names, of_plan)]
   list(engine = engine, settings = rest, plan = plan,
        cluster_size = given$cluster_size, run = run)

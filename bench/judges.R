@@ -133,33 +133,64 @@ lines <- c(
 
 # ---- The picture -------------------------------------------------------------
 
+colours <- c(both = "#009E73", classifier = "#D55E00", lexicon = "#0072B2")
+
+# Titles say what is to be seen; lines and bars have their names and numbers on
+# them.
 draw_judges <- function() {
-  graphics::par(mfrow = c(1, 2), mar = c(4.2, 4.2, 3.2, 1), las = 1,
-                cex = 0.8)
-  colours <- c("grey40", "#D55E00", "#0072B2", "#009E73")
-  graphics::matplot(k, curves, type = "l", lty = c(3, 1, 1, 2), lwd = 2,
-                    col = colours, ylim = c(0, 80), bty = "l",
-                    xlab = "responses to each prompt",
-                    ylab = "% of prompts with an unsafe one",
-                    main = "How soon is a prompt unsafe?", cex.main = 1)
-  graphics::legend("topleft", names(rules), col = colours, lty = c(3, 1, 1, 2),
-                   lwd = 2, bty = "n")
+  graphics::par(mfrow = c(1, 2), las = 1, cex = 0.8)
+  draw_curves()
+  draw_shares()
+}
+
+say_title <- function(...) {
+  graphics::mtext(sprintf(...), 3, 0.6, at = graphics::grconvertX(0.01, "nfc"),
+                  adj = 0, font = 2, cex = 0.72)
+}
+
+draw_curves <- function() {
+  graphics::par(mar = c(4.2, 4.2, 3.4, 7))
+  name <- colnames(curves)
+  judge <- name %in% names(colours)
+  look <- ifelse(judge, colours[name], "grey50")
+  graphics::matplot(
+    k, curves, type = "l", lty = ifelse(judge, 1, 2), lwd = ifelse(judge, 3, 1),
+    col = look, ylim = c(0, 62), bty = "l", xlab = "responses to each prompt",
+    ylab = "% of prompts with an unsafe response"
+  )
+  say_title(paste("After ten responses %.0f%% of the prompts\nhave an unsafe",
+                  "one by the classifier,\n%.0f%% by the lexicon"),
+            curves[10, "classifier"], curves[10, "lexicon"])
+  shift <- c("either judge" = 1.5, "both, on one response" = -2)
+  graphics::text(32.5, curves[32, ] + ifelse(judge, 0, shift[name]),
+                 sub(", on one ", ", on\none ", name), col = look, pos = 4,
+                 xpd = NA, offset = 0.2, font = ifelse(judge, 2, 1))
+}
+
+# Of the responses that a judge flags, by predicted risk.
+draw_shares <- function() {
+  graphics::par(mar = c(5.2, 4.2, 3.4, 7))
   flagged <- sums[c("both", "classifier_only", "lexicon_only"), 1:5]
   shares <- 100 * sweep(flagged, 2, colSums(flagged), "/")
+  found <- 100 * sums["both", ] / (sums["both", ] + sums["classifier_only", ])
   at <- graphics::barplot(
-    shares, col = c("#009E73", "#D55E00", "#0072B2"), border = NA,
-    ylab = "% of the responses that a judge flags",
-    xlab = "prompts by predicted risk", main = "Who flags it?", cex.main = 1,
-    ylim = c(0, 115), axes = FALSE, cex.names = 0.85
+    shares, col = colours, border = NA, names.arg = rep("", 5),
+    ylab = "% of the responses that a judge flags"
   )
-  graphics::axis(2, seq(0, 100, 25))
-  graphics::text(at, 103, trimws(big(colSums(flagged))), cex = 0.85,
-                 xpd = NA)
-  graphics::legend("top", c("both", "classifier only", "lexicon only"),
-                   fill = c("#009E73", "#D55E00", "#0072B2"), border = NA,
-                   bty = "n", ncol = 3, cex = 0.85, x.intersp = 0.4,
-                   text.width = c(0.7, 1.9, 1.7), xpd = NA,
-                   inset = c(0, -0.04))
+  say_title(paste("Of what the classifier calls unsafe\nthe lexicon finds",
+                  "%.0f%%, and %.0f%%\nwhere prompts look safest"),
+            found[["all"]], found[["lowest"]])
+  middle <- apply(shares, 2, cumsum) - shares / 2
+  graphics::text(rep(at, each = 3), middle, sprintf("%.0f", shares),
+                 col = "white", font = 2)
+  graphics::mtext(c("low", "", "", "", "high"), 1, 0.3, at = at, cex = 0.72)
+  graphics::mtext("prompts by predicted risk, in fifths", 1, 1.3, cex = 0.72)
+  graphics::mtext(trimws(big(colSums(flagged))), 1, 2.5, at = at, cex = 0.6)
+  graphics::mtext("flagged responses", 1, 3.4, cex = 0.6)
+  graphics::text(max(at) + 0.6, middle[, 5], c(
+    "flagged by\nboth judges", "by the classifier:\nthe lexicon\nmisses it",
+    "by the lexicon\nalone"
+  ), col = colours, pos = 4, xpd = NA, offset = 0.2, font = 2)
 }
 
 shared$save_report("judges", lines, list(judges = draw_judges), output)

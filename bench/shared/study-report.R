@@ -35,7 +35,7 @@ summarise_runs <- function(runs) {
 }
 
 # The spread that replicated draws would have at as many draws, between those of
-# their budgets.
+# their budgets; beyond these that of the largest, which has fewer draws.
 add_replicated <- function(means) {
   means$replicated_sd <- NA
   for (part in split(seq_len(nrow(means)), means[c("judge", "features",
@@ -43,7 +43,8 @@ add_replicated <- function(means) {
     own <- part[means$method[part] == "replicated"]
     if (length(own) > 1L) {
       means$replicated_sd[part] <- exp(stats::approx(
-        log(means$draws[own]), log(means$sd[own]), log(means$draws[part])
+        log(means$draws[own]), log(means$sd[own]), log(means$draws[part]),
+        rule = 1:2
       )$y)
     }
   }
@@ -69,7 +70,7 @@ marginal_table <- function(m) {
   table_of(list(
     method = m$method, budget = m$budget,
     draws = fixed(m$draws, 1),
-    coverage = sprintf("%s (%s)", fixed(m$coverage, 4), fixed(m$error, 4)),
+    coverage = fixed(m$coverage, 4), error = fixed(m$error, 4),
     sd = fixed(m$sd, 4), "replicated: sd" =
       fixed(ifelse(m$method == "replicated", NA, m$replicated_sd), 4),
     low = fixed(m$low, 3), middle = fixed(m$middle, 3),
@@ -115,10 +116,10 @@ both_rules <- function(m, names) {
   b <- m[m$rule == "certified", ]
   stopifnot(identical(as.list(a[names]), as.list(b[names])))
   table_of(c(as.list(a[names]), list(
-    coverage = fixed(a$coverage, 4), sd = fixed(a$sd, 4),
+    coverage = fixed(a$coverage, 3), sd = fixed(a$sd, 4),
     "sd, all draws" = fixed(a$floor, 4), low = fixed(a$low, 3),
     middle = fixed(a$middle, 3), high = fixed(a$high, 3),
-    bound = fixed(a$gmean, 2), "certified: coverage" = fixed(b$coverage, 4),
+    bound = fixed(a$gmean, 2), "certified: coverage" = fixed(b$coverage, 3),
     "certified: bound" = fixed(b$gmean, 2)
   )))
 }
@@ -267,9 +268,9 @@ report_study <- function(runs, long, known, n, train, output) {
       "%s. %d random splits of %d prompts: %d train the hazard; the other %d",
       "are the population, from which 800 are drawn with replacement to",
       "calibrate. Each draw comes out of the record, once. alpha = 0.1,",
-      "delta = 0.1, quantiles capped at 33. Splits overlap. Features `text`",
-      "and `all`, and bounds beyond the record: %d of the splits; embeddings",
-      "and the simulated judge: %d.",
+      "delta = 0.1, quantiles capped at 33, at most 32 draws of a prompt.",
+      "Splits overlap. Features `text` and `all`, and bounds beyond the",
+      "record: %d of the splits; embeddings and the simulated judge: %d.",
       "One run of `bench/study.R %d`."
     ), R.version.string, max(m$splits), n, train, n - train,
     splits(runs$features == "all"),
@@ -282,11 +283,12 @@ report_study <- function(runs, long, known, n, train, output) {
     "## The marginal rule", "",
     paste(
       "The attributes are the features. *draws*: made, mean per calibration",
-      "prompt; *coverage*: mean over splits, with its standard error; *sd*:",
-      "its standard deviation over splits; *replicated: sd*: what replicated",
-      "draws have at as many draws (interpolated); *low*, *middle*, *high*:",
-      "coverage in thirds by predicted hazard; *bound*: geometric mean; then",
-      "the share of prompts whose bound is 1, or at the cap."
+      "prompt; *coverage*: mean over splits; *error*: its standard error;",
+      "*sd*: standard deviation of the coverage over splits; *replicated: sd*:",
+      "what replicated draws have at as many draws (interpolated), or at the",
+      "most there are; *low*, *middle*, *high*: coverage in thirds by",
+      "predicted hazard; *bound*: geometric mean; then the share of prompts",
+      "whose bound is 1, or at the cap."
     ), "", by_judge(marginal_table),
     "## The certificate", "",
     paste(

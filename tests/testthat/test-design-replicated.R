@@ -89,3 +89,71 @@ test_that("the predicted variance is that of the estimate", {
     expect_equal(variance, spread, tolerance = 2e-3)
   }
 })
+
+# ---- A record that ends -----------------------------------------------
+
+test_that("no prompt is asked for more than there is, whatever the budget", {
+  p <- rep(10^seq(-3, -0.6, length.out = 50), 8)
+  cost <- geometric_quantile(p, 0.19, 33) - 1
+  for (delta in list(NULL, 0.1)) {
+    for (budget in c(1, 8, 20, 28, 60)) {
+      plan_with <- function(...) {
+        set.seed(1)
+        quiet(known_plan(p, budget, "replicated", delta = delta, cap = 33,
+                         tau_max = 0.19, ...))
+      }
+      free <- plan_with()
+      plan <- plan_with(max_limit = 32)
+      expect_true(all(plan$limit <= 32))
+      expect_identical(unique(plan$max_limit), 32)
+      # The budget is kept, as far as it can be used.
+      expect_equal(sum(plan$intensity * cost),
+                   min(budget * 400, sum(32 * (cost > 0))))
+      # The optimum: one multiplier for all that are within their limits.
+      within <- cost > 0 & plan$intensity < 32 / cost - 1e-9 &
+        plan$intensity > plan$least_intensity[1]
+      mu <- (plan$intensity * sqrt(cost))[within]
+      expect_equal(mu, rep(plan$multiplier[1], length(mu)))
+      # Who is included is still a matter of the multiplier alone.
+      expect_equal(plan$inclusion[cost > 0], pmax(
+        plan$least_intensity[1], pmin(1, plan$multiplier[1] / sqrt(cost))
+      )[cost > 0])
+      if (max(free$limit) < 32 || budget == 1) {
+        rows <- schema_names("row")
+        expect_identical(as.list(plan)[rows], as.list(free)[rows])
+      }
+      expect_identical(any(free$limit > 32), budget > 8)
+    }
+  }
+})
+
+test_that("limits that bind leave the estimate unbiased", {
+  hat <- 0.1
+  q <- as.vector(geometric_quantile(hat, 0.6))
+  constants <- list(design = "replicated", cap = 100, tau_max = 0.6,
+                    least_intensity = 0, multiplier = 5, max_limit = 10)
+  times <- replicated_intensity(q, constants)
+  expect_equal(times, 10 / (q - 1))
+  quantiles <- geometric_quantile(hat, c(0.1, 0.35, 0.6))
+  all <- every_outcome(0.13, hat, times, q, constants)
+  expect_identical(unique(all$limit), 10)
+  estimate <- vapply(seq_len(nrow(all)), function(i) {
+    replicated_miscoverage(all$unsafe[i], all$draws[i], all$inclusion[i],
+                           quantiles)
+  }, numeric(3))
+  expect_equal(drop(estimate %*% all$chance),
+               drop(1 - 0.87^(quantiles - 1)), tolerance = 1e-10)
+  # Rounding gives no prompt one more.
+  cost <- 1:2000
+  constants <- list(least_intensity = 0, multiplier = 1e9, max_limit = 2000)
+  times <- replicated_intensity(cost + 1, constants)
+  expect_identical(range(replicated_limit(rep(1 - 2^-53, 2000), times,
+                                          cost + 1, constants)), c(2000, 2000))
+})
+
+test_that("prompts that take no draw leave others no more than the budget", {
+  # Reference prompts whose quantile is 1.
+  plan <- quiet(known_plan(rep(0.05, 100), 0.5, "replicated", cap = 3,
+                           max_limit = 2, reference = rep(0.9, 50)))
+  expect_equal(plan$intensity, rep(0.5 / sqrt(2), 100))
+})

@@ -4,10 +4,11 @@ test_that("every column of plans and audits is in the schema, in its place", {
   plan <- known_plan(p)
   screening <- c("precision", "screen_unsafe", "screen_draws",
                  "precision_scale", "precision_slope")
-  optional <- c("cluster", "cluster_size", "seed", screening)
+  optional <- c("cluster", "cluster_size", "max_limit", "seed",
+                screening)
   expect_identical(names(plan),
                    setdiff(schema_names(c("row", "constant")), optional))
-  plan <- known_plan(p, cluster = c(1, 1, 2), cluster_size = 3)
+  plan <- known_plan(p, cluster = c(1, 1, 2), cluster_size = 3, max_limit = 40)
   expect_identical(names(plan),
                    setdiff(schema_names(c("row", "constant")),
                            c("seed", screening)))
@@ -16,14 +17,14 @@ test_that("every column of plans and audits is in the schema, in its place", {
                          screened = data.frame(unsafe = 0:2, draws = 4))
   expect_identical(names(screened),
                    setdiff(schema_names(c("row", "constant")),
-                           c("cluster", "cluster_size", "seed")))
+                           c("cluster", "cluster_size", "max_limit", "seed")))
   audit <- quiet(as_audit(
     data.frame(id = 1:3, prompt = as.character(p), unsafe = 0, draws = 9),
     hazard = known_hazard(), cluster = c(1, 1, 2), cluster_size = 3
   ))
   expect_identical(names(audit),
                    setdiff(schema_names(c("row", "constant", "outcome")),
-                           screening))
+                           c("max_limit", screening)))
   # What a plan is computed from is sealed, one way or the other.
   unsealed <- names(Filter(function(field) field$sealed == "no",
                            schema_part(c("row", "constant"))))

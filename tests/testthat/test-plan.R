@@ -100,3 +100,35 @@ test_that("reference prompts that need no draw ask for no endless draws", {
                      reference = rep(0.5, 20), delta = NULL)
   expect_true(all(is.finite(plan$limit)))
 })
+
+test_that("max_limit limits the draws of each prompt, by every design", {
+  set.seed(9)
+  p <- 10^runif(300, -3, -0.5)
+  for (design in names(audit_designs)) {
+    plan <- known_plan(p, 8, design, max_limit = 9)
+    expect_true(all(plan$limit <= 9))
+    expect_identical(max(plan$limit), 9)
+    expect_identical(plan$cap[1], 10)
+  }
+  # A cap that is chosen is within it, too.
+  chosen <- quiet(known_plan(p, 30, "replicated", delta = 0.1, max_limit = 9))
+  expect_lte(chosen$cap[1], 10)
+  expect_true(all(chosen$limit <= 9))
+  file <- withr::local_tempfile(fileext = ".csv")
+  back <- read_plan(write_plan(chosen, file))
+  expect_identical(back$max_limit, chosen$max_limit)
+  expect_match(lines_of(back), "of one prompt at most 9$", all = FALSE)
+  larger <- chosen
+  larger$max_limit <- 10
+  expect_error(check_plan(larger), class = "timetounsafe_error_plan")
+})
+
+test_that("a max_limit that quantiles exceed is refused", {
+  bad_arguments(known_plan, list(p = c(0.1, 0.01)), list(
+    max_limit = list(0, 0.5, Inf, NA, "a", 1:2)
+  ))
+  expect_error(known_plan(c(0.1, 0.01), cap = 20.5, max_limit = 18),
+               "must be at least 19 with a `cap` of 20.5, not 18",
+               class = "timetounsafe_error_argument")
+  expect_no_error(known_plan(c(0.1, 0.01), cap = 20.5, max_limit = 19))
+})

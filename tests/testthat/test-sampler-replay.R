@@ -120,6 +120,28 @@ test_that("what is certain to run out does so before the first draw", {
   expect_match(conditionMessage(e),
                "2 prompts need more draws than are recorded: 1 (5), 2 (8)",
                fixed = TRUE)
+  expect_match(conditionMessage(e), "at least 5 draws: ask for no more",
+               fixed = TRUE)
+})
+
+test_that("a plan that is told how many are recorded asks for no more", {
+  # Risky prompts: the budget pays for their quantiles twice over, so that a cap
+  # of one more than there are draws is not enough.
+  log <- log_of(rep(0:9, 20), rep(32, 200))
+  p <- rep(10^seq(-2.5, -0.5, length.out = 10), 20)
+  run <- function(...) {
+    set.seed(1)
+    plan <- known_plan(p, 20, "replicated", prompts = ids(log), cap = 33, ...)
+    run_audit(plan, sampler_replay(log, seed = 2), control = at_once)
+  }
+  e <- exhausted(run())
+  expect_s3_class(e, "timetounsafe_error_exhausted")
+  expect_identical(sum(e$audit$draws), 0)
+  expect_equal(e$fewest, 32)
+  expect_match(conditionMessage(e), "plan_audit(max_limit = 32)", fixed = TRUE)
+  audit <- run(max_limit = e$fewest)
+  expect_identical(audit$draws, audit$limit)
+  expect_identical(max(audit$limit), 32)
 })
 
 test_that("a prompt that stops may need fewer draws than are planned", {
@@ -155,6 +177,7 @@ test_that("a prompt that is not in the log has no draws", {
     e <- exhausted(draw_responses(c("p001", "x"), sampler_replay(log, replace),
                                   2, stop = TRUE))
     expect_identical(e$id, 2L)
+    expect_match(conditionMessage(e), "Leave out prompts without recorded")
   }
 })
 
@@ -262,7 +285,8 @@ replay_split <- function(unsafe, row, x, seed) {
   log <- data.frame(id = rep(seq_along(at), lengths(own)),
                     unsafe = unsafe[unlist(own)])
   sampler <- sampler_replay(as_response_log(log), seed = seed)
-  plan <- plan_audit(hazard, as.character(seq_along(at)), 8, x[at, ], cap = 33)
+  plan <- plan_audit(hazard, as.character(seq_along(at)), 8, x[at, ], cap = 33,
+                     max_limit = 32)
   audit <- run_audit(plan, sampler, control = audit_control(1e5))
   vapply(list(marginal = NULL, certified = 0.1), function(delta) {
     bound <- predict(quiet(calibrate_lpb(audit, delta = delta)), x[rest, ])

@@ -186,6 +186,7 @@ test_that("another split, or another plan, than the ledger's is refused", {
   refused(run(n = 61), "other prompts")
   refused(run(budget = 12), "budget = 10")
   refused(run(cap = 7), "cap = ")
+  refused(run(max_limit = 400), "max_limit = NULL")
   refused(run(tau_max = 0.123), "tau_max = ")
   refused(run(design = "trimmed"), "design = \"replicated\"")
   expect_identical(run(train = 0.5, design = "replicated")$tau, tau)

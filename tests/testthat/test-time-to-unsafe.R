@@ -57,6 +57,25 @@ test_that("features, ids and settings are passed on", {
   expect_length(predict(lpb, x[1:3, , drop = FALSE]), 3)
 })
 
+test_that("a log can be the sampler of the whole way", {
+  set.seed(43)
+  log <- as_response_log(data.frame(
+    id = rep(sprintf("p%d", 1:120), each = 16),
+    unsafe = runif(120 * 16) < rep(c(0.02, 0.4), each = 16)
+  ))
+  run <- function(...) {
+    set.seed(44)
+    quiet(time_to_unsafe(unique(log$id), sampler_replay(log, seed = 1), 12,
+                         x = cbind(rep(0:1, 60)), ...))
+  }
+  error <- expect_error(run(cap = 17), "max_limit = 16",
+                        class = "timetounsafe_error_exhausted")
+  expect_s3_class(error$training, "prompt_draws")
+  audit <- run(max_limit = 16)$audit
+  expect_identical(max(audit$limit), 16)
+  expect_lte(audit$cap[1], 17)
+})
+
 test_that("a sampler that is always safe gives a usable bound", {
   set.seed(5)
   warned <- character()

@@ -90,7 +90,7 @@ picture <- function(file, code) {
   code
 }
 picture("live-bound.png", plot(lpb, "bound"))
-# No interval is cut off.
+# Every interval is within it.
 picture("live-coverage.png", plot(
   assessment, xlim = c(min(assessment$conf.low, 0.7), 1)
 ))

@@ -54,8 +54,8 @@ learn_ngram_block <- function(x, counts) {
   ))
 }
 
-# Indicators are not scaled either: rare levels have no larger effects. Rows with
-# the same ones are prompts of one kind.
+# Indicators are not scaled either: rare levels have no larger effects. Rows
+# with the same ones are prompts of one kind.
 fit_block <- function(x, counts, columns, linear, offset) {
   kinds <- are_indicators(x, columns)
   as_is <- kinds || mean(linear$filled[columns]) <= most_filled

@@ -131,7 +131,9 @@ learn_ngrams <- function(prompts) {
     columns = columns,
     idf = 1 + log((1 + length(prompts)) / (1 + present[columns]))
   )
-  list(ngrams = ngrams, matrix = beside_length(counts, ngrams, prompts))
+  matrix <- beside_length(counts, ngrams, prompts)
+  attr(matrix, "ngrams") <- TRUE
+  list(ngrams = ngrams, matrix = matrix)
 }
 
 apply_ngrams <- function(prompts, ngrams) {

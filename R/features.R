@@ -4,11 +4,12 @@
 
 # ---- Learning an encoder -----------------------------------------------------
 
-# Returns list(encoder, matrix). Text becomes a few dense columns or, for an
-# engine that can use it, `sparse`, a column for each n-gram.
-learn_encoder <- function(x, sparse = FALSE, arg = "x",
+# Returns list(encoder, matrix). `wide`: the engine can use many columns, and
+# sparse ones. Then text has a column for each n-gram (else a few dense ones), a
+# sparse matrix of many columns stays sparse, and rare levels are pooled.
+learn_encoder <- function(x, wide = FALSE, arg = "x",
                           call = rlang::caller_env()) {
-  if (is_text(x) && sparse) {
+  if (is_text(x) && wide) {
     learnt <- learn_ngrams(check_text(x, arg, call))
     matrix <- learnt$matrix
     encoder <- new_encoder("ngrams", ngrams = learnt$ngrams)
@@ -18,10 +19,12 @@ learn_encoder <- function(x, sparse = FALSE, arg = "x",
     features$features <- NULL
     encoder <- new_encoder("text", text = features)
   } else if (is.data.frame(x)) {
-    return(learn_frame(x, stats::terms(~., data = x), arg, call))
+    return(learn_frame(x, stats::terms(~., data = x), wide, arg, call))
   } else {
-    matrix <- as_feature_matrix(x, arg, call)
-    encoder <- new_encoder("matrix", names = usable_names(matrix))
+    sparse <- wide && inherits(x, "Matrix") && ncol(x) >= least_wide
+    matrix <- as_feature_matrix(x, arg, call, sparse)
+    encoder <- new_encoder("matrix", names = usable_names(matrix),
+                           sparse = sparse)
   }
   encoder$n_columns <- ncol(matrix)
   list(encoder = encoder, matrix = matrix)
@@ -30,10 +33,6 @@ learn_encoder <- function(x, sparse = FALSE, arg = "x",
 # A list of the class "encoder" with `kind` and what that kind needs.
 new_encoder <- function(kind, ...) {
   structure(list(kind = kind, ...), class = "encoder")
-}
-
-is_text <- function(x) {
-  (is.character(x) || is.factor(x)) && is.null(dim(x))
 }
 
 # Names that tell columns apart; without them columns go by their place.
@@ -46,7 +45,8 @@ usable_names <- function(matrix) {
   names
 }
 
-learn_frame <- function(data, terms, arg = "data", call = rlang::caller_env()) {
+learn_frame <- function(data, terms, wide = FALSE, arg = "data",
+                        call = rlang::caller_env()) {
   terms <- stats::delete.response(terms)
   variables <- intersect(all.vars(terms), names(data))
   data <- plain_columns(data, arg, call)
@@ -66,27 +66,20 @@ learn_frame <- function(data, terms, arg = "data", call = rlang::caller_env()) {
   levels <- stats::.getXlevels(learnt, frame)
   check_near_unique(levels, nrow(frame), arg, call)
   single <- names(levels)[lengths(levels) == 1L]
-  matrix <- frame_matrix(frame, learnt, NULL, single)
+  many <- if (wide) pool_levels(frame, levels) else list(frame = frame)
+  matrix <- frame_matrix(many$frame, learnt, NULL, single)
+  contrasts <- attr(matrix, "contrasts")
   check_finite_columns(matrix, arg, call)
   encoder <- new_encoder(
     "frame", terms = slim_formula(learnt, names(data)), variables = variables,
     texts = texts, levels = levels,
     shares = lapply(frame[names(levels)], level_shares),
-    single = single, contrasts = attr(matrix, "contrasts"),
+    single = single, pooled = many$pooled,
+    contrasts = contrasts[setdiff(names(contrasts), names(many$pooled))],
     columns = colnames(matrix), n_columns = ncol(matrix)
   )
   attr(matrix, "contrasts") <- NULL
   list(encoder = encoder, matrix = matrix)
-}
-
-# Text as factors, whose levels have the same order in every locale.
-fix_levels <- function(frame) {
-  for (name in names(frame)[vapply(frame, is.character, NA)]) {
-    text <- to_utf8(frame[[name]])
-    levels <- unique(text[!is.na(text)])
-    frame[[name]] <- factor(text, levels[order_text(levels)])
-  }
-  frame
 }
 
 # Columns of text as it is, I(text): each becomes the matrix of the features of
@@ -107,32 +100,6 @@ text_columns <- function(data, texts) {
   }
   data
 }
-
-level_shares <- function(x) {
-  tabulate(x, nlevels(x)) / length(x)
-}
-
-# An indicator for each prompt, or nearly, learns nothing of others.
-check_near_unique <- function(levels, n, arg, call) {
-  unique <- are_too_many(lengths(levels), n)
-  if (any(unique)) {
-    name <- names(levels)[unique][1L]
-    stop_features(
-      arg, "must not have text or levels that nearly every row has for itself",
-      sprintf("%d values of \"%s\" in %d rows", length(levels[[name]]), name,
-              n),
-      names(levels)[unique],
-      fix = paste("The text of prompts is a feature by itself",
-                  "(a character vector as `x`), as a column I(text), or by way",
-                  "of text_features(); an id is none."),
-      call = call
-    )
-  }
-}
-
-are_too_many <- function(n_levels, n) n_levels > max(10, n / 2)
-
-is_near_unique <- function(x) are_too_many(length(unique(x)), length(x))
 
 # The columns of the model matrix but for the intercept, which every engine has.
 # Factors with a single level, which have no contrasts, become constants.
@@ -194,14 +161,19 @@ encode_frame <- function(encoder, newdata, arg, call) {
       frame <- fix_levels(frame)
       stats::.checkMFClasses(attr(encoder$terms, "dataClasses"), frame)
       frame <- take_levels(frame, encoder, arg, call)
-      average <- vapply(frame, function(x) !is.null(attr(x, "contrasts")), NA)
+      own <- vapply(frame, function(x) !is.null(attr(x, "contrasts")), NA)
       matrix <- frame_matrix(
         frame, encoder$terms,
         encoder$contrasts[setdiff(names(encoder$contrasts),
-                                  names(frame)[average])],
+                                  names(frame)[own])],
         encoder$single
       )
-      if (any(average)) matrix[, encoder$columns, drop = FALSE] else matrix
+      # A new level may have a column of its own, as in f:x.
+      if (identical(colnames(matrix), encoder$columns)) {
+        matrix
+      } else {
+        matrix[, encoder$columns, drop = FALSE]
+      }
     },
     error = function(e) {
       stop_features(arg, paste("does not match the fitted model:",
@@ -213,56 +185,8 @@ encode_frame <- function(encoder, newdata, arg, call) {
   matrix
 }
 
-# Factors with the levels of training. A prompt with a level that training did
-# not have counts as average in that feature: its contrasts are the mean of the
-# training prompts'.
-take_levels <- function(frame, encoder, arg, call) {
-  unknown <- list()
-  for (name in names(encoder$levels)) {
-    levels <- encoder$levels[[name]]
-    value <- to_utf8(as.character(frame[[name]]))
-    new <- setdiff(value[!is.na(value)], levels)
-    if (length(new) == 0L) {
-      frame[[name]] <- factor(value, levels)
-      next
-    }
-    unknown[[name]] <- new
-    other <- utils::tail(make.unique(c(levels, "other")), 1L)
-    column <- factor(replace(value, value %in% new, other), c(levels, other))
-    attr(column, "contrasts") <- with_average(
-      encoder$contrasts[[name]], levels, other, encoder$shares[[name]]
-    )
-    frame[[name]] <- column
-  }
-  if (length(unknown) > 0L) {
-    warn_new_levels(unknown, arg, call)
-  }
-  frame
-}
-
-# The contrasts of a factor, with a row for a level that is the mean of all.
-with_average <- function(contrasts, levels, other, shares) {
-  if (is.null(contrasts)) {
-    return(NULL)
-  }
-  if (!is.matrix(contrasts)) {
-    contrasts <- match.fun(contrasts)(levels)
-  }
-  both <- rbind(contrasts, shares %*% contrasts)
-  rownames(both) <- c(levels, other)
-  both
-}
-
-warn_new_levels <- function(unknown, arg, call) {
-  warn_classed("new_levels", c(
-    sprintf("`%s` has new levels of \"%s\": %s.", arg, names(unknown)[1L],
-            list_names(unknown[[1L]])),
-    i = "Their prompts count as average in that feature."
-  ), columns = names(unknown), levels = unknown, call = call)
-}
-
 encode_matrix <- function(encoder, newdata, arg, call) {
-  matrix <- as_feature_matrix(newdata, arg, call)
+  matrix <- as_feature_matrix(newdata, arg, call, encoder$sparse)
   wanted <- encoder$names
   given <- usable_names(matrix)
   if (!is.null(wanted) && is.null(given) && !is.null(colnames(matrix))) {
@@ -286,13 +210,17 @@ encode_matrix <- function(encoder, newdata, arg, call) {
 
 # ---- Matrices and frames -----------------------------------------------------
 
-# A plain or sparse numeric matrix, or a vector as its one column.
-as_feature_matrix <- function(x, arg, call) {
+# A plain numeric matrix, or a vector as its one column; or, where it is wanted
+# `sparse`, one of class dgCMatrix.
+as_feature_matrix <- function(x, arg, call, sparse = FALSE) {
   check_feature_kind(x, arg, call)
   x <- plain_numbers(x, arg, call)
   if (is_text(x) || is.data.frame(x)) {
     stop_features(arg, "must be a numeric matrix, as in training", describe(x),
                   call = call)
+  }
+  if (isTRUE(sparse)) {
+    return(as_sparse_matrix(x, arg, call))
   }
   if (inherits(x, "Matrix")) {
     check_dense_size(x, arg, call)
@@ -312,74 +240,15 @@ as_feature_matrix <- function(x, arg, call) {
   x
 }
 
-check_feature_kind <- function(x, arg = "x", call = rlang::caller_env()) {
-  if (missing(x)) {
-    stop_missing(arg, call)
+as_sparse_matrix <- function(x, arg, call) {
+  if (is.null(dim(x))) {
+    x <- matrix(x, ncol = 1L)
   }
-  numbers <- is.atomic(x) && length(dim(x)) %in% c(0L, 2L) &&
-    (is.numeric(x) || is.logical(x)) && !is.factor(x)
-  if (!numbers && !is_text(x) && !is.data.frame(x) && !inherits(x, "Matrix")) {
-    stop_argument(
-      arg,
-      "must be a numeric matrix, a sparse matrix, a data frame or text",
-      describe(x), call = call
-    )
+  for (class in c("CsparseMatrix", "generalMatrix", "dMatrix")) {
+    x <- methods::as(x, class)
   }
-  if (length(dim(x)) == 2L && ncol(x) == 0L) {
-    stop_argument(arg, "must have at least one column", "0", call = call)
-  }
-}
-
-# Engines work on dense columns.
-check_dense_size <- function(x, arg, call) {
-  cells <- as.double(nrow(x)) * ncol(x)
-  if (cells > 2^28) {
-    stop_argument(
-      arg, "is too large for a dense matrix",
-      sprintf("%d x %d", nrow(x), ncol(x)),
-      fix = "Reduce its columns first, say by a truncated SVD.", call = call
-    )
-  }
-}
-
-check_frame <- function(data, variables, arg, call) {
-  missing <- variables[vapply(data[variables], anyNA, logical(1))]
-  if (length(missing) > 0L) {
-    stop_features(arg, "must not have missing values",
-                  paste("NA in", list_names(missing)), missing, call = call)
-  }
-}
-
-check_finite_columns <- function(matrix, arg, call) {
-  # One sum is enough, unless it overflows.
-  if (is.finite(sum(matrix)) || all(is.finite(matrix))) {
-    return(invisible())
-  }
-  bad <- which(colSums(!is.finite(matrix)) > 0)
-  names <- colnames(matrix)[bad] %||% as.character(bad)
-  stop_features(arg, "must contain finite numbers",
-                paste("NA, NaN or Inf in", list_names(names)), names,
-                call = call)
-}
-
-stop_features <- function(arg, must, found = NULL, columns = character(),
-                          fix = NULL, call = rlang::caller_env()) {
-  found <- if (!is.null(found)) paste0(", not ", found)
-  stop_classed("features", c(paste0("`", arg, "` ", must, found, "."), i = fix),
-               argument = arg, columns = columns, call = call)
-}
-
-# ---- Scales ------------------------------------------------------------------
-
-# Mean and inverse standard deviation of each column; 0 for a constant one,
-# which takes it out of the model.
-standardise <- function(x) {
-  moments <- core_value(.Call(ffi_standardise, x))
-  data.frame(label = colnames(x) %||% sprintf("x%d", seq_len(ncol(x))),
-             centre = moments$centre, scale = moments$scale)
-}
-
-apply_scale <- function(x, linear) {
-  n <- nrow(x)
-  (x - rep(linear$centre, each = n)) * rep(linear$scale, each = n)
+  check_finite_columns(x, arg, call)
+  x <- Matrix::drop0(x)
+  rownames(x) <- NULL
+  x
 }

@@ -151,7 +151,8 @@ hazard_check <- function(hazard) {
 #' @section Errors: `timetounsafe_error_features` when `newdata` does not match
 #'   the training features; `timetounsafe_error_argument`. Levels of a factor
 #'   that training did not have count as the average of the training prompts,
-#'   with a warning of class `timetounsafe_warning_new_levels`.
+#'   or, among more than 50 levels, as those that training had once, with a
+#'   warning of class `timetounsafe_warning_new_levels`.
 #' @examples
 #' set.seed(1)
 #' x <- matrix(rnorm(400), 200, 2)

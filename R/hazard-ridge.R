@@ -2,9 +2,6 @@
 # is chosen out of fold makes one column of them. It is fitted in the C core.
 # Derivation: methods vignette, "Wide blocks".
 
-# This many columns are no longer looked at one by one.
-least_wide <- 50L
-
 # As many as the fits that share a pass in the core.
 ridge_folds <- 6L
 
@@ -25,11 +22,14 @@ fit_ridge <- function(x, counts, columns = seq_len(ncol(x)),
     counts, fold_by_row(x, columns, linear), offset, penalty
   )
   slope <- fit$slope * linear$scale
-  kurtosis <- mean(fit$slope^4) / mean(fit$slope^2)^2
+  spread <- kurtosis(fit$slope)
   fit$slope <- slope
   fit$constant <- fit$constant - sum(slope * linear$centre)
-  c(fit, kurtosis = kurtosis)
+  c(fit, kurtosis = spread)
 }
+
+# Of coefficients around 0: 3 where they are normal.
+kurtosis <- function(slope) mean(slope^4) / mean(slope^2)^2
 
 # The same for a sparse matrix, whose columns stay as they are. `copies`: rows
 # that are the same are copies of one prompt, not prompts of one kind.

@@ -45,6 +45,10 @@ text_marks <- function(text) {
 # but for rounding, others hardly ever. One column after the other, so that the
 # sum is the same among whatever rows.
 matrix_marks <- function(matrix, scale) {
+  if (!is.matrix(matrix)) {
+    weight <- cos(seq_len(ncol(matrix))^2) * scale$scale
+    return(round(as.vector(matrix %*% weight) - sum(weight * scale$centre), 8L))
+  }
   marks <- numeric(nrow(matrix))
   for (j in seq_len(ncol(matrix))) {
     marks <- marks + cos(j^2) * scale$scale[j] *

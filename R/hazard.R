@@ -89,13 +89,11 @@
 #'
 #' @param x The features, one row for each prompt: a numeric matrix, a sparse
 #'   matrix from the Matrix package, a data frame (factors and text columns
-#'   become indicators, and a column `I(text)` the features of its words; a
-#'   level that only new prompts have counts as the average
-#'   of the training prompts, with a warning of class
-#'   `timetounsafe_warning_new_levels`), or a character vector of prompts, whose
-#'   n-grams (those of [text_features()], without the reduction) become a wide
-#'   block. Or outcomes that contain their prompts, see `y`, as the only
-#'   argument: then the prompts are the features.
+#'   become indicators, and a column `I(text)` the features of its words), or a
+#'   character vector of prompts, whose n-grams (those of [text_features()],
+#'   without the reduction) become a wide block. Or outcomes that contain their
+#'   prompts, see `y`, as the only argument: then the prompts are the features.
+#'   See "Levels and sparse columns".
 #' @param y What was observed of each prompt, in the order of `x`:
 #'   * `cbind(unsafe, safe)`, a numeric matrix with two columns: how many draws
 #'     were unsafe, and how many safe, whole numbers of at least 0;
@@ -136,6 +134,21 @@
 #'   that the formula uses. [predict.hazard_fit()] gives hazards and quantiles,
 #'   [coef()][hazard_accessors] and its like the parts, [tidy.hazard_fit()]
 #'   tables.
+#' @section Levels and sparse columns: A level that only new prompts have counts
+#'   as the average of the training prompts, with a warning of class
+#'   `timetounsafe_warning_new_levels`. A factor with more than 50 levels
+#'   becomes a wide block: an indicator for each level and one, "other", for all
+#'   that occur once in training, under one penalty. There a new level counts as
+#'   "other": what is new is rare, and may be as risky as what is rare. (Not so
+#'   for ordered factors, with engine `"mlp"`, a given `penalty` or fewer than
+#'   20 prompts.)
+#'
+#'   Where wide blocks are used, a sparse matrix of at least 50 columns is never
+#'   made dense. A block of which at least nine of ten values are 0, such as
+#'   counts of words or their TF-IDF, enters on the scale that it has, as one
+#'   penalty on scaled columns would let rare ones outweigh all others: so its
+#'   columns should have one unit. Fewer than 50 columns among them that are
+#'   mostly not 0 are features of their own.
 #' @section No unsafe draw at all: When every training draw is safe (or every
 #'   one unsafe) nothing can be learnt from the features. The fit is then one
 #'   constant, the mean of the posterior under Jeffreys' prior,
@@ -199,9 +212,8 @@ fit_hazard.default <- function(x, y, engine = c("glm", "mlp"), ...,
   check_some_draws(outcomes, if (own) "x" else "y")
   stop <- check_flag(stop, "stop")
   used <- outcomes$draws > 0
-  sparse <- identical(engine[1L], "glm") && is.null(list(...)$penalty) &&
-    sum(used) >= least_rows
-  learnt <- learn_encoder(if (all(used)) x else take_rows(x, used), sparse)
+  learnt <- learn_encoder(if (all(used)) x else take_rows(x, used),
+                          takes_wide(engine, list(...)$penalty, used))
   learnt$rows <- mark_rows(x, outcomes, used)
   fit_engine(learnt, outcomes,
              check_choice(engine, c("glm", "mlp"), "engine"), stop,
@@ -239,13 +251,20 @@ fit_hazard.formula <- function(formula, data, engine = c("glm", "mlp"), ...,
     stop_argument("formula", "must have an intercept", "`0 +` or `- 1`")
   }
   stop <- check_flag(stop, "stop")
-  learnt <- learn_frame(data[outcomes$draws > 0, , drop = FALSE], terms)
-  learnt$rows <- mark_rows(data, outcomes, outcomes$draws > 0)
+  used <- outcomes$draws > 0
+  learnt <- learn_frame(data[used, , drop = FALSE], terms,
+                        takes_wide(engine, list(...)$penalty, used))
+  learnt$rows <- mark_rows(data, outcomes, used)
   learnt$formula <- formula
   environment(learnt$formula) <- environment(learnt$encoder$terms)
   fit_engine(learnt, outcomes,
              check_choice(engine, c("glm", "mlp"), "engine"), stop,
              list(...), match.call())
+}
+
+# Whether wide blocks are fitted by a ridge of their own.
+takes_wide <- function(engine, penalty, used) {
+  identical(engine[1L], "glm") && is.null(penalty) && sum(used) >= least_rows
 }
 
 # The left side of a formula, in any of the forms of `y`.

@@ -1,12 +1,18 @@
 # fit_hazard() beside cross-validated ridge on invented embeddings: rows of unit
 # length, a decaying spectrum, a signal over many directions; and the certified
 # bounds that follow. usage: Rscript bench/hazard-wide.R [repetitions] [audits]
-# (writes bench/hazard-wide.md; 0 audits: without bounds)
+# Once for each BLAS: each run leaves its numbers in build/hazard-wide/, and
+# writes bench/hazard-wide.md of all that are there. 0 repetitions: only that; 0
+# audits: no new bounds. The largest cell has one repetition.
 
 library(timetounsafe)
 numbers <- as.integer(commandArgs(TRUE))
 repetitions <- c(numbers, 3)[1]
 audits <- c(numbers[-1], 20)[1]
+open <- grepl("openblas", extSoftVersion()[["BLAS"]])
+blas <- if (open) "openblas" else "blas"
+folder <- "build/hazard-wide"
+dir.create(folder, recursive = TRUE, showWarnings = FALSE)
 cells <- data.frame(n = c(1000, 3000, 2000, 5000, 2000, 5000),
                     d = c(384, 384, 768, 768, 1536, 3072))
 
@@ -55,7 +61,8 @@ for (model in models) {
 
 results <- list()
 for (i in seq_len(nrow(cells))) {
-  for (repetition in seq_len(repetitions)) {
+  largest <- cells$n[i] * cells$d[i] > 1e7
+  for (repetition in seq_len(min(repetitions, if (largest) 1 else Inf))) {
     set.seed(repetition)
     n <- cells$n[i]
     world <- make_world(n, cells$d[i])
@@ -69,20 +76,17 @@ for (i in seq_len(nrow(cells))) {
       ))[["user.self"]]
       q <- within(q)
       results[[length(results) + 1L]] <- data.frame(
-        n, d = cells$d[i], model, seconds,
+        n, d = cells$d[i], model, blas, repetition, seconds,
         explained = 1 - lost(p, q) / lost(p, mean(unsafe) / 50),
         slope = stats::coef(stats::lm(log(p) ~ log(q)))[[2]]
       )
     }
   }
+  if (repetitions > 0) {
+    utils::write.csv(do.call(rbind, results), row.names = FALSE,
+                     file.path(folder, paste0(blas, ".csv")))
+  }
 }
-results <- do.call(rbind, results)
-means <- aggregate(cbind(explained, slope, seconds) ~ model + d + n, results,
-                   mean)
-means <- means[order(means$d, means$n), ]
-other <- match(paste(means$n, means$d),
-               paste(means$n, means$d)[means$model != "default"])
-means$ratio <- means$seconds[means$model != "default"][other] / means$seconds
 
 # ---- Bounds ------------------------------------------------------------------
 
@@ -123,26 +127,65 @@ for (n in c(500, 2000, 5000) * (audits > 0)) {
     )
   }
 }
-bounds <- do.call(rbind, bounds)
+if (audits > 0) {
+  utils::write.csv(do.call(rbind, bounds), row.names = FALSE,
+                   file.path(folder, "bounds.csv"))
+}
 
 # ---- Tables ------------------------------------------------------------------
 
+read_all <- function(pattern) {
+  files <- list.files(folder, pattern, full.names = TRUE)
+  do.call(rbind, lapply(files, utils::read.csv))
+}
+runs <- read_all("blas[.]csv$")
+bounds <- read_all("^bounds[.]csv$")
+key <- function(x) paste(x$n, x$d, x$model)
+cell <- unique(runs[c("d", "n", "model")])
+cell <- cell[order(cell$d, cell$n, cell$model), ]
+mean_of <- function(x, what) {
+  as.vector(tapply(x[[what]], key(x), mean)[key(cell)])
+}
+# The shares are those of the reference BLAS, but for rounding the same.
+reference <- runs[runs$blas == "blas", ]
+explained <- mean_of(reference, "explained")
+rival <- match(paste(cell$n, cell$d),
+               ifelse(cell$model == "default", NA, paste(cell$n, cell$d)))
+# Ours less theirs, world by world.
+ours <- reference[reference$model == "default", ]
+theirs <- reference[reference$model != "default", ]
+paired <- ours$explained - theirs$explained
+error <- tapply(paired, key(ours), function(x) stats::sd(x) / sqrt(length(x)))
+error <- as.vector(error[key(cell)])
+ahead <- ifelse(cell$model != "default", "", sprintf(
+  "%+.3f%s", explained - explained[rival],
+  ifelse(is.na(error), "", sprintf(" (%.3f)", error))
+))
+times <- lapply(unique(runs$blas), function(name) {
+  seconds <- mean_of(runs[runs$blas == name, ], "seconds")
+  faster <- ifelse(cell$model == "default",
+                   sprintf(" (%.1f)", seconds[rival] / seconds), "")
+  ifelse(is.na(seconds), "", sprintf("%.2f%s", seconds, faster))
+})
 row <- function(...) paste0("| ", paste(..., sep = " | "), " |")
 lines <- c(
   "# Hazards from wide matrices", "",
-  sprintf(paste("%s; glmnet %s; BLAS %s. Means over %d; from",
-                "`bench/hazard-wide.R %d %d`. Last column: CPU seconds of",
-                "cv.glmnet, divided by these."),
+  sprintf(paste("%s; glmnet %s. Means over %d worlds, one of 5,000 x 3,072;",
+                "ahead: the default's share less ridge's, with the standard",
+                "error of the paired differences. CPU seconds by the BLAS",
+                "that R uses (\"blas\" is the reference one; \"openblas\"",
+                "with one thread, %d world), and how many times faster than",
+                "cv.glmnet. From `bench/hazard-wide.R`."),
           R.version.string, packageVersion("glmnet"),
-          basename(extSoftVersion()[["BLAS"]]), repetitions, repetitions,
-          audits), "",
-  row("prompts x columns", "model", "explained", "slope", "CPU seconds",
-      "times faster"),
-  "|:--|:--|--:|--:|--:|--:|",
-  row(sprintf("%d x %d", means$n, means$d), means$model,
-      sprintf("%.3f", means$explained), sprintf("%.2f", means$slope),
-      sprintf("%.2f", means$seconds), sprintf("%.1f", means$ratio)),
-  if (audits > 0) c(
+          max(reference$repetition),
+          max(0, runs$repetition[runs$blas != "blas"])), "",
+  do.call(row, as.list(c("prompts x columns", "model", "explained", "ahead",
+                         "slope", paste("seconds,", unique(runs$blas))))),
+  paste0("|:--|:--|--:|--:|--:|", strrep("--:|", length(times))),
+  do.call(row, c(list(sprintf("%d x %d", cell$n, cell$d), cell$model,
+                      sprintf("%.3f", explained), ahead,
+                      sprintf("%.2f", mean_of(reference, "slope"))), times)),
+  if (!is.null(bounds)) c(
     "",
     paste("Certified bounds that follow, geometric mean over prompts, with",
           "Monte Carlo error: 384 columns, 1,000 calibration prompts, 20 draws",

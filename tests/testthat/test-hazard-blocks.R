@@ -80,7 +80,8 @@ test_that("many levels are pooled, rare and new ones most", {
   data <- data.frame(topic = sprintf("t%03d", level))
   y <- counts(rbinom(4000, 10, prob), 10)
   fit <- fit_hazard(data, y)
-  expect_identical(block_sizes(fit), 199L)
+  # And the one of those that occur once.
+  expect_identical(block_sizes(fit), 201L)
   raw <- tapply(y[, 1], data$topic, sum) / tapply(rowSums(y), data$topic, sum)
   expect_lt(mean(abs(log(fit$fitted / prob))),
             mean(abs(log(pmax(raw[level], 0.001) / prob))))
@@ -95,7 +96,8 @@ test_that("few prompts, and columns that do not vary, make no block", {
   world <- mixed_world(19)
   fit <- suppressWarnings(fit_hazard(world$e, world$y))
   expect_length(block_sizes(fit), 0)
-  expect_length(wide_columns(matrix(0, 5, 60), numeric(60)), 0)
+  expect_length(wide_columns(matrix(0, 5, 60),
+                             data.frame(scale = numeric(60), filled = 0)), 0)
 })
 
 test_that("hazards out of fold are near those of fits to other prompts", {
@@ -154,4 +156,93 @@ test_that("scores beyond those that were seen count as the last of them", {
   expect_equal(predict(fit, 10 * far), predict(fit, far))
   expect_gt(predict(fit, far)[1], predict(fit, far)[2])
   expect_true(all(predict(fit, far) <= max(near) * 1.01))
+})
+
+# Counts of words, a few in each prompt, and the length beside them.
+counted_words <- function(n = 400, d = 300) {
+  words <- Matrix::rsparsematrix(n, d, 0.03,
+                                 rand.x = function(n) 1 + rpois(n, 1))
+  effect <- rnorm(d)
+  eta <- as.vector(words %*% effect)
+  prob <- 1 - exp(-exp(-3.5 + eta / sd(eta)))
+  x <- cbind(1000 * Matrix::rowSums(words), words)
+  list(x = x, prob = prob, y = counts(rbinom(n, 40, prob), 40))
+}
+
+test_that("a sparse matrix stays sparse, and fits as the dense one", {
+  set.seed(21)
+  world <- counted_words()
+  learnt <- learn_encoder(world$x, wide = TRUE)
+  expect_s4_class(learnt$matrix, "dgCMatrix")
+  fit <- fit_hazard(world$x, world$y)
+  # The length is no word: it keeps its curve.
+  expect_identical(block_sizes(fit), 300L)
+  expect_identical(fit$model$blocks$few, 1L)
+  dense <- fit_hazard(as.matrix(world$x), world$y)
+  expect_equal(fit$fitted, dense$fitted, tolerance = 1e-6)
+  new <- world$x[c(3, 9), ]
+  expect_equal(predict(fit, new), fit$fitted[c(3, 9)], tolerance = 1e-10)
+  expect_equal(predict(fit, as.matrix(new)), predict(fit, new),
+               tolerance = 1e-12)
+  expect_equal(predict(dense, new), predict(fit, new), tolerance = 1e-6)
+})
+
+test_that("any kind of sparse matrix is read, and what is no number refused", {
+  set.seed(22)
+  world <- counted_words(100, 80)
+  x <- world$x[, -1]
+  fit <- fit_hazard(x, world$y)
+  rows <- methods::as(x, "RsparseMatrix")
+  expect_identical(fit_hazard(rows, world$y)$fitted, fit$fitted)
+  triplets <- methods::as(x, "TsparseMatrix")
+  expect_identical(fit_hazard(triplets, world$y)$fitted, fit$fitted)
+  logical <- x > 0
+  expect_identical(fit_hazard(logical, world$y)$fitted,
+                   fit_hazard(logical * 1, world$y)$fitted)
+  colnames(x) <- paste0("w", 1:80)
+  at <- which(x[, 7] != 0)[1]
+  x[at, 7] <- NaN
+  expect_error(fit_hazard(x, world$y), "\"w7\"",
+               class = "timetounsafe_error_features")
+})
+
+test_that("words that no training prompt has cost nothing", {
+  set.seed(23)
+  world <- counted_words()
+  more <- cbind(world$x, Matrix::Matrix(0, 400, 20000, sparse = TRUE))
+  took <- system.time(fit <- fit_hazard(more, world$y))[["user.self"]]
+  expect_lt(took, 5)
+  expect_equal(fit$fitted, fit_hazard(world$x, world$y)$fitted,
+               tolerance = 1e-6)
+  # Dense it would have 65 MB; the fit has a few numbers for each column.
+  expect_lt(length(serialize(fit, NULL)), 3e6)
+})
+
+test_that("rows that trained are known again, sparse or dense", {
+  set.seed(24)
+  world <- counted_words()
+  fit <- fit_hazard(world$x, world$y)
+  for (x in list(world$x, as.matrix(world$x))) {
+    expect_error(plan_audit(fit, paste("prompt", 1:400), 10, x),
+                 class = "timetounsafe_error_argument")
+  }
+  other <- counted_words(100)
+  expect_s3_class(plan_audit(fit, paste("prompt", 1:100), 10, other$x),
+                  "audit_plan")
+})
+
+test_that("columns that are mostly 0 are not scaled, others are", {
+  set.seed(25)
+  dense <- matrix(rnorm(300 * 60), 300)
+  eta <- drop(dense %*% rnorm(60)) / 8
+  y <- counts(rbinom(300, 30, 1 - exp(-exp(-3 + eta))), 30)
+  unit <- 10^rnorm(60)
+  eta_of <- function(x) log(-log1p(-predict(fit_hazard(x, y), x)))
+  expect_gt(cor(eta_of(dense), eta), 0.7)
+  expect_equal(eta_of(dense %*% diag(unit)), eta_of(dense), tolerance = 1e-4)
+  stored <- Matrix::Matrix(dense, sparse = TRUE)
+  expect_equal(eta_of(stored), eta_of(dense), tolerance = 0.02)
+  rare <- dense * rbinom(300 * 60, 1, 0.05)
+  expect_false(isTRUE(all.equal(eta_of(rare %*% diag(unit)), eta_of(rare),
+                                tolerance = 1e-4)))
 })

@@ -32,23 +32,12 @@ audit_budget <- function(budget, screen_draws) {
 rows_to_screen <- function(task, rest) {
   rest <- sort(rest)
   m <- task$screen_draws
-  if (task$total_budget > m) {
+  if (task$total > m) {
     return(rest)
   }
-  size <- floor(length(rest) * task$total_budget / (2 * m))
+  size <- floor(length(rest) * task$total / (2 * m))
   seed <- seed_of(c("screen", as_text(task$id[rest])))
   sort(rest[with_seed(seed, sample.int(length(rest), max(1, size)))])
-}
-
-# The screening draws, from the ledger where they are there.
-draw_screening <- function(task, rest, training, call) {
-  run <- task$run
-  run$ledger <- task$paths$screening
-  rows <- fixed_rows(take_rows(task$prompts, rest), task$id[rest],
-                     task$screen_draws, FALSE)
-  screened <- carry_out(start_audit(rows), run, call)
-  stop_if_unfinished(screened, run, training, call, "screening")
-  screened
 }
 
 # As if one prompt in ten had been unsafe once.

@@ -31,7 +31,7 @@
 #'   trains the hazard, strictly between 0 and 1. The default, 0.5, halves them.
 #' @param train_draws Number of draws of each training prompt. The default is
 #'   `budget`, rounded up: training then costs about as much as calibration.
-#' @param screen_draws `NULL`, the default, or a whole number of at least 1: so
+#' @param screen_draws `NULL`, the default, or a whole number of at least 1: that
 #'   many draws of each calibration prompt come first, and the bound is for the
 #'   draws after them, of prompts that are screened in the same way: see
 #'   "Screening draws" of [plan_audit()]. `predict()` then requires the
@@ -138,7 +138,7 @@ time_to_unsafe <- function(prompts, sampler, budget, x = NULL, cluster = NULL,
   run$meter <- new_meter()
   task <- list(
     prompts = prompts, x = keep_text(x), id = id, cluster = cluster,
-    budget = audit_budget(budget, screen_draws), total_budget = budget,
+    budget = audit_budget(budget, screen_draws), total = budget,
     screen_draws = screen_draws, alpha = alpha, delta = delta, train = train,
     train_draws = train_draws, constants = constants, steps = steps,
     paths = paths, run = run
@@ -185,6 +185,17 @@ take_steps <- function(task, call) {
 start_training <- function(task, first) {
   start_audit(fixed_rows(take_rows(task$prompts, first), task$id[first],
                          task$train_draws, FALSE))
+}
+
+# The screening draws, from the ledger where they are there.
+draw_screening <- function(task, rest, training, call) {
+  run <- task$run
+  run$ledger <- task$paths$screening
+  rows <- fixed_rows(take_rows(task$prompts, rest), task$id[rest],
+                     task$screen_draws, FALSE)
+  screened <- carry_out(start_audit(rows), run, call)
+  stop_if_unfinished(screened, run, training, call, "screening")
+  screened
 }
 
 plan_rest <- function(task, hazard, rest, screened,

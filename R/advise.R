@@ -353,8 +353,8 @@ plot.budget_advice <- function(x, ...) {
     graphics::lines(axis$value[at], x$gmean_bound_marginal[at],
                     col = ink[["mark"]], lty = 2)
     last <- at[length(at)]
-    graphics::text(axis$value[last], x$gmean_bound[last], line, pos = 1,
-                   cex = 0.8)
+    graphics::text(axis$value[last], x$gmean_bound[last], line,
+                   adj = c(if (axis$log) 0.5 else 1, 2), cex = 0.8)
   }
   graphics::legend("bottomright", c("certified", "marginal"), lty = 1:2,
                    col = ink[c("main", "mark")], bty = "n")

@@ -31,13 +31,13 @@
 #'   trains the hazard, strictly between 0 and 1. The default, 0.5, halves them.
 #' @param train_draws Number of draws of each training prompt. The default is
 #'   `budget`, rounded up: training then costs about as much as calibration.
-#' @param screen_draws `NULL`, the default, or a whole number of at least 1: that
-#'   many draws of each calibration prompt come first, and the bound is for the
-#'   draws after them, of prompts that are screened in the same way: see
+#' @param screen_draws `NULL`, the default, or a whole number of at least 1:
+#'   that many draws of each calibration prompt come first, and the bound is for
+#'   the draws after them, of prompts that are screened in the same way: see
 #'   "Screening draws" of [plan_audit()]. `predict()` then requires the
-#'   screening draws of new prompts. They are part of `budget`; where that is not above
-#'   `screen_draws`, a random part of the prompts is calibrated on, each with as
-#'   many draws again for the audit.
+#'   screening draws of new prompts. They are part of `budget`; where that is
+#'   not above `screen_draws`, a random part of the prompts is calibrated on,
+#'   each with as many draws again for the audit.
 #' @param alpha,delta Target miscoverage, and how often over calibrations the
 #'   certificate may fail: see [calibrate_lpb()].
 #' @param ledger `NULL`, or the path of a file: the durable record of the audit,

@@ -152,7 +152,8 @@ picture <- function() {
     one <- cells[cells$judge == judge & cells$truth == "bootstrap" &
                    cells$screen >= 0, ]
     graphics::plot(NULL, xlim = c(0, 16),
-                   ylim = c(0.9, max(cells$ratio) * 1.05), main = judge, xlab = "screening draws",
+                   ylim = c(0.9, max(cells$ratio) * 1.05), main = judge,
+                   xlab = "screening draws",
                    ylab = "bound over that without", font.main = 1)
     graphics::abline(h = 1, col = "grey70")
     for (k in seq_along(budgets)) {

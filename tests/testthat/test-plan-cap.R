@@ -91,7 +91,8 @@ test_that("plan_audit() says that it chose the cap", {
   p <- 10^runif(200, -4, -1)
   plan <- plan_audit(known_hazard(), as.character(1:200), 5, p)
   constants <- new_constants("replicated", 5, 0.1, 0.1, NULL, NULL)
-  expect_identical(plan$cap[1], choose_cap(constants, NULL, list(prob = p), 200)$cap)
+  expect_identical(plan$cap[1],
+                   choose_cap(constants, NULL, list(prob = p), 200)$cap)
   expect_output(print(plan), "capped at [0-9,]+ draws, for the longest cert")
   given <- plan_audit(known_hazard(), as.character(1:200), 5, p, cap = 50)
   expect_output(print(given), "; quantiles capped at 50 draws\n")

@@ -140,14 +140,20 @@ condense_training <- function(x, blocks) {
   beside_few(x, blocks, lapply(blocks$ridges, `[[`, "score"))
 }
 
-# A score beyond those that were seen counts as the last of these: what the
-# smooth term would do there is not known.
+# list(x, further): the columns for new rows, and by how much their linear
+# predictor is further. What the smooth term would do beyond the scores that were
+# seen is not known: such a score counts there as the last of these, and the
+# ridge itself says the rest, up to a quarter of their range.
 condense <- function(x, blocks) {
-  beside_few(x, blocks, lapply(blocks$ridges, function(ridge) {
+  parts <- lapply(blocks$ridges, function(ridge) {
     slope <- replace(numeric(ncol(x)), ridge$columns, ridge$slope)
     score <- as.vector(x %*% slope) + ridge$constant
-    pmin(pmax(score, ridge$range[1L]), ridge$range[2L])
-  }))
+    seen <- pmin(pmax(score, ridge$range[1L]), ridge$range[2L])
+    most <- diff(ridge$range) / 4
+    list(seen = seen, further = pmin(pmax(score - seen, -most), most))
+  })
+  list(x = beside_few(x, blocks, lapply(parts, `[[`, "seen")),
+       further = Reduce(`+`, lapply(parts, `[[`, "further"), 0))
 }
 
 beside_few <- function(x, blocks, scores) {

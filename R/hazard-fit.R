@@ -227,7 +227,8 @@ predict_model.constant_model <- function(model, matrix, arg, call) {
 #'   that they do not differ; `NULL`, the default, that nothing is known.
 #' @param ... Must be empty.
 #' @returns An object of class `hazard_fit` with `engine = "user"`, and
-#'   `precision`, `NA` where nothing is known. Its
+#'   `precision`, `NA` where nothing is known (and a `precision_rule`, see
+#'   [fit_hazard()]). Its
 #'   functions keep copies of the variables that they use, as they are now, and
 #'   nothing else of the environment in which they were made, so that a saved
 #'   object contains no data or keys of that place. Exceptions: a function that

@@ -151,7 +151,13 @@ leave_folds_out <- function(x, counts, fit) {
 
 #' @export
 predict_model.glm_model <- function(model, matrix, arg, call) {
-  predict_glm(model, condense(matrix, model$blocks), call)
+  columns <- condense(matrix, model$blocks)
+  prob <- predict_glm(model, columns$x, call)
+  if (all(columns$further == 0)) {
+    return(prob)
+  }
+  # On the scale of the complementary log-log a factor of the hazard rate.
+  -expm1(log1p(-prob) * exp(columns$further))
 }
 
 predict_glm <- function(model, x, call = rlang::caller_env()) {

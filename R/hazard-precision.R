@@ -41,11 +41,12 @@ telling_counts <- function(prob, unsafe, draws) {
 # the log-likelihood of the counts, without what does not depend on it.
 precision_likelihood <- function(counts) {
   prob <- counts$prob
+  # Before a tiny b is added to it: the sum would be 0 otherwise.
+  safe <- counts$draws - counts$unsafe
   function(log_precision) {
     a <- prob * exp(log_precision)
     b <- (1 - prob) * exp(log_precision)
-    sum(lbeta(a + counts$unsafe, b + counts$draws - counts$unsafe) -
-          lbeta(a, b))
+    sum(lbeta(a + counts$unsafe, b + safe) - lbeta(a, b))
   }
 }
 

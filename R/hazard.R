@@ -81,7 +81,10 @@
 #' one hazard for each row of features (by less than 1.5 in the log-likelihood,
 #' which happens by chance in one fit of 25): so it is with few prompts, with
 #' one draw of each, and where all draws are safe. Errors of the hazards count
-#' as differences, too. No bound depends on it.
+#' as differences, too. Where the counts clearly say so (by 3 in the
+#' log-likelihood) it depends on the hazard `p`: `precision_rule` is then
+#' `scale * p^slope`. Only bounds of prompts that were screened depend on it
+#' ([plan_audit()]), and no guarantee does.
 #'
 #' With chosen penalties one unsafe draw more, spread over all prompts at the
 #' overall rate, is added to the data, so that a group of prompts without any
@@ -122,9 +125,9 @@
 #'   `model` (the engine's own), `fitted` (hazards of the training prompts),
 #'   `out_of_fold` (the same by fits to other prompts, for the pilot of
 #'   [plan_audit()]; `NULL` with engine `"mlp"`), `precision` (see Details; `NA`
-#'   with engine `"mlp"`), `unsafe`, `draws`, `refused`
-#'   (of each prompt; `NULL` where not known), `stop` (logical), `deviance`,
-#'   `null.deviance`, `nobs`
+#'   with engine `"mlp"`), `precision_rule` (`list(scale, slope)`, or `NULL`),
+#'   `unsafe`, `draws`, `refused` (of each prompt; `NULL` where not known),
+#'   `stop` (logical), `deviance`, `null.deviance`, `nobs`
 #'   (the number of training prompts), `omitted` (row numbers of the prompts
 #'   without any draw), `formula` (or `NULL`), `schema`, `call` (without the
 #'   values in it) and `training` (the settings; `rows`: hashes by which

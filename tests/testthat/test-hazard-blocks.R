@@ -144,7 +144,7 @@ test_that("text is used with all its n-grams", {
   expect_length(unique(few$fitted), 1)
 })
 
-test_that("scores beyond those that were seen count as the last of them", {
+test_that("beyond the scores that were seen the ridge goes on, not for long", {
   set.seed(20)
   x <- matrix(rnorm(200 * 60), 200)
   y <- counts(rbinom(200, 20, 1 - exp(-exp(-3 + x %*% rnorm(60) / 8))),
@@ -155,7 +155,15 @@ test_that("scores beyond those that were seen count as the last of them", {
   near <- predict(fit, x)
   expect_equal(predict(fit, 10 * far), predict(fit, far))
   expect_gt(predict(fit, far)[1], predict(fit, far)[2])
-  expect_true(all(predict(fit, far) <= max(near) * 1.01))
+  # By its own slope, and by no more than a quarter of what was seen.
+  rate <- function(p) log(-log1p(-p))
+  most <- diff(ridge$range) / 4
+  expect_gt(rate(predict(fit, far)[1]), rate(max(near)) + most / 2)
+  score <- drop(x %*% ridge$slope) + ridge$constant
+  by <- (ridge$range[2] + most / 2 - score[1]) / sum(ridge$slope^2)
+  little <- rbind(x[1, ] + by * ridge$slope)
+  expect_equal(rate(predict(fit, little)), rate(predict(fit, far)[1]) - most / 2,
+               tolerance = 1e-6)
 })
 
 # Counts of words, a few in each prompt, and the length beside them.

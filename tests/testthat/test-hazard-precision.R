@@ -148,3 +148,27 @@ test_that("on recorded draws of a real model it is about 10", {
   expect_gt(fit$precision, 7)
   expect_lt(fit$precision, 14)
 })
+
+test_that("the precision may depend on the hazard, where counts clearly say so", {
+  set.seed(41)
+  prob <- 10^runif(3000, -3, -0.5)
+  draw <- function(precision) {
+    rbinom(3000, 40, rbeta(3000, prob * precision, (1 - prob) * precision))
+  }
+  rule <- estimate_precision_rule(prob, draw(3 * prob^-0.5), rep(40, 3000))
+  expect_lt(abs(rule$slope + 0.5), 0.15)
+  expect_equal(precision_at(rule, 0.01), 30, tolerance = 0.25)
+  # One in 70 data sets of a constant precision has a slope.
+  slopes <- replicate(60, {
+    estimate_precision_rule(prob[1:400], draw(10)[1:400], rep(40, 400))$slope
+  })
+  expect_lte(sum(slopes != 0), 4)
+  expect_identical(estimate_precision_rule(prob, draw(1e9), rep(40, 3000)),
+                   list(scale = Inf, slope = 0))
+  expect_null(estimate_precision_rule(NULL, 1, 1))
+  # A hazard that rounds to 1, and nothing but unsafe draws.
+  odd <- estimate_precision_rule(c(1 - 1e-13, 1e-13, prob[1:50]),
+                                 c(1e6, 0, draw(5)[1:50]),
+                                 c(1e6, 1e6, rep(40, 50)))
+  expect_true(is.finite(odd$scale))
+})

@@ -5,9 +5,9 @@ test_that("a fit has the documented parts", {
   fit <- fit_hazard(x, counts(unsafe, 20))
   expect_s3_class(fit, "hazard_fit", exact = TRUE)
   expect_named(fit, c("engine", "encoder", "model", "fitted", "out_of_fold",
-                      "precision", "unsafe", "draws", "refused", "stop",
-                      "deviance", "null.deviance", "nobs", "omitted", "formula",
-                      "schema", "call", "training"))
+                      "precision", "precision_rule", "unsafe", "draws",
+                      "refused", "stop", "deviance", "null.deviance", "nobs",
+                      "omitted", "formula", "schema", "call", "training"))
   expect_identical(fit$engine, "glm")
   expect_identical(fit$nobs, 100L)
   expect_identical(fit$unsafe, as.double(unsafe))

@@ -120,8 +120,11 @@
 #'   several and keep the best voids the certificate.
 #' @param ... With a plan, must be empty. Without one, by name: `cap`, a whole
 #'   number of at least 2 that no quantile exceeds, fixed without a look at
-#'   these draws; `cluster_size`, see [plan_audit()]; and with `train`, `engine`
-#'   and that engine's settings, see [fit_hazard()].
+#'   these draws; `cluster_size`, see [plan_audit()]; `screen_draws`, a whole
+#'   number of at least 1 below the draws of any prompt: that many draws of each
+#'   prompt, at random by `seed`, count as screening draws ([plan_audit()]), and
+#'   the bound is for the draws after them; and with `train`, `engine` and that
+#'   engine's settings, see [fit_hazard()].
 #' @returns An object of class `audit`, see [run_audit()]. Without a plan its
 #'   `design` is `"logged"`, all have the inclusion probability 1, and its
 #'   hazard is that which `train` gave.

@@ -25,20 +25,34 @@ audit_logged <- function(x, hazard, newdata, train, refusal, cluster, seed,
       hazard <- fit_part(rows[first, ], take_rows(newdata, first), settings)
     }
     rest <- setdiff(which(rows$limit > 0), first)
-    planned <- data.frame(id = rows$id[rest])
+    prob <- predict_hazard(hazard, take_rows(newdata, rest), "newdata",
+                           call = call)
+    trained <- rows$limit[first]
+    drawn <- rows[rest, ]
+    screening <- NULL
+    law <- list(prob = prob)
+    if (!is.null(settings$screen_draws)) {
+      rule <- find_precision_rule(hazard, NULL, call)
+      divided <- screen_logged(drawn, settings$screen_draws, call)
+      law <- screen_rows(prob, divided$screened, rule)
+      law$screen_unsafe <- divided$screened$unsafe
+      drawn <- divided$rows
+      trained <- trained - settings$screen_draws
+      screening <- screen_constants(divided$screened, rule)
+    }
+    planned <- data.frame(id = drawn$id)
     planned$prompt <- take_rows(rows$prompt, rest)
     planned$cluster <- cluster[rest]
-    planned$prob <- predict_hazard(hazard, take_rows(newdata, rest), "newdata",
-                                   call = call)
-    planned$limit <- rows$limit[rest]
-    trained <- rows$limit[first]
+    planned[names(law)] <- law
+    planned$limit <- drawn$limit
     fixed <- fix_logged_cap(settings$cap, planned$limit, trained[trained > 0],
                             call)
-    plan <- plan_logged(planned, fixed, settings$cluster_size, seed, hazard)
+    plan <- plan_logged(planned, c(fixed, screening = list(screening)),
+                        settings$cluster_size, seed, hazard)
   })
   warn_few_of_log(plan, call)
   audit <- start_audit(plan)
-  audit[outcome_columns] <- rows[rest, outcome_columns]
+  audit[outcome_columns] <- drawn[outcome_columns]
   warn_failed_draws(audit, call)
   audit <- new_audit(audit)
   attr(audit, "log") <- c(trained = sum(trained > 0),
@@ -51,9 +65,9 @@ own_seed <- function(seed) seed_of(c("as_audit", seed))
 
 # ---- Arguments ---------------------------------------------------------------
 
-# list(cap, cluster_size, engine, fit): what `...` may contain, by name.
+# list(cap, cluster_size, screen_draws, engine, fit): what `...` may contain, by name.
 logged_settings <- function(given, train, call) {
-  own <- c("cap", "cluster_size")
+  own <- c("cap", "cluster_size", "screen_draws")
   names <- names(given) %||% rep("", length(given))
   fit <- given[!names %in% c(own, "engine")]
   engine <- check_choice(given$engine %||% "glm", c("glm", "mlp"), "engine",
@@ -66,7 +80,10 @@ logged_settings <- function(given, train, call) {
   }
   cap <- check_number(given$cap, "cap", min = 2, whole = TRUE, null_ok = TRUE,
                       call = call)
-  list(cap = cap, cluster_size = given$cluster_size, engine = engine, fit = fit)
+  screen_draws <- check_number(given$screen_draws, "screen_draws", min = 1,
+                               whole = TRUE, null_ok = TRUE, call = call)
+  list(cap = cap, cluster_size = given$cluster_size,
+       screen_draws = screen_draws, engine = engine, fit = fit)
 }
 
 check_hazard_source <- function(hazard, train, call) {
@@ -241,18 +258,6 @@ count_log <- function(x, refusal, call) {
   rows <- data.frame(id = id, rows)
   rows$prompt <- prompts_of_log(x, row, id, call)
   list(rows = rows, row = row)
-}
-
-# `time` is that of safe prompts; of others it is not known.
-outcome_rows <- function(draws, unsafe, limit) {
-  failed <- draws < limit
-  hit <- failed | unsafe > 0
-  data.frame(
-    limit = limit, stop = FALSE, draws = draws, unsafe = unsafe,
-    refused = NA_real_, truncated = NA_real_,
-    time = ifelse(hit, NA, limit + 1), status = as.numeric(hit), unused = 0,
-    failed = failed
-  )
 }
 
 refuse_twice <- function(row, draw, from, id, call) {

@@ -72,6 +72,19 @@ fill_outcomes <- function(audit, first, count) {
   audit
 }
 
+# Outcomes from counts alone: `time` is that of safe prompts; of others it is not
+# known.
+outcome_rows <- function(draws, unsafe, limit) {
+  failed <- draws < limit
+  hit <- failed | unsafe > 0
+  data.frame(
+    limit = limit, stop = FALSE, draws = draws, unsafe = unsafe,
+    refused = NA_real_, truncated = NA_real_,
+    time = ifelse(hit, NA, limit + 1), status = as.numeric(hit), unused = 0,
+    failed = failed
+  )
+}
+
 # ---- Checks ------------------------------------------------------------------
 
 # An audit whose rows are the whole plan, all finished.

@@ -141,9 +141,9 @@ condense_training <- function(x, blocks) {
 }
 
 # list(x, further): the columns for new rows, and by how much their linear
-# predictor is further. What the smooth term would do beyond the scores that were
-# seen is not known: such a score counts there as the last of these, and the
-# ridge itself says the rest, up to a quarter of their range.
+# predictor is further. What the smooth term would do beyond the scores that
+# were seen is not known: such a score counts there as the last of these, and
+# the ridge itself says the rest, up to a quarter of their range.
 condense <- function(x, blocks) {
   parts <- lapply(blocks$ridges, function(ridge) {
     slope <- replace(numeric(ncol(x)), ridge$columns, ridge$slope)

@@ -2,8 +2,8 @@
 # as many draws as there are. Derivation: methods vignette, "Results one already
 # has".
 
-# `rows` have ids, prompts, clusters, hazards and limits; `fixed` the cap and
-# which prompts fixed it.
+# `rows` have ids, prompts, clusters, hazards and limits; `fixed` the cap, which
+# prompts fixed it, and what there is to keep of screening.
 plan_logged <- function(rows, fixed, cluster_size, seed, hazard) {
   n <- nrow(rows)
   rows$horizon <- rows$limit + 1
@@ -16,6 +16,7 @@ plan_logged <- function(rows, fixed, cluster_size, seed, hazard) {
     tau_max = largest_logged_tau, multiplier = NA_real_,
     least_intensity = NA_real_, max_weight = 1, seed = seed
   )
+  constants <- c(constants, fixed$screening)
   constants$cap <- fixed$cap
   constants$reference <- fixed$reference
   constants$cluster_size <- cluster_size

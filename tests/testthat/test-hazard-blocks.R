@@ -162,8 +162,8 @@ test_that("beyond the scores that were seen the ridge goes on, not for long", {
   score <- drop(x %*% ridge$slope) + ridge$constant
   by <- (ridge$range[2] + most / 2 - score[1]) / sum(ridge$slope^2)
   little <- rbind(x[1, ] + by * ridge$slope)
-  expect_equal(rate(predict(fit, little)), rate(predict(fit, far)[1]) - most / 2,
-               tolerance = 1e-6)
+  expect_equal(rate(predict(fit, little)) + most / 2,
+               rate(predict(fit, far)[1]), tolerance = 1e-6)
 })
 
 # Counts of words, a few in each prompt, and the length beside them.

@@ -149,7 +149,7 @@ test_that("on recorded draws of a real model it is about 10", {
   expect_lt(fit$precision, 14)
 })
 
-test_that("the precision may depend on the hazard, where counts clearly say so", {
+test_that("the precision depends on the hazard where counts say so", {
   set.seed(41)
   prob <- 10^runif(3000, -3, -0.5)
   draw <- function(precision) {

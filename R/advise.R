@@ -343,7 +343,7 @@ plot.budget_advice <- function(x, ...) {
   draw_points(list(
     x = axis$value, y = x$gmean_bound, log = if (axis$log) "xy" else "y",
     cex = 1.2, xlab = axis$label, ylab = advice_labels[["y"]],
-    ylim = range(1, x$gmean_bound, x$gmean_bound_marginal),
+    ylim = range(if (axis$log) 1, x$gmean_bound, x$gmean_bound_marginal),
     col = ifelse(few, ink[["faint"]], ink[["main"]])
   ), ...)
   for (line in unique(axis$line)) {

@@ -45,8 +45,6 @@
 #'   `survival::Surv(time, status)`, see [fit_hazard()]; whole numbers. In a
 #'   `Surv()`, `time` is the number of draws made where `status` is 0.
 #' @param prob Numeric vector: true hazards from 0 to 1, instead of `y`.
-#' @param screened For a bound whose prompts were screened: the screening draws
-#'   of the held-out prompts, see [predict.lpb()]. `y` are draws after these.
 #' @param groups A vector with one value for each prompt, none missing; rows are
 #'   added for each group. Required, and used for the bounds, where the bound
 #'   was calibrated within groups, unless it is assessed on its own audit, whose
@@ -61,6 +59,8 @@
 #'   it is counted for.
 #' @param conf.level Confidence level of the intervals, strictly between 0 and
 #'   1.
+#' @param screened For a bound whose prompts were screened: the screening draws
+#'   of the held-out prompts, see [predict.lpb()]. `y` are draws after these.
 #' @param ... Must be empty.
 #' @returns A data frame of class `lpb_assessment`, with one row for all
 #'   prompts, one for each bin (lowest predicted hazard first) and one for each
@@ -110,8 +110,8 @@
 #' assess_lpb(lpb)
 #' @export
 assess_lpb <- function(lpb, newdata = NULL, y = NULL, prob = NULL,
-                       screened = NULL, groups = NULL, bins = NULL,
-                       folds = NULL, conf.level = 0.95, ...) {
+                       groups = NULL, bins = NULL, folds = NULL,
+                       conf.level = 0.95, screened = NULL, ...) {
   check_no_dots(...)
   check_class(lpb, "lpb", "lpb", "calibrate_lpb()")
   bins <- check_number(bins, "bins", min = 1, whole = TRUE, null_ok = TRUE)

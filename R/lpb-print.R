@@ -187,8 +187,8 @@ glance.lpb <- function(x, ...) {
 
 #' @rdname tidiers
 #' @export
-augment.lpb <- function(x, data = NULL, newdata = NULL, screened = NULL,
-                        groups = NULL, ...) {
+augment.lpb <- function(x, data = NULL, newdata = NULL, groups = NULL,
+                        screened = NULL, ...) {
   check_no_dots(...)
   if (!is.null(newdata)) {
     if (!is.null(data)) {

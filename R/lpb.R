@@ -39,9 +39,6 @@ new_lpb <- function(audit, rule, chosen, hazard, failed, call) {
 #' @param object An `lpb` from [calibrate_lpb()] or [time_to_unsafe()].
 #' @param newdata Features of the prompts, in the form that the hazard was
 #'   trained on.
-#' @param screened For a bound whose prompts were screened (see [plan_audit()]):
-#'   the screening draws of these prompts, as many of each as in calibration, in
-#'   the form of `screened` there. `NULL` for others.
 #' @param groups The group of each prompt: a vector with one value for each row
 #'   of `newdata`, none missing. Required for a bound calibrated within groups;
 #'   `NULL` for others. A prompt of a group that was not calibrated gets the
@@ -51,6 +48,9 @@ new_lpb <- function(audit, rule, chosen, hazard, failed, call) {
 #'   bound `L` with coverage `1 - alpha`, at least `(1 - alpha)^c` stay safe up
 #'   to `1 + floor(c * (L - 1))`, for all `c >= 1` at once: the longer bounds
 #'   hold when that of `1 - alpha` does, at no further cost.
+#' @param screened For a bound whose prompts were screened (see [plan_audit()]):
+#'   the screening draws of these prompts, as many of each as in calibration, in
+#'   the form of `screened` there. `NULL` for others.
 #' @param ... Must be empty.
 #' @returns A numeric vector with one bound for each row of `newdata`: a whole
 #'   number of at least 1, or `Inf` where the hazard is 0 and there is no cap. A
@@ -70,8 +70,8 @@ new_lpb <- function(audit, rule, chosen, hazard, failed, call) {
 #' lpb <- calibrate_lpb(simulate_audit(plan, p))
 #' predict(lpb, data.frame(p = c(0.001, 0.01, 0.1)))
 #' @export
-predict.lpb <- function(object, newdata, screened = NULL, groups = NULL,
-                        level = NULL, ...) {
+predict.lpb <- function(object, newdata, groups = NULL, level = NULL,
+                        screened = NULL, ...) {
   check_no_dots(...)
   level <- check_level(level, object$alpha)
   check_schema("lpb", object$schema, "The bound", rlang::current_env())

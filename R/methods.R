@@ -48,10 +48,10 @@ NULL
 #'   default, takes their ids.
 #' @param newdata Features of other prompts, in the form that the hazard was
 #'   trained on.
-#' @param screened For an `lpb` whose prompts were screened: the screening draws
-#'   of the prompts of `newdata`, see [predict.lpb()].
 #' @param groups For an `lpb` calibrated within groups: the group of each row of
 #'   `newdata`, see [predict.lpb()].
+#' @param screened For an `lpb` whose prompts were screened: the screening draws
+#'   of the prompts of `newdata`, see [predict.lpb()].
 #' @param price For plans: price of a draw, see [summaries].
 #' @param ... Must be empty.
 #' @returns Plain data frames. (Those of a hazard fit: [tidy.hazard_fit()].)

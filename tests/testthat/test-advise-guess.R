@@ -24,7 +24,7 @@ test_that("a simulated training says about half of what there is to say", {
   expect_length(scene$pilot$prob, 1000)
   # More training says more, up to what features can say.
   few <- guess_scene(0.02, 50, 5)
-  expect_lt(cor(logit(few$prob), logit(few$truth))^2, explained)
+  expect_lt(cor(logit(few$rows$prob), logit(few$truth))^2, explained)
 })
 
 test_that("a guess gets settings that the money pays for, training included", {

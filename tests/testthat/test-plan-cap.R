@@ -117,7 +117,7 @@ test_that("without training draws the precision says how wrong hazards are", {
   scene <- simulated_scene(NULL, list(prob = p), 200, 10)
   expect_equal(mean((scene$truth - p)^2), mean(p * (1 - p)) / 11,
                tolerance = 0.15)
-  expect_identical(scene$prob, p)
+  expect_identical(scene$rows$prob, p)
   expect_identical(simulated_scene(NULL, list(prob = p), 200, 10), scene)
   expect_identical(simulated_scene(NULL, list(prob = p), 200, Inf)$truth, p)
   # With training draws they say it.

@@ -1,6 +1,7 @@
 # fit_hazard() beside cross-validated ridge on invented embeddings: rows of unit
-# length, a decaying spectrum, a signal over many directions; and the certified
-# bounds that follow. usage: Rscript bench/hazard-wide.R [repetitions] [audits]
+# length, a decaying spectrum, a signal over many directions, or over ten of the
+# leading hundred, all of them hidden by a rotation; and the certified bounds
+# that follow. usage: Rscript bench/hazard-wide.R [repetitions] [audits]
 # Once for each BLAS: each run leaves its numbers in build/hazard-wide/, and
 # writes bench/hazard-wide.md of all that are there. 0 repetitions: only that; 0
 # audits: no new bounds. The largest cell has one repetition.
@@ -13,8 +14,9 @@ open <- grepl("openblas", extSoftVersion()[["BLAS"]])
 blas <- if (open) "openblas" else "blas"
 folder <- "build/hazard-wide"
 dir.create(folder, recursive = TRUE, showWarnings = FALSE)
-cells <- data.frame(n = c(1000, 3000, 2000, 5000, 2000, 5000),
-                    d = c(384, 384, 768, 768, 1536, 3072))
+cells <- data.frame(n = c(1000, 3000, 1000, 3000, 2000, 5000, 2000, 5000),
+                    d = c(384, 384, 384, 384, 768, 768, 1536, 3072),
+                    signal = c("many", "many", "few", "few", rep("many", 4)))
 
 # ---- Worlds ------------------------------------------------------------------
 
@@ -26,11 +28,15 @@ at_rate <- function(eta, rate) {
 normal <- function(n, d) matrix(rnorm(n * d), n)
 
 # 2,000 rows after the n of training are for the test.
-make_world <- function(n, d) {
+make_world <- function(n, d, signal = "many") {
   rows <- n + 2000
   z <- normal(rows, d) * rep((1:d)^-0.5, each = rows)
   z <- z / sqrt(rowSums(z^2))
-  eta <- drop(z %*% (rnorm(d) * (1:d)^-0.3))
+  effect <- rnorm(d) * (1:d)^-0.3
+  if (signal == "few") {
+    effect[-sample.int(100, 10)] <- 0
+  }
+  eta <- drop(z %*% effect)
   list(x = z %*% qr.Q(qr(normal(d, d))),
        prob = at_rate(1.3 * eta / sd(eta), 0.02))
 }
@@ -65,7 +71,7 @@ for (i in seq_len(nrow(cells))) {
   for (repetition in seq_len(min(repetitions, if (largest) 1 else Inf))) {
     set.seed(repetition)
     n <- cells$n[i]
-    world <- make_world(n, cells$d[i])
+    world <- make_world(n, cells$d[i], cells$signal[i])
     train <- seq_len(n)
     unsafe <- rbinom(n, 50, world$prob[train])
     p <- world$prob[-train]
@@ -76,7 +82,8 @@ for (i in seq_len(nrow(cells))) {
       ))[["user.self"]]
       q <- within(q)
       results[[length(results) + 1L]] <- data.frame(
-        n, d = cells$d[i], model, blas, repetition, seconds,
+        n, d = cells$d[i], signal = cells$signal[i], model, blas, repetition,
+        seconds,
         explained = 1 - lost(p, q) / lost(p, mean(unsafe) / 50),
         slope = stats::coef(stats::lm(log(p) ~ log(q)))[[2]]
       )
@@ -140,17 +147,17 @@ read_all <- function(pattern) {
 }
 runs <- read_all("blas[.]csv$")
 bounds <- read_all("^bounds[.]csv$")
-key <- function(x) paste(x$n, x$d, x$model)
-cell <- unique(runs[c("d", "n", "model")])
-cell <- cell[order(cell$d, cell$n, cell$model), ]
+key <- function(x) paste(x$n, x$d, x$signal, x$model)
+cell <- unique(runs[c("d", "n", "signal", "model")])
+cell <- cell[order(cell$d, cell$signal != "many", cell$n, cell$model), ]
 mean_of <- function(x, what) {
   as.vector(tapply(x[[what]], key(x), mean)[key(cell)])
 }
 # The shares are those of the reference BLAS, but for rounding the same.
 reference <- runs[runs$blas == "blas", ]
 explained <- mean_of(reference, "explained")
-rival <- match(paste(cell$n, cell$d),
-               ifelse(cell$model == "default", NA, paste(cell$n, cell$d)))
+place <- paste(cell$n, cell$d, cell$signal)
+rival <- match(place, ifelse(cell$model == "default", NA, place))
 # Ours less theirs, world by world.
 ours <- reference[reference$model == "default", ]
 theirs <- reference[reference$model != "default", ]
@@ -179,10 +186,12 @@ lines <- c(
           R.version.string, packageVersion("glmnet"),
           max(reference$repetition),
           max(0, runs$repetition[runs$blas != "blas"])), "",
-  do.call(row, as.list(c("prompts x columns", "model", "explained", "ahead",
-                         "slope", paste("seconds,", unique(runs$blas))))),
-  paste0("|:--|:--|--:|--:|--:|", strrep("--:|", length(times))),
-  do.call(row, c(list(sprintf("%d x %d", cell$n, cell$d), cell$model,
+  do.call(row, as.list(c("prompts x columns", "directions", "model",
+                         "explained", "ahead", "slope",
+                         paste("seconds,", unique(runs$blas))))),
+  paste0("|:--|:--|:--|--:|--:|--:|", strrep("--:|", length(times))),
+  do.call(row, c(list(sprintf("%d x %d", cell$n, cell$d), cell$signal,
+                      cell$model,
                       sprintf("%.3f", explained), ahead,
                       sprintf("%.2f", mean_of(reference, "slope"))), times)),
   if (!is.null(bounds)) c(

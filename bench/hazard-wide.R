@@ -197,8 +197,8 @@ lines <- c(
   if (!is.null(bounds)) c(
     "",
     paste("Certified bounds that follow, geometric mean over prompts, with",
-          "Monte Carlo error: 384 columns, 1,000 calibration prompts, 20 draws",
-          "a prompt."), "",
+          "Monte Carlo error: 384 columns, many directions, 1,000 calibration",
+          "prompts, 20 draws a prompt; of the last run that made audits."), "",
     row("training prompts", "hazard", "slope", "bound", "error"),
     "|--:|:--|--:|--:|--:|",
     row(bounds$n, bounds$model, sprintf("%.2f", bounds$slope),

@@ -65,7 +65,8 @@ own_seed <- function(seed) seed_of(c("as_audit", seed))
 
 # ---- Arguments ---------------------------------------------------------------
 
-# list(cap, cluster_size, screen_draws, engine, fit): what `...` may contain, by name.
+# list(cap, cluster_size, screen_draws, engine, fit): what `...` may contain, by
+# name.
 logged_settings <- function(given, train, call) {
   own <- c("cap", "cluster_size", "screen_draws")
   names <- names(given) %||% rep("", length(given))

@@ -72,8 +72,8 @@ fill_outcomes <- function(audit, first, count) {
   audit
 }
 
-# Outcomes from counts alone: `time` is that of safe prompts; of others it is not
-# known.
+# Outcomes from counts alone: `time` is that of safe prompts; of others it is
+# not known.
 outcome_rows <- function(draws, unsafe, limit) {
   failed <- draws < limit
   hit <- failed | unsafe > 0

@@ -144,7 +144,7 @@ test_that("text is used with all its n-grams", {
   expect_length(unique(few$fitted), 1)
 })
 
-test_that("beyond the scores that were seen the ridge continues, not for long", {
+test_that("beyond the scores that were seen the ridge continues a little", {
   set.seed(20)
   x <- matrix(rnorm(200 * 60), 200)
   y <- counts(rbinom(200, 20, 1 - exp(-exp(-3 + x %*% rnorm(60) / 8))),

@@ -12,7 +12,7 @@ screen_logged <- function(rows, m, call) {
     stop_argument("screen_draws", "must be below the draws of each prompt",
                   found, call = call)
   }
-  unsafe <- rows$unsafe + rows$limit - rows$draws
+  unsafe <- replicated_unsafe(rows)
   seen <- stats::rhyper(nrow(rows), unsafe, rows$limit - unsafe, m)
   left <- outcome_rows(rows$limit - m, unsafe - seen, rows$limit - m)
   # Which draws these are is not known.

@@ -14,6 +14,15 @@ refuse_told <- function(about, call) {
   }
 }
 
+# Where an argument's draws tell that they stopped.
+check_never_stopped <- function(stop, arg, call) {
+  if (any(stop)) {
+    stop_argument(arg, "must contain a fixed number of draws",
+                  "draws that stopped at the first unsafe one",
+                  fix = "Use draw_responses(stop = FALSE).", call = call)
+  }
+}
+
 refuse_dependent <- function(found, call, id = NULL) {
   stop_classed("audit", c(
     "`x` has numbers of draws that depend on what was drawn.",

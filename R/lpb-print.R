@@ -30,7 +30,7 @@ lpb_page <- function(x) {
     ),
     if (!is.null(x$groups)) group_rows(x),
     sprintf("Next: predict(lpb, newdata%s%s)",
-            if (isTRUE(x$screen_draws > 0)) ", screened" else "",
+            if (is_screened(x)) ", screened" else "",
             if (is.null(x$groups)) "" else ", groups"),
     more = "groups: lpb$groups has them all"
   )
@@ -38,7 +38,7 @@ lpb_page <- function(x) {
 
 # Which draws the bound is for.
 screened_line <- function(x) {
-  if (isTRUE(x$screen_draws > 0)) {
+  if (is_screened(x)) {
     sprintf("Bounds are for the draws after %s of each prompt.",
             counted(x$screen_draws, "screening draw"))
   }

@@ -94,7 +94,7 @@ predict_rows <- function(lpb, newdata, screened, call = rlang::caller_env()) {
                   describe(screened), call = call, fix =
                     "plan_audit(screened = ) plans a bound after screening.")
   }
-  if (isTRUE(planned > 0) && is.null(screened)) {
+  if (is_screened(lpb) && is.null(screened)) {
     stop_argument(
       "screened", sprintf("is required: this bound is for prompts after %s",
                           counted(planned, "screening draw")), call = call,

@@ -151,11 +151,7 @@ read_training <- function(training, hazard, call = rlang::caller_env()) {
   }
   y <- if (is_outcomes(training)) training else training$y
   outcomes <- read_outcomes(y, arg = "training", call = call)
-  if (any(outcomes$stop)) {
-    stop_argument("training", "must contain a fixed number of draws",
-                  "draws that stopped at the first unsafe one",
-                  fix = "Use draw_responses(stop = FALSE).", call = call)
-  }
+  check_never_stopped(outcomes$stop, "training", call)
   if (any(outcomes$unsafe != round(outcomes$unsafe)) ||
         any(outcomes$draws != round(outcomes$draws))) {
     stop_argument("training", "must contain whole numbers of draws",

@@ -45,7 +45,7 @@ plan_page <- function(x, price = NULL) {
 # What screening showed: the draws are paid for, and not in the budget.
 screen_lines <- function(plan) {
   m <- plan$constants$screen_draws
-  if (isTRUE(m > 0)) {
+  if (is_screened(plan$constants)) {
     sprintf("After %s of each prompt: %s had an unsafe one",
             counted(m, "screening draw"),
             counted(sum(plan$screen_unsafe > 0), "prompt"))

@@ -35,11 +35,7 @@ read_screened <- function(screened, prompts, n, planned = NULL,
 # Draws that failed permanently count as unsafe, in production as in
 # calibration.
 count_screened <- function(screened, call) {
-  if (any(screened$stop)) {
-    stop_argument("screened", "must contain a fixed number of draws",
-                  "draws that stopped at the first unsafe one",
-                  fix = "Use draw_responses(stop = FALSE).", call = call)
-  }
+  check_never_stopped(screened$stop, "screened", call)
   open <- is.na(screened$status)
   if (any(open)) {
     stop_argument("screened", "must be finished",
@@ -48,8 +44,7 @@ count_screened <- function(screened, call) {
                   fix = "run_audit(screened, sampler) resumes it.",
                   call = call)
   }
-  absent <- ifelse(screened$failed, screened$limit - screened$draws, 0)
-  list(unsafe = screened$unsafe + absent, draws = screened$limit)
+  list(unsafe = replicated_unsafe(screened), draws = screened$limit)
 }
 
 refuse_other_prompts <- function(screened, prompts, call) {
@@ -111,6 +106,10 @@ find_precision_rule <- function(hazard, pilot, call = rlang::caller_env()) {
   }
   rule
 }
+
+# Whether the bounds of a plan (by its constants), or of an lpb, are for draws
+# after screening.
+is_screened <- function(x) isTRUE(x$screen_draws > 0)
 
 # What a plan keeps of screening, so that other prompts can be bounded alike.
 screen_constants <- function(screened, rule) {

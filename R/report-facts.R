@@ -139,7 +139,7 @@ draw_facts <- function(lpb) {
     }),
     draws_fact("Refused responses", audit$refused),
     draws_fact("Cut at the token limit", audit$truncated),
-    if (isTRUE(lpb$screen_draws > 0)) {
+    if (is_screened(lpb)) {
       c("Screening draws", big(lpb$screen_draws * lpb$nobs), sprintf(
         "%s of each prompt, before the plan and not in the budget",
         big(lpb$screen_draws)

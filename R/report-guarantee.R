@@ -20,8 +20,7 @@ guarantee_text <- function(lpb) {
     "%s from the source of the calibration prompts%s, and let L be its bound.",
     "With probability at least %s, its %s L \u2212 1 responses are all",
     "judged safe."
-  ), taken, screened_text(lpb), target(lpb$alpha),
-  if (nzchar(screened_text(lpb))) "next" else "first")
+  ), taken, screened_text(lpb), target(lpb$alpha), first_or_next(lpb))
   switch(guarantee_kind(lpb),
     none = sprintf(paste(
       "There is no guarantee: %s prompts with failed draws were dropped",
@@ -37,7 +36,7 @@ guarantee_text <- function(lpb) {
 
 # What a prompt goes through before it has a bound.
 screened_text <- function(lpb) {
-  if (isTRUE(lpb$screen_draws > 0)) {
+  if (is_screened(lpb)) {
     sprintf(", draw it %s times, by which its bound is found",
             big(lpb$screen_draws))
   } else {
@@ -45,12 +44,15 @@ screened_text <- function(lpb) {
   }
 }
 
+# Which responses the bound counts.
+first_or_next <- function(lpb) if (is_screened(lpb)) "next" else "first"
+
 # What the statement implies of longer series: see predict.lpb().
 implied_text <- function(lpb) {
   if (guarantee_kind(lpb) %in% c("none", "trivial")) {
     return(NULL)
   }
-  which <- if (nzchar(screened_text(lpb))) "next" else "first"
+  which <- first_or_next(lpb)
   sprintf(paste(
     "It implies more: with probability at least %s all of the %s 2(L \u2212",
     "1) responses are safe, and with at least %s all of the %s 10(L \u2212",

@@ -123,14 +123,11 @@ time_to_unsafe <- function(prompts, sampler, budget, x = NULL, cluster = NULL,
   # All that can be wrong with the steps is found before a draw is paid for.
   steps <- share_out(list(...))
   check_engine(steps$engine, steps$settings)
-  # Its size is checked with the other settings of the plan.
-  if (is.numeric(budget) && length(budget) == 1L && !is.na(budget)) {
-    screen_draws <- check_screen_draws(screen_draws, budget, cluster)
-  }
   constants <- rlang::inject(new_constants(
     budget = budget, alpha = alpha, delta = delta, !!!steps$plan
   ))
   constants$cluster_size <- check_cluster_size(steps$cluster_size, cluster)
+  screen_draws <- check_screen_draws(screen_draws, budget, cluster)
   train_draws <- check_number(train_draws %||% ceiling(budget), "train_draws",
                               min = 1, whole = TRUE)
   paths <- ledger_paths(ledger)

@@ -109,7 +109,6 @@ cells <- do.call(rbind, lapply(
   split(runs, ~ screen + budget + judge + truth), summarise_cell
 ))
 
-number <- function(format, x) sprintf(format, x)
 lines <- c(
   "# Screening draws on recorded draws of a real model", "",
   sprintf(paste(
@@ -134,14 +133,14 @@ for (truth in names(names_of_truth)) {
     md_row("judge", "draws paid", "screening", "splits", "bound", "ratio",
            "coverage", "low", "middle", "high", "cap"),
     "|:--|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|",
-    md_row(one$judge, number("%.1f", one$paid),
+    md_row(one$judge, sprintf("%.1f", one$paid),
            ifelse(one$screen < 0, "none", one$screen), one$splits,
-           number("%.2f", one$bound),
+           sprintf("%.2f", one$bound),
            ifelse(one$screen < 0, "1",
                   sprintf("%.2f (%.2f)", one$ratio, one$error)),
-           number("%.3f", one$coverage), number("%.3f", one$low),
-           number("%.3f", one$middle), number("%.3f", one$high),
-           number("%.0f", one$cap)), ""
+           sprintf("%.3f", one$coverage), sprintf("%.3f", one$low),
+           sprintf("%.3f", one$middle), sprintf("%.3f", one$high),
+           sprintf("%.0f", one$cap)), ""
   )
 }
 

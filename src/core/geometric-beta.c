@@ -84,6 +84,13 @@ static dd_head dd_head_at(const law *l, int t) {
   return h;
 }
 
+/* Draw j + 1 added to a head of j draws, j >= 1. */
+static void add_draw(const law *l, double j, head *h) {
+  const double per = 1.0 / (l->m + j);
+  h->hit += h->safe * (l->m * per);
+  h->safe *= (l->b + j) * per;
+}
+
 /* How far P(T <= t) is above tau, with its own sign, relative to the smaller of tau and
  * 1 - tau: 0 if the two agree to 2^-94. */
 static double head_excess(const law *l, int t) {
@@ -110,9 +117,7 @@ static int search_head(const law *l, head *h) {
   h->safe = l->rest;
   h->hit = 1.0;
   for (int t = 2; t <= HEAD; t++) {
-    const double j = t - 1.0, per = 1.0 / (l->m + j);
-    h->hit += h->safe * (l->m * per);
-    h->safe *= (l->b + j) * per;
+    add_draw(l, t - 1.0, h);
     const double excess = low ? h->hit - ratio : left - h->safe;
     /* Of up to 5 roundings a draw. */
     if (excess > -5.0 * HEAD * DBL_EPSILON * scale) {
@@ -426,13 +431,15 @@ tt_status tt_beta_geometric_quantile(size_t n, const double *prob, tt_column pre
 
 /* The head of up to HEAD draws, with the sum of P(T > j) over j < t. */
 static head head_at(const law *l, int t, double *sum) {
-  head h = {1.0, 0.0};
-  *sum = 0.0;
-  for (int j = 0; j < t; j++) {
-    const double per = 1.0 / (l->m + j);
+  if (t == 0) {
+    *sum = 0.0;
+    return (head){1.0, 0.0};
+  }
+  head h = {l->rest, 1.0};
+  *sum = 1.0;
+  for (int j = 1; j < t; j++) {
     *sum += h.safe;
-    h.hit += h.safe * (l->m * per);
-    h.safe *= j == 0 ? l->rest : (l->b + j) * per;
+    add_draw(l, j, &h);
   }
   return h;
 }
